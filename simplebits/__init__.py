@@ -1,0 +1,24 @@
+"""How little information does a neural network need? In each input, in the data set, from each sample.
+
+>>> import simplebits as sb
+>>> glow = sb.density.load("glow-16px")
+>>> images = sb.data.load("digits", "test").to_float(size=16, channels=3)
+>>> glow.bits_per_dim(images[:4]).shape
+torch.Size([4])
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+__all__ = ["data", "density", "report", "run"]
+
+
+def __getattr__(name: str) -> object:
+    # Parts are imported when first touched: `import simplebits` and the command line's help stay instant.
+    if name in __all__:
+        return importlib.import_module(f"simplebits.{name}")
+    raise AttributeError(f"module 'simplebits' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

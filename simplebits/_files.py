@@ -1,0 +1,76 @@
+"""Writing without half files: everything goes to a temporary name beside the target and is renamed when whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` on a temporary name, then rename it to `path`; on any failure nothing is left behind.
+
+    Raises:
+        OSError: naming the file, when the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} could not be written ({error.strerror or error}); what was there before is "
+                                   f"untouched. Free some space or choose another folder, then run again") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in one step."""
+    write_atomic(path, lambda part: part.write_text(text, encoding="utf-8") and None)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON in one step, sorted and indented so that a change reads well in a diff."""
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+    """Write tensors and a JSON note to one safetensors file in one step."""
+    from safetensors.torch import save
+
+    # save(), not save_file(): the bytes pass through Python's own write, whose failures are OSErrors that name a cause.
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"note": json.dumps(note)})
+    write_atomic(path, lambda part: part.write_bytes(data) and None)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, naming it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads((file.metadata() or {}).get("note", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or not a safetensors file ({error}); delete it and make or fetch it again") from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,34 @@
+"""One door to every image set."""
+
+from __future__ import annotations
+
+from simplebits import _check
+from simplebits.data.embedded import digits, photos
+from simplebits.data.image_set import ImageSet
+from simplebits.data.torchvision_sets import SOURCES, load_torchvision
+
+EMBEDDED = {"digits": digits, "photos": photos}
+NAMES = (*EMBEDDED, *SOURCES)
+
+
+def load(name: str, split: str = "train") -> ImageSet:
+    """An image set by name.
+
+    Args:
+        name: `digits` and `photos` are embedded and need no network. `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `svhn`,
+            `usps` and `emnist-letters` come through torchvision: from `root()`, or downloaded there the first time.
+        split: `train` or `test`.
+
+    Returns:
+        Images uint8 `[n, c, h, w]` in their own size and channels, and labels int64 `[n]`.
+
+    Raises:
+        ValueError: unknown name or split; names the nearest known one.
+        FileNotFoundError: not on disk and no network; says what to place where.
+
+    >>> load("digits", "test")
+    ImageSet('digits/test': 450 images 1x32x32, 10 classes)
+    """
+    _check.one_of("name", name, NAMES)
+    _check.one_of("split", split, ("train", "test"))
+    return EMBEDDED[name](split) if name in EMBEDDED else load_torchvision(name, split)

@@ -1,0 +1,140 @@
+"""Sets by name through torchvision: found in `root()`, or downloaded there from their own hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from simplebits.data.image_set import ImageSet
+
+
+def root() -> Path:
+    """The folder of downloaded sets: `$SIMPLEBITS_DATA`, else the user's cache folder (`~/.cache/simplebits` on Linux)."""
+    if folder := os.environ.get("SIMPLEBITS_DATA"):
+        return Path(folder).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("simplebits"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where torchvision has a set.
+
+    Attributes:
+        reader: the class in `torchvision.datasets`.
+        files: per split, the files under `root()` and their published MD5 (None: torchvision has no sum for the unpacked file).
+        classes: class names; None takes torchvision's.
+        options: further arguments of the class.
+    """
+
+    reader: str
+    files: dict[str, dict[str, str | None]]
+    classes: tuple[str, ...] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def _idx(folder: str, train: tuple[str | None, str | None], test: tuple[str | None, str | None], prefix: str = "") -> dict:
+    names = {"train": f"{prefix or ''}train" if prefix else "train", "test": f"{prefix}test" if prefix else "t10k"}
+    return {
+        split: {f"{folder}/{names[split]}-{kind}-ubyte": md5 for kind, md5 in zip(("images-idx3", "labels-idx1"), sums, strict=True)}
+        for split, sums in (("train", train), ("test", test))
+    }
+
+
+_DIGITS = tuple("0123456789")
+_CIFAR10 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f", "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751", "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb", "test_batch": "40351d587109b95175f43aff81a1287e",
+    "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+}
+_CIFAR100 = {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+             "meta": "7973b15100ade9c7d40fb424638fde48"}
+
+SOURCES = {
+    "mnist": Source("MNIST", _idx(
+        "MNIST/raw", ("6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624"),
+        ("2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637")), _DIGITS),
+    "fashion-mnist": Source("FashionMNIST", _idx(
+        "FashionMNIST/raw", ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9"),
+        ("8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"))),
+    "cifar10": Source("CIFAR10", {
+        "train": {f"cifar-10-batches-py/{f}": m for f, m in _CIFAR10.items() if f != "test_batch"},
+        "test": {f"cifar-10-batches-py/{f}": _CIFAR10[f] for f in ("test_batch", "batches.meta")}}),
+    "cifar100": Source("CIFAR100", {s: {f"cifar-100-python/{f}": _CIFAR100[f] for f in (s, "meta")} for s in ("train", "test")}),
+    "svhn": Source("SVHN", {"train": {"train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373"},
+                            "test": {"test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3"}}, _DIGITS),
+    "usps": Source("USPS", {"train": {"usps.bz2": None}, "test": {"usps.t.bz2": None}}, _DIGITS),
+    "emnist-letters": Source("EMNIST", _idx("EMNIST/raw", (None, None), (None, None), prefix="emnist-letters-"),
+                             tuple("abcdefghijklmnopqrstuvwxyz"), {"split": "letters"}),
+}
+
+
+def load_torchvision(name: str, split: str) -> ImageSet:
+    """One of `SOURCES` as an ImageSet; what is missing or damaged under `root()` is fetched.
+
+    Raises:
+        FileNotFoundError: not on disk and not to be had: says what to place where.
+    """
+    # Importing torchvision takes a second; only those who ask for its sets pay for it.
+    from torchvision import datasets
+
+    source, folder = SOURCES[name], root()
+    options = dict(source.options)
+    options |= {"split": split} if name == "svhn" else {"train": split == "train"}
+    reader = getattr(datasets, source.reader)
+    missing, damaged = inspect(name, split)
+    if not missing and not damaged:
+        try:
+            return _convert(name, split, reader(str(folder), download=False, **options))
+        except Exception as error:  # each of torchvision's readers raises something else on a file it cannot read
+            damaged = [f"{folder / f} ({error})" for f in source.files[split]]
+    if damaged:
+        warnings.warn(f"damaged, fetching again: {', '.join(damaged)}", stacklevel=3)
+        for file in source.files[split]:
+            if any(entry.startswith(str(folder / file)) for entry in damaged):
+                (folder / file).unlink(missing_ok=True)
+    try:
+        return _convert(name, split, reader(str(folder), download=True, **options))
+    except Exception as error:
+        raise FileNotFoundError(
+            f"{name}/{split} is not on this machine and could not be fetched ({error}). "
+            + (f"Damaged: {', '.join(damaged)}. " if damaged else "")
+            + f"Place {', '.join(str(folder / f) for f in source.files[split])} there yourself, or set SIMPLEBITS_DATA to the "
+            f"folder that holds {next(iter(source.files[split]))}. Without a network, 'digits' and 'photos' are always there"
+        ) from error
+
+
+def inspect(name: str, split: str) -> tuple[list[str], list[str]]:
+    """Files of a set that are missing, and those whose MD5 is not the published one."""
+    missing, damaged = [], []
+    for file, md5 in SOURCES[name].files[split].items():
+        path = root() / file
+        if not path.is_file():
+            missing.append(str(path))
+        elif md5 is not None:
+            with open(path, "rb") as handle:
+                if hashlib.file_digest(handle, "md5").hexdigest() != md5:
+                    damaged.append(str(path))
+    return missing, damaged
+
+
+def _convert(name: str, split: str, found: Any) -> ImageSet:
+    pixels = torch.as_tensor(np.asarray(found.data))
+    if pixels.dim() == 3:
+        pixels = pixels[:, None]
+    elif pixels.shape[-1] == 3:
+        pixels = pixels.permute(0, 3, 1, 2)
+    labels = torch.as_tensor(np.asarray(found.labels if hasattr(found, "labels") else found.targets)).long()
+    if name == "emnist-letters":  # the NIST files are transposed, and their letters count from 1
+        pixels, labels = pixels.transpose(2, 3), labels - 1
+    classes = SOURCES[name].classes or tuple(found.classes)
+    return ImageSet(pixels.contiguous(), labels, classes, f"{name}/{split}")

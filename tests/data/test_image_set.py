@@ -1,0 +1,92 @@
+"""The one rule for size and channels, and what wrong input gets."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simplebits.data import ImageSet, synthetic, to_bytes, to_float
+
+
+def bytes_of(n, c, h, w, seed=0):
+    return torch.randint(0, 256, (n, c, h, w), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 4), c=st.sampled_from([1, 3]), size=st.integers(1, 40), seed=st.integers(0, 99))
+def test_bytes_survive_the_way_to_floats_and_back(n, c, size, seed):
+    images = bytes_of(n, c, size, size, seed)
+    x = to_float(images)
+    assert x.dtype == torch.float32 and 0 <= x.min() and x.max() <= 1
+    assert torch.equal(to_bytes(x), images)
+
+
+@settings(max_examples=30, deadline=None)
+@given(c=st.sampled_from([1, 3]), size=st.integers(2, 40), wanted=st.integers(2, 40), channels=st.sampled_from([None, 1, 3]))
+def test_any_size_and_channels_come_out_as_asked_and_in_range(c, size, wanted, channels):
+    x = to_float(bytes_of(2, c, size, size), wanted, channels)
+    assert x.shape == (2, channels or c, wanted, wanted)
+    assert x.min() >= 0 and x.max() <= 1 + 1e-6
+
+
+def test_resizing_is_bilinear_without_corner_alignment_or_antialiasing():
+    images = bytes_of(2, 1, 28, 28)
+    expected = F.interpolate(images.float() / 255, (32, 32), mode="bilinear", align_corners=False)
+    got = to_float(images, size=32, channels=3)
+    for channel in range(3):
+        torch.testing.assert_close(got[:, channel : channel + 1], expected)
+
+
+def test_colour_becomes_luma():
+    red = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    red[:, 0] = 255
+    torch.testing.assert_close(to_float(red, channels=1), torch.full((1, 1, 2, 2), 0.299))
+
+
+def test_batches_cover_the_set_once_and_shuffle_by_the_generator():
+    images = synthetic(10, size=8)
+    plain = list(images.batches(4, channels=1))
+    assert [len(x) for x, _ in plain] == [4, 4, 2]
+    assert torch.equal(torch.cat([y for _, y in plain]), images.labels)
+    first, second = (torch.cat([x for x, _ in images.batches(4, generator=torch.Generator().manual_seed(1))]) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, images.to_float())
+    assert torch.equal(first.sum().round(), images.to_float().sum().round())
+
+
+def test_draws_depend_on_the_seed_alone():
+    images = synthetic(50, size=8)
+    assert torch.equal(images.draw(20, seed=3).images, images.draw(20, seed=3).images)
+    assert not torch.equal(images.draw(20, seed=3).images, images.draw(20, seed=4).images)
+    with pytest.raises(ValueError, match="holds 50"):
+        images.draw(51)
+
+
+@pytest.mark.wrong_input
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"images": torch.zeros(2, 1, 8, 8)}, ValueError, "uint8"),
+        ({"images": torch.zeros(2, 8, 8, dtype=torch.uint8)}, ValueError, r"\[n, c, h, w\]"),
+        ({"images": torch.zeros(2, 2, 8, 8, dtype=torch.uint8)}, ValueError, "c = 1 or 3"),
+        ({"images": [[0]]}, TypeError, "torch.Tensor"),
+        ({"labels": torch.tensor([0, 2])}, ValueError, "0 .. 1"),
+        ({"labels": torch.tensor([0, -1])}, ValueError, "0 .. 1"),
+        ({"labels": torch.tensor([0])}, ValueError, "one for each image"),
+        ({"labels": torch.tensor([0.0, 1.0])}, TypeError, "int64"),
+    ],
+)
+def test_a_wrong_set_is_refused_with_the_argument_named(change, error, message):
+    arguments = {"images": torch.zeros(2, 1, 8, 8, dtype=torch.uint8), "labels": torch.tensor([0, 1]), "classes": ("a", "b"),
+                 "name": "tiny"} | change
+    with pytest.raises(error, match=message) as caught:
+        ImageSet(**arguments)
+    assert next(iter(change)) in str(caught.value)
+
+
+@pytest.mark.wrong_input
+@pytest.mark.parametrize(("size", "channels"), [(0, None), (-1, None), (2.5, None), (None, 2), (None, 0)])
+def test_wrong_sizes_and_channels_are_refused(size, channels):
+    with pytest.raises(ValueError, match="size|channels"):
+        to_float(bytes_of(1, 1, 4, 4), size, channels)
