@@ -1,0 +1,14 @@
+"""Models with a likelihood, and through them bits per dimension: the unit in which this project counts information."""
+
+from simplebits.density.base import DensityModel, quantise
+from simplebits.density.fit import FitHistory, fit
+from simplebits.density.glow import Glow, squeeze, unsqueeze
+from simplebits.density.glow_step import ActNorm, Conv1x1, Coupling, GlowStep
+from simplebits.density.png import png_bits_per_dim
+from simplebits.density.recipes import general_images
+from simplebits.density.weights import NAMES, card, load
+
+__all__ = [
+    "NAMES", "ActNorm", "Conv1x1", "Coupling", "DensityModel", "FitHistory", "Glow", "GlowStep", "card", "fit",
+    "general_images", "load", "png_bits_per_dim", "quantise", "squeeze", "unsqueeze",
+]

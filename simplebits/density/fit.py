@@ -1,0 +1,225 @@
+"""Maximum likelihood: fit a density model to images (Glow, appendix C; SimpleBits, appendix S1)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from simplebits import _check, _files
+from simplebits.data import ImageSet, to_float
+from simplebits.density.base import DensityModel, quantise
+
+
+@dataclass
+class FitHistory:
+    """What a fit went through.
+
+    Attributes:
+        losses: mean bits/dim of each step's batch; NaN where the step was skipped.
+        validation: (step, mean bits/dim of the averaged weights on the validation images).
+        skipped: number of steps without an update because loss or gradient was not finite.
+        seconds: time spent, over all resumed parts.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+def fit(
+    model: DensityModel,
+    images: ImageSet | UInt8[Tensor, "n c h w"],
+    *,
+    steps: int,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    optimiser: str = "adam",
+    weight_decay: float = 0.0,
+    warm_up: int = 100,
+    cool_down: float = 0.3,
+    average: float = 0.998,
+    clip: float = 1.0,
+    bf16: bool = True,
+    flip: bool = True,
+    start: str = "pca",
+    seed: int = 0,
+    validation: ImageSet | UInt8[Tensor, "n c h w"] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 500,
+    patience: int = 20,
+    progress: bool | None = None,
+) -> FitHistory:
+    """Minimise the mean bits/dim of the images; the model ends with the running average of its weights.
+
+    A fit with a `checkpoint` goes on from it if the file is there: a run killed at any moment loses at most
+    `checkpoint_every` steps. What a step draws depends on `seed` and its number alone, so a resumed run sees the same batches.
+
+    Args:
+        model: fitted in place, on the device it is on.
+        images: uint8; resized, replicated and quantised to the model's size, channels and bit depth batch by batch.
+        steps: number of updates in all, resumed ones included.
+        batch_size: images a step. The reference code takes 64.
+        learning_rate: peak rate, reached after `warm_up` steps and brought linearly to zero over the last `cool_down` of all.
+        optimiser: `adam` or `adamax` (the reference code: Adamax, 5e-4, weight decay 5e-5).
+        weight_decay: coupled L2 penalty.
+        average: decay of the exponential moving average of the weights.
+        clip: largest gradient norm.
+        bf16: run the coupling networks in bfloat16; the likelihood itself stays in single precision.
+        flip: mirror every other image.
+        start: `pca` or `orthogonal`, see `Glow.initialise`; used if the model has that method.
+        seed: of batches, flips and noise.
+        validation: measured at every checkpoint and at the end.
+        checkpoint: file to write and to resume from.
+        patience: so many non-finite steps in a row end the fit.
+        progress: show a bar; None: on a terminal only.
+
+    Raises:
+        ValueError: an argument out of range, an unknown optimiser, or a checkpoint of another model.
+        FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
+    """
+    for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every), ("patience", patience)):
+        _check.positive(name, value, integer=True)
+    for name, value in (("learning_rate", learning_rate), ("clip", clip)):
+        _check.positive(name, value)
+    _check.one_of("optimiser", optimiser, ("adam", "adamax"))
+    pool = images.images if isinstance(images, ImageSet) else images
+    if len(pool) < 2:
+        raise ValueError(f"images: {len(pool)} of them; a density needs at least two")
+    device = next(model.parameters()).device
+    convert = _Converter(model, device)
+
+    state = _State(model, optimiser, learning_rate, weight_decay)
+    if checkpoint is not None and Path(checkpoint).is_file():
+        state.load(Path(checkpoint))
+    elif hasattr(model, "initialise"):
+        generator = torch.Generator().manual_seed(seed)
+        first = torch.randint(len(pool), (min(256, len(pool)),), generator=generator)
+        model.initialise(convert(pool[first]), start=start, generator=generator)
+        state.restart_average()
+
+    history, clock, bad = state.history, time.perf_counter(), 0
+    bar = tqdm(total=steps, initial=state.step, desc="fit", unit="step", disable=None if progress is None else not progress)
+    with bar:
+        while state.step < steps:
+            # Seeded by the number of the step: resuming needs no saved generator and gives the same run.
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
+            x = convert(pool[torch.randint(len(pool), (batch_size,), generator=generator)])
+            if flip:
+                mirrored = torch.rand(batch_size, generator=generator).to(device) < 0.5
+                x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
+            for group in state.optimiser.param_groups:
+                group["lr"] = learning_rate * _rate(state.step, steps, warm_up, cool_down)
+            loss, finite = _update(model, x, state.optimiser, clip, bf16, generator)
+            history.losses.append(loss if finite else float("nan"))
+            history.skipped += not finite
+            bad = 0 if finite else bad + 1
+            if bad >= patience:
+                raise FloatingPointError(
+                    f"{bad} steps in a row gave a loss or gradient that is not finite (step {state.step}, "
+                    f"{history.skipped} skipped in all); lower learning_rate={learning_rate}, raise warm_up={warm_up}, "
+                    f"or give the model a scale_floor"
+                )
+            state.advance(average if finite else 1.0)
+            bar.update()
+            if state.step % 10 == 0:
+                bar.set_postfix({"bits/dim": f"{loss:.3f}"} | ({"skipped": history.skipped} if history.skipped else {}))
+            if state.step % checkpoint_every == 0 or state.step == steps:
+                history.seconds += time.perf_counter() - clock
+                clock = time.perf_counter()
+                if validation is not None:
+                    history.validation.append((state.step, state.measure(validation, convert, seed)))
+                if checkpoint is not None:
+                    state.save(Path(checkpoint))
+    model.load_state_dict(state.average, strict=False)
+    return history
+
+
+def _rate(step: int, steps: int, warm_up: int, cool_down: float) -> float:
+    """Factor on the learning rate: linear up, flat, linear down. Flat in between, so that a run can be prolonged or cut short."""
+    return min(1.0, (step + 1) / max(warm_up, 1), (steps - step) / max(cool_down * steps, 1))
+
+
+def _update(
+    model: DensityModel, x: Tensor, optimiser: torch.optim.Optimizer, clip: float, bf16: bool, generator: torch.Generator
+) -> tuple[float, bool]:
+    """One step of gradient descent; (loss, True) or, without any update, (loss, False) where something is not finite."""
+    with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
+        loss = model.bits_per_dim(x, generator).mean()
+    optimiser.zero_grad()
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
+    if finite:
+        optimiser.step()
+    return float(loss.detach()), finite
+
+
+class _Converter:
+    """Bytes to what the model measures: its size, channels, grey levels and device."""
+
+    def __init__(self, model: DensityModel, device: torch.device) -> None:
+        self.size, self.channels, self.bit_depth, self.device = model.image_size, model.channels, model.bit_depth, device
+
+    def __call__(self, images: UInt8[Tensor, "n c h w"]) -> Tensor:
+        return quantise(to_float(images, self.size, self.channels, self.device), self.bit_depth)
+
+
+class _State:
+    """All that a checkpoint holds: weights, their average, the optimiser's moments, the history."""
+
+    def __init__(self, model: DensityModel, optimiser: str, learning_rate: float, weight_decay: float) -> None:
+        self.model, self.step, self.history = model, 0, FitHistory()
+        kind = {"adam": torch.optim.Adam, "adamax": torch.optim.Adamax}[optimiser]
+        self.optimiser = kind(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        self.restart_average()
+
+    def restart_average(self) -> None:
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+
+    def advance(self, decay: float) -> None:
+        """Count the step and move the average towards the weights, faster while there are few steps to average."""
+        self.step += 1
+        decay = min(decay, (1 + self.step) / (10 + self.step)) if decay < 1 else 1.0
+        names, weights = zip(*self.model.named_parameters(), strict=True)
+        torch._foreach_lerp_([self.average[n] for n in names], [w.detach() for w in weights], 1 - decay)
+
+    @torch.no_grad()
+    def measure(self, images: ImageSet | Tensor, convert: _Converter, seed: int) -> float:
+        """Mean bits/dim of these images under the averaged weights, always with the same noise."""
+        pool = images.images if isinstance(images, ImageSet) else images
+        generator = torch.Generator().manual_seed(seed)
+        bits = [torch.func.functional_call(self.model, self.average, (convert(part), generator)) for part in pool.split(100)]
+        return float(torch.cat(bits).mean())
+
+    def save(self, path: Path) -> None:
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+        _files.write_tensors(path, tensors, {"step": self.step, "history": vars(self.history)})
+
+    def load(self, path: Path) -> None:
+        tensors, note = _files.read_tensors(path)
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            part, _, key = name.partition(".")
+            parts[part][key] = tensor
+        try:
+            self.model.load_state_dict(parts["model"])
+        except RuntimeError as error:
+            raise ValueError(f"{path} is a checkpoint of another model ({error}); delete it or name another file") from error
+        device = next(self.model.parameters()).device
+        self.average = {k: v.to(device) for k, v in parts["average"].items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in parts["optimiser"].items():
+            index, _, moment = key.partition(".")
+            moments.setdefault(int(index), {})[moment] = value
+        self.optimiser.load_state_dict({"state": moments, "param_groups": self.optimiser.state_dict()["param_groups"]})
+        self.step, self.history = note["step"], FitHistory(**note["history"])

@@ -1,0 +1,222 @@
+"""One step of flow: ActNorm, invertible 1x1 convolution, affine coupling (Glow, section 3, table 1).
+
+Each part is a module with `forward -> (y, log|det|)` and `inverse`. `GlowStep` computes the same map with fewer passes over
+the image: an ActNorm is a diagonal matrix, so it is multiplied into the weights of the convolution next to it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ActNorm(nn.Module):
+    """y = e^s (x + b) per channel; log|det| = h w sum(s)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, ""]]:
+        """The normalised image and log|det| (one number: it does not depend on x)."""
+        y = (x + self.bias[:, None, None]) * self.log_scale.exp()[:, None, None]
+        return y, self.log_scale.sum() * (x.shape[2] * x.shape[3])
+
+    def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The inverse of `forward`."""
+        return y * torch.exp(-self.log_scale)[:, None, None] - self.bias[:, None, None]
+
+    @torch.no_grad()
+    def initialise(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Set b and s so that every channel of this batch gets mean 0 and standard deviation 1; returns the result."""
+        self.bias.copy_(-x.mean((0, 2, 3)))
+        self.log_scale.copy_(-x.std((0, 2, 3)).clamp(min=1e-6).log())
+        return self(x)[0]
+
+
+class Conv1x1(nn.Module):
+    """y = W x at every pixel, W = P (L + I) (U + diag(sign e^w)): invertible, with log|det W| = sum(w) for free."""
+
+    def __init__(self, channels: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.register_buffer("permutation", torch.eye(channels))
+        self.register_buffer("sign", torch.ones(channels))
+        self.lower = nn.Parameter(torch.zeros(channels, channels))
+        self.upper = nn.Parameter(torch.zeros(channels, channels))
+        self.log_diagonal = nn.Parameter(torch.zeros(channels))
+        self.set_weight(torch.linalg.qr(torch.randn(channels, channels, generator=generator))[0])
+
+    @torch.no_grad()
+    def set_weight(self, weight: Float[Tensor, "c c"]) -> None:
+        """Take any invertible matrix as W."""
+        permutation, lower, upper = torch.linalg.lu(weight)
+        diagonal = upper.diagonal()
+        self.permutation.copy_(permutation)
+        self.sign.copy_(diagonal.sign())
+        self.lower.copy_(lower.tril(-1))
+        self.upper.copy_(upper.triu(1))
+        self.log_diagonal.copy_(diagonal.abs().log())
+
+    @property
+    def weight(self) -> Float[Tensor, "c c"]:
+        """W, assembled."""
+        lower = self.lower.tril(-1) + torch.eye(len(self.lower), dtype=self.lower.dtype, device=self.lower.device)
+        upper = self.upper.triu(1) + torch.diag(self.sign * self.log_diagonal.exp())
+        return self.permutation @ lower @ upper
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, ""]]:
+        """The mixed channels and log|det| (one number: it does not depend on x)."""
+        return F.conv2d(x, self.weight[:, :, None, None]), self.log_diagonal.sum() * (x.shape[2] * x.shape[3])
+
+    def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The inverse of `forward`."""
+        return F.conv2d(y, torch.linalg.inv(self.weight)[:, :, None, None])
+
+
+class ZeroConv(nn.Module):
+    """A 3x3 convolution that starts at zero, its output multiplied by e^(3 s): a fresh coupling changes nothing."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels_out, channels_in, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.log_scale = nn.Parameter(torch.zeros(channels_out))
+
+    def folded(self) -> tuple[Float[Tensor, "o i 3 3"], Float[Tensor, " o"]]:
+        """Weight and bias with e^(3 s) multiplied in."""
+        factor = (3 * self.log_scale).exp()
+        return self.weight * factor[:, None, None, None], self.bias * factor
+
+
+class Coupling(nn.Module):
+    """Affine coupling: the first half of the channels stays and decides how the second moves, y2 = (x2 + t) s.
+
+    A network of three convolutions gives shift t (its even output channels) and raw scale r (the odd ones) from the first
+    half; s = floor + (1 - floor) sigmoid(r + 2). log|det| = sum(log s).
+    """
+
+    def __init__(
+        self, channels: int, hidden: int, scale_floor: float = 0.0, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        half = channels // 2
+        self.scale_floor = scale_floor
+        self.conv1 = nn.Conv2d(half, hidden, 3, padding=1, bias=False)
+        self.actnorm1 = ActNorm(hidden)
+        self.conv2 = nn.Conv2d(hidden, hidden, 1, bias=False)
+        self.actnorm2 = ActNorm(hidden)
+        self.conv3 = ZeroConv(hidden, 2 * half)
+        for conv in (self.conv1, self.conv2):
+            nn.init.normal_(conv.weight, std=0.05, generator=generator)
+
+    def _hidden_layer(self, conv: nn.Conv2d, actnorm: ActNorm, h: Tensor) -> Tensor:
+        # ActNorm after a convolution: e^s (W h + b) is the convolution (e^s W) h with bias e^s b.
+        factor = actnorm.log_scale.exp()
+        weight = conv.weight * factor[:, None, None, None]
+        return F.relu(F.conv2d(h, weight, actnorm.bias * factor, padding=conv.padding))
+
+    def shift_and_scale(
+        self, first: Float[Tensor, "n half h w"]
+    ) -> tuple[Float[Tensor, "n half h w"], Float[Tensor, "n half h w"]]:
+        """t and r + 2, from the unchanged half."""
+        h = self._hidden_layer(self.conv1, self.actnorm1, first)
+        h = self._hidden_layer(self.conv2, self.actnorm2, h)
+        weight, bias = self.conv3.folded()
+        # Sorting the rows of the weight instead of the channels of its output leaves the two halves contiguous.
+        out = F.conv2d(h, torch.cat((weight[0::2], weight[1::2])), torch.cat((bias[0::2], bias[1::2])), padding=1)
+        shift, raw = out.to(first.dtype).chunk(2, dim=1)
+        return shift, raw + 2
+
+    def scale(self, raw: Float[Tensor, "n half h w"]) -> tuple[Float[Tensor, "n half h w"], Float[Tensor, "n half h w"]]:
+        """s and log s. Without a floor log s is computed as logsigmoid: s may underflow to 0, its logarithm stays finite."""
+        if self.scale_floor == 0:
+            return raw.sigmoid(), F.logsigmoid(raw)
+        s = self.scale_floor + (1 - self.scale_floor) * raw.sigmoid()
+        return s, s.log()
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, " n"]]:
+        """The coupled image and log|det| per image."""
+        first, second = x.chunk(2, dim=1)
+        shift, raw = self.shift_and_scale(first)
+        s, log_s = self.scale(raw)
+        return torch.cat((first, (second + shift) * s), dim=1), log_s.flatten(1).sum(1)
+
+    def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The inverse of `forward`."""
+        first, second = y.chunk(2, dim=1)
+        shift, raw = self.shift_and_scale(first)
+        return torch.cat((first, second / self.scale(raw)[0] - shift), dim=1)
+
+    @torch.no_grad()
+    def initialise(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Let both inner ActNorms standardise what this batch brings to them; returns the coupled batch."""
+        h = F.relu(self.actnorm1.initialise(self.conv1(x.chunk(2, dim=1)[0])))
+        self.actnorm2.initialise(self.conv2(h))
+        return self(x)[0]
+
+
+class GlowStep(nn.Module):
+    """ActNorm, 1x1 convolution, affine coupling.
+
+    Args:
+        channels: c, even.
+        hidden: channels inside the coupling's network.
+        scale_floor: smallest factor of the coupling; 0 as published.
+        generator: draws the initial weights; without one, torch's global generator does.
+
+    Raises:
+        ValueError: `channels` is odd: a coupling needs two equal halves.
+    """
+
+    def __init__(
+        self, channels: int, hidden: int, scale_floor: float = 0.0, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        if channels < 2 or channels % 2:
+            raise ValueError(f"channels={channels}: a coupling splits the channels in two halves; give an even number")
+        if not 0 <= scale_floor < 1:
+            raise ValueError(f"scale_floor={scale_floor}: give a number of at least 0 and below 1")
+        self.actnorm = ActNorm(channels)
+        self.conv1x1 = Conv1x1(channels, generator)
+        self.coupling = Coupling(channels, hidden, scale_floor, generator)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, " n"]]:
+        """The image after the step and log|det| per image, in nats."""
+        # Likelihoods need every digit: only the coupling's network may run in lower precision under autocast.
+        with torch.autocast(x.device.type, enabled=False):
+            # W e^s (x + b) is the convolution (W e^s) x with bias W e^s b.
+            weight = self.conv1x1.weight * self.actnorm.log_scale.exp()
+            h = F.conv2d(x, weight[:, :, None, None], weight @ self.actnorm.bias)
+        y, log_det = self.coupling(h)
+        fixed = (self.actnorm.log_scale.sum() + self.conv1x1.log_diagonal.sum()) * (x.shape[2] * x.shape[3])
+        return y, log_det + fixed
+
+    def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The inverse of `forward`."""
+        return self.actnorm.inverse(self.conv1x1.inverse(self.coupling.inverse(y)))
+
+    @torch.no_grad()
+    def initialise(self, x: Float[Tensor, "n c h w"], mixing: str, steps: int) -> Float[Tensor, "n c h w"]:
+        """Data-dependent start of this step; returns what it makes of the batch.
+
+        Args:
+            x: the batch as it arrives at this step.
+            mixing: `orthogonal` keeps the random 1x1 convolution, `pca` makes it the principal axes of x, `swap` exchanges
+                the halves.
+            steps: K; the axes are ordered so that after K - 1 swaps the strongest are in the half that stays in the flow.
+        """
+        h = self.actnorm.initialise(x)
+        half = x.shape[1] // 2
+        if mixing == "pca":
+            flat = h.transpose(0, 1).flatten(1)
+            _, axes = torch.linalg.eigh(torch.cov(flat))  # columns, weakest first
+            weight = axes.T
+            if steps % 2 == 0:
+                weight = torch.cat((weight[half:], weight[:half]))
+            self.conv1x1.set_weight(weight)
+        elif mixing == "swap":
+            self.conv1x1.set_weight(torch.eye(2 * half, dtype=x.dtype, device=x.device).roll(half, 0))
+        return self.coupling.initialise(self.conv1x1(h)[0])

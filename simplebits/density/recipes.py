@@ -1,0 +1,171 @@
+"""How the shipped weights were made: general images, three recipes, one function that makes any of them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simplebits import _check, data
+from simplebits.density import weights
+from simplebits.data import ImageSet, to_bytes, to_float
+from simplebits.density.base import DensityModel
+from simplebits.density.fit import FitHistory, fit
+from simplebits.density.glow import Glow
+
+HELD_OUT = 1000  # the last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Architecture, mix and fit of one shipped model.
+
+    Attributes:
+        glow: keyword arguments of `Glow`.
+        fit: keyword arguments of `fit`.
+        simple: share of simple images in the mix, 0 to 1.
+    """
+
+    glow: dict[str, Any]
+    fit: dict[str, Any]
+    simple: float = 0.3
+
+
+RECIPES = {
+    "glow": Recipe(
+        glow={"levels": 3, "steps": 8, "hidden": 128, "image_size": 32, "bit_depth": 8, "scale_floor": 0.1},
+        fit={"steps": 11_000, "batch_size": 32, "learning_rate": 1e-3},
+    ),
+    "glow-5bit": Recipe(
+        glow={"levels": 3, "steps": 4, "hidden": 64, "image_size": 32, "bit_depth": 5, "scale_floor": 0.1},
+        fit={"steps": 6_000, "batch_size": 32, "learning_rate": 2e-3},
+    ),
+    "glow-16px": Recipe(
+        glow={"levels": 2, "steps": 4, "hidden": 64, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
+        fit={"steps": 6_000, "batch_size": 32, "learning_rate": 2e-3},
+    ),
+}
+
+
+def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+    """Images that stand for images in general: CIFAR-10 training images, and simple ones beside them.
+
+    The simple ones are drawn (flat colours, gradients, shapes, strokes) and crops of the bundled photographs, in colour and
+    grey. No MNIST and no Fashion-MNIST: these stay unseen.
+
+    Args:
+        simple: share of simple images, 0 (CIFAR-10 alone) to 0.9.
+        seed: of the drawn ones.
+
+    Returns:
+        Training images, and the last 1,000 CIFAR-10 training images, held out. The label is the source.
+
+    Raises:
+        ValueError: `simple` out of range.
+        FileNotFoundError: CIFAR-10 is not there and cannot be fetched.
+    """
+    if not 0 <= simple <= 0.9:
+        raise ValueError(f"simple={simple}: give a share of 0 to 0.9")
+    cifar = data.load("cifar10", "train").images
+    parts, sources = [cifar[:-HELD_OUT]], ("cifar10", "photos", "synthetic")
+    if simple:
+        wanted = int(len(parts[0]) * simple / (1 - simple))
+        crops = data.load("photos", "train").images
+        grey = to_bytes(to_float(crops, channels=1)).expand(-1, 3, -1, -1)
+        photos = torch.cat((crops, grey))[:wanted]
+        kinds = ("flat", "gradient", "shapes", "strokes", "shapes", "strokes")
+        drawn = data.synthetic(max(wanted - len(photos), 1), seed=seed, kinds=kinds).images
+        parts += [photos, drawn]
+    labels = torch.cat([torch.full((len(part),), source) for source, part in enumerate(parts)])
+    train = ImageSet(torch.cat(parts), labels, sources, f"general-images/{simple}")
+    held_out = ImageSet(cifar[-HELD_OUT:], torch.zeros(HELD_OUT, dtype=torch.int64), sources, "cifar10/held-out")
+    return train, held_out
+
+
+@torch.no_grad()
+def test_bits(model: DensityModel, n: int = 1000, seed: int = 0, device: torch.device | str | None = None) -> dict[str, float]:
+    """Mean bits/dim of n test images of each set that is at hand, and of black images and uniform noise.
+
+    Args:
+        model: what measures; images are brought to its size and rounded to its bit depth.
+        n: images a set, fewer where a set is smaller.
+        seed: of the noise.
+        device: where to measure; None: where the model is.
+    """
+    device = device or next(model.parameters()).device
+    shape = (n, model.channels, model.image_size, model.image_size)
+    sets = {"black": torch.zeros(shape), "noise": torch.rand(shape, generator=torch.Generator().manual_seed(seed))}
+    for name in ("digits", "photos", "mnist", "fashion-mnist", "cifar10"):
+        try:
+            images = data.load(name, "test")
+        except FileNotFoundError:
+            continue
+        sets[name] = images.draw(min(n, len(images)), seed).to_float(model.image_size, model.channels)
+    generator = torch.Generator().manual_seed(seed)
+    means = {}
+    for name, images in sets.items():
+        bits = [model.bits_per_dim(part.to(device), generator, quantised=True) for part in images.split(100)]
+        means[name] = float(torch.cat(bits).mean())
+    return means
+
+
+def make(
+    name: str, checkpoint: str | Path | None = None, device: str = "cpu", progress: bool | None = None, **changes: Any
+) -> tuple[Glow, FitHistory]:
+    """Fit one of the shipped models from scratch (or on from a checkpoint).
+
+    Args:
+        name: `glow`, `glow-5bit` or `glow-16px`.
+        checkpoint: file to write and to resume from.
+        device: where to fit.
+        progress: show a bar.
+        changes: settings of `fit` to take instead of the recipe's.
+
+    Raises:
+        ValueError: unknown name.
+        FileNotFoundError: CIFAR-10 is not there and cannot be fetched.
+    """
+    recipe = RECIPES[_check.one_of("name", name, RECIPES)]
+    train, held_out = general_images(recipe.simple)
+    settings = recipe.fit | changes
+    # Drawn on the CPU whatever the device, so that every machine starts from the same weights.
+    model = Glow(**recipe.glow, generator=torch.Generator().manual_seed(settings.get("seed", 0))).to(device)
+    history = fit(model, train, validation=held_out, checkpoint=checkpoint, progress=progress, **settings)
+    return model, history
+
+
+def ship(
+    name: str,
+    folder: str | Path = weights.FOLDER,
+    checkpoint: str | Path | None = None,
+    device: str = "cpu",
+    progress: bool | None = None,
+    **changes: Any,
+) -> Path:
+    """Make shipped weights again: fit, measure on test images, write weights and card. Arguments and errors as in `make`.
+
+    Returns:
+        The path of the weights; the card lies beside it.
+    """
+    model, history = make(name, checkpoint, device, progress, **changes)
+    # What is measured is what is shipped: the weights after rounding to half precision.
+    model.load_state_dict({key: value.half().to(value.dtype) for key, value in model.state_dict().items()})
+    settings = RECIPES[name].fit | changes
+    options = "".join(f" --{key.replace('_', '-')} {value}" for key, value in changes.items())
+    about = {
+        "data": f"CIFAR-10 training images but the last {HELD_OUT}, mixed with {RECIPES[name].simple:.0%} simple images "
+                "(drawn shapes, strokes, gradients and flat colours; crops of bundled photographs)",
+        "fit": settings,
+        "seed": settings.get("seed", 0),
+        "steps": len(history.losses),
+        "skipped_steps": history.skipped,
+        "seconds": round(history.seconds),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else f"CPU, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "held_out_bits_per_dim": [[step, round(bits, 4)] for step, bits in history.validation],
+        "test_bits_per_dim": {key: round(value, 4) for key, value in test_bits(model).items()},
+        "command": f"simplebits fit-density {name}{options}",
+    }
+    return weights.save(model, name, folder, about)
