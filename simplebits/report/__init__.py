@@ -1,0 +1,17 @@
+"""Pictures with a text for those who cannot see them, the ledger of results, and the scoreboard against the papers."""
+
+# Functions share their names with modules here (`published`, `scoreboard`, `slider`). All are imported at once, since a
+# module imported later would take the function's place. None imports torch or matplotlib before it is used.
+from simplebits.report import ledger
+from simplebits.report.cost import measured_cost
+from simplebits.report.figures import COLOURS, image_grid, show, style
+from simplebits.report.ledger import record
+from simplebits.report.published import Published, published
+from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
+from simplebits.report.slider import slider
+from simplebits.report.verdict import Record, Trend, at_least, at_most, increasing
+
+__all__ = [
+    "COLOURS", "Published", "Record", "Trend", "at_least", "at_most", "image_grid", "increasing", "ledger",
+    "measured_cost", "published", "record", "scoreboard", "scoreboard_markdown", "show", "slider", "style",
+]

@@ -1,0 +1,74 @@
+"""What a chapter costs: wall-clock time and memory per profile, read from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simplebits.report import ledger
+from simplebits.report.verdict import escape
+
+PROFILES = {
+    "smoke": "every change is tried with it", "laptop": "the default", "standard": "the published site",
+    "paper": "the papers' own setting",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time and memory of one notebook, per profile; shows as a table at the end of a cell."""
+
+    notebook: str
+    runs: dict[str, ledger.Run | None]
+
+    def _repr_markdown_(self) -> str:
+        lines = ["| profile | time | memory | measured on |", "|---|---|---|---|"]
+        for profile, run in self.runs.items():
+            name = f"`{profile}` ({PROFILES[profile]})"
+            if run is None:
+                lines.append(f"| {name} | not measured yet | | |")
+                continue
+            time, memory = _duration(run.info["seconds"]), _memory(run.info["peak_memory_mb"])
+            lines.append(f"| {name} | {time} | {memory} | {escape(run.info['device'])}, {run.started[:10]} |")
+        return "\n".join(lines)
+
+
+def measured_cost(notebook: str, results: Path | None = None) -> Cost:
+    """Wall-clock time and peak memory of a notebook, from its newest complete run in each profile.
+
+    Runs with parameters of the reader's own do not count.
+
+    Args:
+        notebook: its stem, `01_bits_per_dimension`.
+        results: the ledger's folder, if not the usual one.
+    """
+    found = dict.fromkeys(PROFILES)
+    for run in ledger.runs(results, notebook=notebook):  # oldest first: the newest stays
+        if run.profile in found and run.status == "complete" and not run.info.get("own"):
+            found[run.profile] = run
+    return Cost(notebook, found)
+
+
+def _memory(megabytes: float | int | None) -> str:
+    """Memory in words.
+
+    >>> _memory(812.3), _memory(2311.0), _memory(None)
+    ('812 MB', '2.3 GB', 'not measured')
+    """
+    if megabytes is None:
+        return "not measured"
+    return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
+
+
+def _duration(seconds: float | int) -> str:
+    """Time in words.
+
+    >>> _duration(42.3), _duration(200), _duration(7500)
+    ('42 s', '3 min 20 s', '2 h 5 min')
+    """
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

@@ -1,0 +1,283 @@
+"""The ledger: one JSON file a run, with where it came from and everything it measured, written whole or not at all.
+
+The runner calls `start_run`, puts the path it returns into the environment variable `SIMPLEBITS_RUN` and calls
+`finish_run` at the end; in between `record` adds to that file. A run that is killed keeps what it recorded, and its
+status `running`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+from simplebits import _check, _files
+from simplebits.report import provenance
+from simplebits.report.published import published as look_up
+from simplebits.report.verdict import Record, Trend, pretty
+
+RUN = "SIMPLEBITS_RUN"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One file of the ledger: `info` says where it came from, `records` what it measured."""
+
+    path: Path
+    info: Mapping[str, Any]
+    records: tuple[Record, ...]
+
+    @property
+    def notebook(self) -> str:
+        """The notebook's stem."""
+        return self.info["notebook"]
+
+    @property
+    def profile(self) -> str:
+        """The profile it ran with."""
+        return self.info["profile"]
+
+    @property
+    def status(self) -> str:
+        """`running` (or killed), `complete` or `failed`."""
+        return self.info["status"]
+
+    @property
+    def started(self) -> str:
+        """When, in UTC; sorts as text."""
+        return self.info["started"]
+
+
+def results_folder() -> Path:
+    """Where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of the repository."""
+    return Path(os.environ.get("SIMPLEBITS_RESULTS") or provenance.root() / "book" / "results")
+
+
+def start_run(
+    notebook: str,
+    profile: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    command: str = "",
+    digest: str = "",
+    own: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    weights: Mapping[str, Any] | None = None,
+    results: Path | None = None,
+) -> Path:
+    """Open a run's file.
+
+    Args:
+        notebook: stem of the notebook, `01_bits_per_dimension`.
+        profile: `smoke`, `laptop`, `standard`, `paper` or one of the reader's own.
+        parameters: all of them, with the values of this run.
+        command: what the reader types to make this run.
+        digest: of everything the run depends on.
+        own: those parameters that are not the profile's; such runs do not count as what the profile costs.
+        data: image set to digest.
+        weights: weight file to digest.
+        results: the ledger's folder, if not the usual one.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    path = Path(results or results_folder()) / profile / notebook / f"{name}.json"
+    run = {
+        "id": name, "notebook": notebook, "profile": profile, "parameters": dict(parameters or {}),
+        "own": dict(own or {}), "command": command, "digest": digest, "data": dict(data or {}),
+        "weights": dict(weights or {}), "versions": provenance.versions(), "device": provenance.device(),
+        **provenance.commit(provenance.root()), "started": _now(), "finished": None,
+        "status": "running", "seconds": None, "peak_memory_mb": None, "error": None,
+    }
+    _files.write_json(path, _plain({"format": 1, "run": run, "records": []}))
+    return path
+
+
+def finish_run(
+    path: Path, status: str, seconds: float | int, peak_memory_mb: float | int | None = None, error: str | None = None,
+) -> None:
+    """Close a run's file.
+
+    Args:
+        path: from `start_run`.
+        status: `complete` or `failed`.
+        seconds: wall-clock time of the run.
+        peak_memory_mb: the most memory it held, if known.
+        error: what went wrong, if something did.
+    """
+    _check.one_of("status", status, ("complete", "failed"))
+    _check.positive("seconds", seconds, allow_zero=True)
+    _change(Path(path), lambda content: content["run"].update(
+        status=status, seconds=seconds, peak_memory_mb=peak_memory_mb, error=error, finished=_now()))
+
+
+def note(*, data: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None) -> None:
+    """Add digests of image sets or weights to the current run; outside a run nothing happens."""
+    if path := os.environ.get(RUN):
+        def add(content: dict[str, Any]) -> None:
+            content["run"]["data"].update(_plain(dict(data or {})))
+            content["run"]["weights"].update(_plain(dict(weights or {})))
+
+        _change(Path(path), add)
+
+
+def record(
+    experiment: str,
+    metric: str,
+    values: SupportsFloat | Iterable[SupportsFloat],
+    unit: str,
+    *,
+    setting: Mapping[str, Any] | None = None,
+    published: str | None = None,
+    same_setting: bool = False,
+    band: float | int | None = None,
+    trend: Trend | None = None,
+) -> Record:
+    """Record a measured quantity in the current run, and make it available to prose as `<experiment>.<metric>`.
+
+    Outside a run (no `SIMPLEBITS_RUN` in the environment) nothing is written; the record is returned all the same.
+
+    Args:
+        experiment: what was done, `glow-standard`.
+        metric: what was measured, `bits-per-dim`.
+        values: the measured number, or one a seed, in `unit`.
+        unit: `%`, `bits/dim`, `r`, ...
+        setting: all parameters it was measured with.
+        published: key of what the paper says, see `published`.
+        same_setting: whether data, network and protocol are the paper's own.
+        band: largest difference to the published number that still counts as reproduced, in `unit`.
+        trend: an ordering or ratio that must hold, from `increasing`, `at_most` or `at_least`.
+
+    Returns:
+        The record, with mean, sd and verdict; at the end of a cell it shows as one line.
+
+    Raises:
+        TypeError: values that are no numbers.
+        ValueError: an unknown key, values that are not finite, another unit than the published one, or a band or
+            same_setting without a published number.
+        OSError: the ledger cannot be written.
+
+    >>> record("digits", "bits-per-dim", [1.21, 1.19], "bits/dim").verdict
+    'measured'
+    """
+    made = Record(
+        experiment, metric, _floats(values), unit, _plain(dict(setting or {})),
+        look_up(published) if published else None, same_setting, band, trend, _now())
+    if path := os.environ.get(RUN):
+        _change(Path(path), lambda content: content["records"].append(made.to_json()))
+    _glue(made)
+    return made
+
+
+def read(path: Path) -> Run:
+    """Read one file of the ledger.
+
+    Raises:
+        ValueError: the file is damaged, naming it.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        run = Run(Path(path), content["run"], tuple(map(Record.from_json, content["records"])))
+        if not all(isinstance(text, str) for text in (run.notebook, run.profile, run.status, run.started)):
+            raise TypeError("the run has no notebook, profile, status or start")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged or no ledger file ({type(error).__name__}: {error}); restore it or delete "
+                         f"it, and run its notebook again") from error
+    return run
+
+
+def scan(results: Path | None = None) -> tuple[list[Run], list[str]]:
+    """All runs, oldest first, and a sentence for every damaged file."""
+    found, damaged = [], []
+    for path in sorted(Path(results or results_folder()).glob("*/*/*.json")):
+        try:
+            found.append(read(path))
+        except ValueError as error:
+            damaged.append(str(error))
+    return sorted(found, key=lambda run: (run.started, run.path.name)), damaged
+
+
+def runs(results: Path | None = None, *, notebook: str | None = None, profile: str | None = None) -> list[Run]:
+    """All runs in the ledger, oldest first; a damaged file is warned of and left out.
+
+    Args:
+        results: the ledger's folder, if not the usual one.
+        notebook: only this notebook's (its stem).
+        profile: only this profile's.
+    """
+    found, damaged = scan(results)
+    for sentence in damaged:
+        warnings.warn(sentence, stacklevel=2)
+    return [run for run in found if notebook in (None, run.notebook) and profile in (None, run.profile)]
+
+
+def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Read, change and rewrite one file, with nobody else between reading and writing."""
+    with _alone(path.parent):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}, the ledger file of this run ({RUN}), is gone; start it again") from None
+        except ValueError as error:
+            raise ValueError(f"{path}, the ledger file of this run, is damaged ({error}); start it again") from error
+        change(content)
+        _files.write_json(path, content)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock. The system drops it when the process dies, and nothing is left lying in the folder."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: runs are safe as each has a file of its own
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems refuse to lock a folder
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _glue(made: Record) -> None:
+    """Let prose say {glue:text}`<experiment>.<metric>`, where a notebook runs and the book's tools are installed."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        return
+    with contextlib.suppress(ImportError):
+        from myst_nb import glue
+
+        glue(made.name, pretty(made.mean), display=False)
+
+
+def _floats(values: SupportsFloat | Iterable[SupportsFloat]) -> tuple[float, ...]:
+    single = getattr(values, "ndim", 0 if isinstance(values, SupportsFloat) else 1) == 0
+    try:
+        if isinstance(values, str):
+            raise TypeError("text is no number")
+        return tuple(float(value) for value in ([values] if single else values))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"values={values!r:.80}: give a number, or one number a seed ({error})") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _plain(content: Any) -> Any:
+    """The same as JSON holds it; what JSON does not know, infinity too, becomes its text."""
+    return json.loads(json.dumps(content, default=str), parse_constant=str)

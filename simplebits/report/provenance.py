@@ -1,0 +1,62 @@
+"""Where a run comes from: repository, commit, package versions, machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+_VERSIONS = ("simplebits", "torch", "torchvision", "numpy", "scikit-learn", "scikit-image", "captum", "papermill")
+
+
+def root() -> Path:
+    """The repository: the nearest folder at or above the working directory, else above this package, with the book."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+        if (folder / "_toc.yml").is_file() and (folder / "pyproject.toml").is_file():
+            return folder
+    return here
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on, without importing them."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in _VERSIONS:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def device() -> str:
+    """Processor and graphics card in words, asked of the system: importing torch for this would cost seconds."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cards = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
+    return ", ".join([f"{name}, {cores} cores", *cards.splitlines()])
+
+
+def commit(folder: Path) -> dict[str, Any]:
+    """The commit, and whether the working tree differs from it anywhere but in the ledger."""
+    head = _output("git", "-C", str(folder), "rev-parse", "HEAD")
+    if not head:
+        return {"commit": None, "dirty": None}
+    changes = _output("git", "-C", str(folder), "status", "--porcelain", "--", ".", ":(exclude)book/results")
+    return {"commit": head, "dirty": None if changes is None else bool(changes)}
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints; None if it is not there or fails."""
+    if shutil.which(command[0]) is None:
+        return None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+    return None

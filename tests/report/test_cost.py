@@ -1,0 +1,56 @@
+"""What a chapter costs is read from the ledger: newest complete run, the profile's own parameters."""
+
+import pytest
+
+from simplebits.report import ledger
+from simplebits.report import measured_cost as exported
+from simplebits.report.cost import measured_cost
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLEBITS_RESULTS", str(tmp_path))
+    return tmp_path
+
+
+def finished(profile, seconds, memory=100.0, status="complete", notebook="01_bits", **more):
+    path = ledger.start_run(notebook, profile, **more)
+    ledger.finish_run(path, status, seconds, memory)
+    return path
+
+
+def started_at(path, time):
+    path.write_text(path.read_text().replace(ledger.read(path).started, time))
+
+
+def test_nothing_measured_is_said_for_every_profile():
+    table = measured_cost("01_bits")._repr_markdown_()
+    assert table.count("not measured yet") == 4
+
+
+def test_the_newest_complete_run_counts():
+    started_at(finished("laptop", 61.0), "2026-01-02T00:00:00+00:00")
+    started_at(finished("laptop", 3725.0, 2048.0), "2026-01-03T00:00:00+00:00")
+    started_at(finished("laptop", 5.0, status="failed"), "2026-01-04T00:00:00+00:00")
+    started_at(finished("laptop", 6.0, own={"steps": 1}), "2026-01-05T00:00:00+00:00")
+    finished("laptop", 7.0, notebook="02_glow")
+    finished("mine", 8.0)
+    ledger.start_run("01_bits", "laptop")
+    table = measured_cost("01_bits")._repr_markdown_()
+    assert "| 1 h 2 min | 2.0 GB |" in table
+    assert "2026-01-03" in table
+    assert table.count("not measured yet") == 3
+
+
+def test_unknown_memory_is_said():
+    finished("smoke", 42.4, None)
+    assert "| 42 s | not measured |" in measured_cost("01_bits")._repr_markdown_()
+
+
+def test_it_is_a_table_that_markdown_reads():
+    finished("standard", 250.0)
+    lines = exported("01_bits")._repr_markdown_().splitlines()
+    assert len(lines) == 6
+    assert len({line.count("|") for line in lines}) == 1
+    assert [line.split("`")[1] for line in lines[2:]] == ["smoke", "laptop", "standard", "paper"]
+    assert "| 4 min 10 s | 100 MB |" in lines[4]

@@ -1,0 +1,248 @@
+"""Pictures: their text, their pixels, their size."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import simplebits as sb
+from simplebits.report.picture import picture
+
+
+@pytest.fixture(autouse=True)
+def own_settings():
+    """Leave matplotlib as it was, and no figure open."""
+    with matplotlib.rc_context():
+        yield
+    plt.close("all")
+
+
+def images(n=3, channels=3, size=8):
+    return torch.rand(n, channels, size, size, generator=torch.Generator().manual_seed(n * size))
+
+
+def as_bytes(x):
+    """One image as red, green and blue bytes `[h, w, 3]`."""
+    return (x * 255).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
+
+
+def line():
+    figure, axes = plt.subplots()
+    axes.plot(np.sin(np.arange(50) / 5), label="a")
+    axes.legend()
+    return figure
+
+
+class Parts(HTMLParser):
+    """Attributes of the image, and the text of the caption."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.image, self.caption, self.tags = {}, "", []
+        self.feed(content)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "img":
+            self.image = dict(attrs)
+
+    def handle_data(self, data):
+        self.caption += data
+
+    @property
+    def pixels(self):
+        file = base64.b64decode(self.image["src"].removeprefix("data:image/png;base64,"))
+        return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+
+
+def displayed(monkeypatch):
+    """What `show` hands to IPython."""
+    found = []
+    monkeypatch.setattr("IPython.display.display", found.append)
+    return found
+
+
+def test_show_displays_text_caption_and_picture_and_closes_the_figure(monkeypatch):
+    found, figure = displayed(monkeypatch), line()
+    sb.report.show(figure, alt='A "sine" < 1.', caption="A wave & more.")
+    (shown,) = found
+    parts = Parts(shown._repr_html_())
+    assert parts.image["alt"] == 'A "sine" < 1.'
+    assert parts.caption == "A wave & more."
+    assert "dark-light" in parts.image["class"].split()
+    assert plt.get_fignums() == []
+    assert repr(shown) == 'Figure: A "sine" < 1.'
+
+
+def test_formulas_of_a_caption_become_what_the_page_typesets():
+    content = picture(line(), "A line.", "Bits $b^2 < 3$ over $t$.")
+    formulas = re.findall(r'<span class="math notranslate nohighlight">(.*?)</span>', content)
+    assert formulas == [r"\(b^2 &lt; 3\)", r"\(t\)"]
+    assert "$" not in content
+
+
+def test_without_a_caption_there_is_none():
+    assert "figcaption" not in picture(line(), "A line.")
+
+
+@pytest.mark.wrong_input
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_a_picture_without_a_text_is_refused(alt):
+    with pytest.raises(ValueError, match="say in a sentence"):
+        sb.report.show(line(), alt=alt)
+
+
+@pytest.mark.wrong_input
+def test_only_figures_are_shown():
+    axes = plt.subplots()[1]
+    with pytest.raises(TypeError, match=r"expected a matplotlib Figure, got Axes; pass axes\.figure"):
+        sb.report.show(axes, alt="Axes.")
+    with pytest.raises(TypeError, match="got ndarray"):
+        sb.report.show(np.zeros((4, 4)), alt="Zeros.")
+
+
+def test_a_figure_is_as_wide_on_the_page_as_its_inches_say():
+    figure = plt.figure(figsize=(4, 2))
+    parts = Parts(picture(figure, "Nothing."))
+    assert (parts.image["width"], parts.image["height"]) == ("400", "200")
+    assert parts.pixels.shape == (400, 800, 3)  # two pixels of the file for one of the page
+
+
+def test_line_drawings_are_small_and_look_the_same():
+    figure = line()
+    exact = io.BytesIO()
+    figure.savefig(exact, dpi=200)
+    parts = Parts(picture(figure, "A line."))
+    drawn = np.asarray(Image.open(exact).convert("RGB")).astype(int)
+    assert np.abs(parts.pixels.astype(int) - drawn).mean() < 0.5
+    assert len(parts.image["src"]) < 60_000
+
+
+@settings(max_examples=20, deadline=None)
+@given(n=st.integers(1, 5), channels=st.sampled_from([1, 3]), size=st.integers(3, 40), columns=st.integers(1, 6),
+       zoom=st.sampled_from([0.3, 1.0, 1.7]), titled=st.booleans())
+def test_every_pixel_of_a_grid_is_an_exact_square(n, channels, size, columns, zoom, titled):
+    x = images(n, channels, size)
+    rows = -(-n // min(columns, n))
+    titles, row_titles = (["t\nu"] * n, ["row"] * rows) if titled else (None, None)
+    figure = sb.report.image_grid(x, titles, columns, row_titles, zoom)
+    pixels = Parts(picture(figure, "Images.")).pixels
+    square = max(1, round(zoom * 160 / size))
+    height, width = pixels.shape[:2]
+    for i, axes in enumerate(figure.axes):
+        box = axes.get_position()
+        left, top = round(box.x0 * width), height - round(box.y1 * height)
+        wanted = as_bytes(x[i]).repeat(square, 0).repeat(square, 1)
+        assert np.array_equal(pixels[top : top + size * square, left : left + size * square], wanted)
+
+
+def test_images_of_a_grid_share_one_scale():
+    dim = torch.full((2, 1, 4, 4), 0.2)
+    dim[1] = 0.4
+    pixels = Parts(picture(sb.report.image_grid(dim), "Two greys.")).pixels
+    frame = 196
+    assert {tuple(p) for p in pixels.reshape(-1, 3)} == {(v, v, v) for v in (51, 102, frame, 255)}
+
+
+def test_a_frame_shows_where_a_white_image_ends():
+    pixels = Parts(picture(sb.report.image_grid(torch.ones(1, 1, 4, 4)), "White.")).pixels[:, :, 0]
+    height, width = pixels.shape
+    assert (pixels[2:-2, 2:-2] == 255).all()
+    assert (pixels == 196).sum() == height * width - (height - 4) * (width - 4)
+
+
+def test_a_grid_can_be_saved_twice_whatever_the_layout_settings(tmp_path):
+    sb.report.style()
+    figure = sb.report.image_grid(images())
+    for name in ("a.png", "b.png"):
+        figure.savefig(tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_line_breaks_of_a_title_stay():
+    figure = sb.report.image_grid(images(1), titles=["1.25\na rather long name of a set"])
+    assert figure.axes[0].get_title().split("\n")[0] == "1.25"
+    assert max(map(len, figure.axes[0].get_title().split("\n"))) < 20
+
+
+@pytest.mark.wrong_input
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"images": images() * 255}, "must lie in"),
+    ({"images": images()[0]}, r"\[n, c, h, w\]"),
+    ({"images": images(2, 2)}, "1 .grey. or 3 .colour. channels, got 2"),
+    ({"images": images(0)}, "empty"),
+    ({"titles": ["one"]}, "titles: expected 3, one for each image, got 1"),
+    ({"row_titles": ["a", "b"]}, "row_titles: expected 1, one for each row, got 2"),
+    ({"columns": 0}, "columns=0"),
+    ({"zoom": 0}, "zoom=0"),
+])
+def test_a_grid_of_wrong_things_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sb.report.image_grid(**({"images": images()} | arguments))
+
+
+@pytest.mark.parametrize(("channels", "size", "width"), [(1, 8, 256), (3, 32, 256), (3, 28, 252), (3, 300, 300)])
+def test_a_single_image_keeps_its_pixels_and_the_page_enlarges_them(channels, size, width):
+    x = images(1, channels, size)[0]
+    parts = Parts(picture(x, "An image."))
+    assert np.array_equal(parts.pixels, as_bytes(x))
+    assert parts.image["width"] == str(width)
+    assert {"sb-pixels", "dark-light"} <= set(parts.image["class"].split())
+
+
+@pytest.mark.wrong_input
+@pytest.mark.parametrize("x", [images(), images()[0] * 2, images(1, 2)[0], torch.full((1, 4, 4), float("nan"))])
+def test_a_single_image_of_the_wrong_kind_is_refused(x):
+    with pytest.raises(ValueError, match=r"image|channel|c = 1 or 3"):
+        picture(x, "Wrong.")
+
+
+def luminance(colour):
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in matplotlib.colors.to_rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], channels))
+
+
+# How eyes without one kind of cone see colours (Machado and others 2009, full strength), on linear red, green and blue.
+CONES = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+
+
+@pytest.mark.parametrize("kind", CONES)
+def test_the_colours_stay_apart_for_colour_blind_eyes(kind):
+    style_cycle = ["blue", "orange", "green", "pink", "amber"]
+    seen = []
+    for name in style_cycle:
+        rgb = np.array(matplotlib.colors.to_rgb(sb.report.COLOURS[name]))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        seen.append(np.clip(np.array(CONES[kind]) @ linear, 0, 1) ** (1 / 2.2))
+    apart = [np.abs(a - b).sum() for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(apart) > 0.15
+
+
+def test_lines_and_text_read_on_their_ground():
+    sb.report.style()
+    ground = luminance(matplotlib.rcParams["figure.facecolor"])
+    for name in ("blue", "orange", "black", "grey"):
+        # 3 is what the accessibility guidelines ask of graphics.
+        assert (ground + 0.05) / (luminance(sb.report.COLOURS[name]) + 0.05) > 3
+
+
+def test_style_draws_with_the_named_colours():
+    sb.report.style()
+    cycle = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+    assert cycle[0] == sb.report.COLOURS["blue"]
+    assert set(cycle) <= set(sb.report.COLOURS.values())
+    assert len(set(cycle)) == len(cycle) >= 6
