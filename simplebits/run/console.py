@@ -1,0 +1,91 @@
+"""What the commands share: options, errors in one sentence, a clean end on Ctrl-C, the last line."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from simplebits.run.execute import Outcome
+    from simplebits.run.job import Job
+    from simplebits.run.progress import Progress
+
+Command = Callable[..., None]
+
+profile_option = click.option(
+    "--profile", "-P", default="laptop", show_default=True, metavar="NAME",
+    help="Whose parameters: smoke, laptop (the notebooks' defaults), standard, paper.",
+)
+force_option = click.option("--force", is_flag=True, help="Run also what is up to date, from the start.")
+jobs_option = click.option(
+    "--jobs", "-j", default=1, show_default=True, type=click.IntRange(1), help="Notebooks at a time.",
+)
+own_option = click.option(
+    "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE",
+    help="A parameter of your own (a YAML literal) over the profile's; may be repeated.",
+)
+
+
+def parsed(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Parameters as given with -p, their values read as YAML literals."""
+    from simplebits.run import profiles
+
+    return {name: profiles.parse(value, f"-p {name}") for name, value in parameters}
+
+
+def progress(planned: Sequence[Job]) -> Progress:
+    """Progress lines whose columns fit these jobs."""
+    from simplebits.run.progress import Progress
+
+    return Progress(width=max((len(one.name) for one in planned), default=0))
+
+
+def list_jobs(planned: Sequence[Job]) -> None:
+    """Every notebook with its parameters and the values a run would take."""
+    for one in planned:
+        defaults = one.notebook.parameters()
+        click.echo(f"{one.notebook.stem}  ({one.profile}: {one.stale() or 'up to date'})")
+        for name, value in one.parameters.items():
+            default = f"  (default {defaults[name]!r})" if name in one.given else ""
+            click.echo(f"    {name} = {value!r}{default}")
+
+
+def leave(outcomes: Sequence[Outcome]) -> None:
+    """A last line with what failed, and exit code 1 if anything did."""
+    words = {"complete": "run", "fresh": "up to date", "failed": "failed"}
+    counts = {word: sum(outcome.status == status for outcome in outcomes) for status, word in words.items()}
+    click.echo(", ".join(f"{count} {word}" for word, count in counts.items() if count), err=True)
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in failed:
+        place = f"cell {outcome.cell}: " if outcome.cell else ""
+        click.echo(f"  {outcome.name}: {place}{outcome.error}", err=True)
+    if failed:
+        raise SystemExit(1)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Wrong use gets a sentence and exit code 2, what is missing or went wrong outside 1; neither gets a traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except (OSError, ModuleNotFoundError, FloatingPointError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def interruptible(hint: str = "What is finished is kept; give the same command again for the rest.") -> Iterator[None]:
+    """Ctrl-C, or a polite kill, ends everything that was started and says so."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted. {hint}".strip(), err=True)
+        raise SystemExit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,76 @@
+"""Which image sets are on this machine, where, and getting those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from simplebits import _check
+
+
+@dataclass(frozen=True)
+class State:
+    """One set on this machine.
+
+    Attributes:
+        name: of the set.
+        state: `embedded`, `on disk`, `missing`, `incomplete` or `damaged`.
+        files: the files that are missing or damaged.
+    """
+
+    name: str
+    state: str
+    files: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be loaded without a network."""
+        return self.state in ("embedded", "on disk")
+
+
+def states(names: Sequence[str] = ()) -> list[State]:
+    """How it stands with these sets, all for no names. Files are compared with their published sums.
+
+    Raises:
+        ValueError: an unknown name; the nearest known one is named.
+    """
+    from simplebits import data
+    from simplebits.data.torchvision_sets import SOURCES, inspect
+
+    found = []
+    for name in [_check.one_of("name", name, data.NAMES) for name in names] or data.NAMES:
+        if name not in SOURCES:
+            found.append(State(name, "embedded"))
+            continue
+        looked = [inspect(name, split) for split in SOURCES[name].files]
+        missing = {file for part, _ in looked for file in part}
+        damaged = {file for _, part in looked for file in part}
+        count = len({file for files in SOURCES[name].files.values() for file in files})
+        some = "missing" if len(missing) == count else "incomplete"
+        state = "damaged" if damaged else some if missing else "on disk"
+        found.append(State(name, state, tuple(sorted(damaged | missing))))
+    return found
+
+
+def fetch(names: Sequence[str], tell: Callable[[str], None]) -> list[str]:
+    """Get sets that are not there; returns what went wrong, a line each.
+
+    Args:
+        names: of sets.
+        tell: called with a line about each.
+
+    Raises:
+        ValueError: an unknown name, before anything is fetched.
+    """
+    from simplebits import data
+
+    failures = []
+    for state in states(names):
+        try:
+            sizes = [f"{len(data.load(state.name, split)):,} {split}" for split in ("train", "test")]
+        except FileNotFoundError as error:
+            failures.append(str(error))
+            tell(f"{state.name}: not fetched")
+            continue
+        tell(f"{state.name}: {' and '.join(sizes)} images" + ("" if state.ready else ", fetched"))
+    return failures

@@ -1,0 +1,194 @@
+"""Run notebooks: each in a process of its own, several at a time, none twice from the same source and parameters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from simplebits import _check
+from simplebits.run import digest, job, process, profiles, root
+from simplebits.run.job import Job
+from simplebits.run.progress import Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run went.
+
+    Attributes:
+        name: the notebook's stem, with the caller's own parameters if there were any.
+        status: `complete`, `fresh` (up to date, not run again), `failed` or `interrupted`.
+        path: the executed notebook; for a failed run what it left to look at.
+        seconds: wall-clock time, with that of killed runs whose checkpoints it went on from.
+        peak_memory_mb: largest resident memory of the kernel, in MB; None where unknown.
+        error: what went wrong, in one line.
+        cell: number of the failing cell in the notebook, counted from 1.
+        source: the failing line with the one above it.
+        detail: file and line of the innermost frame outside the notebook.
+    """
+
+    name: str
+    status: str
+    path: Path
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    error: str = ""
+    cell: int | None = None
+    source: str = ""
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the executed notebook is there and up to date."""
+        return self.status in ("complete", "fresh")
+
+
+def run(
+    notebooks: Iterable[str] = (),
+    profile: str = profiles.DEFAULT,
+    parameters: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    force: bool = False,
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Run notebooks that are not up to date; a failing one does not keep the others from running.
+
+    Args:
+        notebooks: stems, numbers or file names; none for all.
+        profile: whose parameters, see `profiles`.
+        parameters: the caller's own, over the profile's. Such runs are kept beside the profile's, under their own
+            names.
+        jobs: how many notebooks at a time; the machine's threads are divided among them.
+        force: run also what is up to date, from the start.
+        folder: where to look for the repository; None: the working directory.
+        progress: who is told; None: nobody.
+
+    Returns:
+        One outcome a notebook, in the book's order.
+
+    Raises:
+        ValueError: unknown notebook, profile or parameter, and more, see `job.plan`; before anything runs.
+        FileNotFoundError: not inside a checkout.
+        ModuleNotFoundError: papermill is not installed.
+    """
+    _check.positive("jobs", jobs, integer=True)
+    return run_jobs(job.plan(notebooks, profile, parameters, folder), jobs, force, progress)
+
+
+def run_jobs(
+    planned: Sequence[Job], jobs: int = 1, force: bool = False, progress: Progress | None = None
+) -> list[Outcome]:
+    """As `run`, for jobs already planned."""
+    progress = progress or Progress(silent=True)
+    events: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
+    stop, jobs = threading.Event(), max(1, min(jobs, len(planned)))
+    threads = max(1, cores() // jobs) if jobs > 1 else None
+
+    def work(one: Job) -> Outcome:
+        try:
+            outcome = run_job(one, force, threads, stop, lambda *event: events.put(event))
+        except (OSError, ValueError) as error:  # the ledger's file could not be written: the others go on
+            outcome = Outcome(one.name, "failed", one.unfinished, error=str(error))
+        events.put(("finished", one, outcome))
+        return outcome
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="notebook") as pool:
+        futures = [pool.submit(work, one) for one in planned]
+        try:
+            _follow(futures, events, progress)
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            raise
+        finally:
+            progress.close()
+    return [future.result() for future in futures]
+
+
+def _follow(futures: Sequence[Future[Outcome]], events: SimpleQueue[tuple[Any, ...]], progress: Progress) -> None:
+    """Pass events on to whoever watches, in the calling thread, until all is done."""
+    while not (all(future.done() for future in futures) and events.empty()):
+        try:
+            kind, *arguments = events.get(timeout=0.2)
+        except Empty:
+            progress.tick()
+            continue
+        getattr(progress, kind)(*arguments)
+
+
+def run_job(
+    one: Job, force: bool = False, threads: int | None = None, stop: threading.Event | None = None, tell: Any = None,
+) -> Outcome:
+    """Run one job, unless it is up to date, and close its entry in the ledger whatever happens.
+
+    Args:
+        one: what to run.
+        force: run it even so, and forget checkpoints.
+        threads: for the kernel's numerical libraries; None leaves them alone.
+        stop: set by whoever wants this run to end at once.
+        tell: called with `"started", job` and `"cell", job, number, of`.
+
+    Raises:
+        OSError: the ledger cannot be written.
+    """
+    from simplebits.report import ledger
+
+    tell, stop = tell or (lambda *_: None), stop or threading.Event()
+    if not force and one.fresh():
+        return Outcome(one.name, "fresh", one.output)
+    if force:
+        shutil.rmtree(one.checkpoints, ignore_errors=True)
+    tell("started", one)
+    entry = ledger.start_run(
+        one.notebook.stem, one.profile, one.parameters, command=one.command, digest=one.digest, own=one.own,
+        data=digest.data_sums(one.parameters), weights=one.parts["weights"], results=_results(one),
+    )
+    # A run that goes on from checkpoints has taken what the killed ones before it took, too.
+    clock, result = time.perf_counter() - process.spent(one), {"error": "the run was ended from outside"}
+    try:
+        result = process.run(one, entry, threads, stop, tell)
+    finally:
+        seconds = time.perf_counter() - clock
+        status = "complete" if result["error"] is None else "failed"
+        ledger.finish_run(entry, status, seconds, result.get("peak_memory_mb"), result["error"])
+    if status == "complete":
+        shutil.rmtree(one.checkpoints, ignore_errors=True)
+        return Outcome(one.name, status, one.output, seconds, result["peak_memory_mb"])
+    return Outcome(
+        one.name, "interrupted" if stop.is_set() else status, one.unfinished, seconds, result.get("peak_memory_mb"),
+        result["error"], result.get("cell"), result.get("source", ""), result.get("detail", ""),
+    )
+
+
+def _results(one: Job) -> Path:
+    return Path(os.environ.get("SIMPLEBITS_RESULTS") or one.notebook.root / "book" / "results")
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fresh(
+    stem: str, profile: str = profiles.DEFAULT, parameters: Mapping[str, Any] | None = None, folder: Path | None = None
+) -> bool:
+    """Whether the executed notebook on disk is up to date. Arguments and errors as in `run`."""
+    return all(one.fresh() for one in job.plan([stem], profile, parameters, folder))
+
+
+def executed_path(
+    stem: str, profile: str = profiles.DEFAULT, parameters: Mapping[str, Any] | None = None, folder: Path | None = None
+) -> Path:
+    """Where the executed notebook lies, or will. Arguments and errors as in `run`."""
+    return job.output_path(root.require(folder), stem, profile, parameters)

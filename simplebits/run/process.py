@@ -1,0 +1,126 @@
+"""The other side of `worker`: start the process of one notebook, follow it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simplebits import _files
+from simplebits.run import digest
+from simplebits.run.job import Job
+
+CLOCK = ".seconds"  # a file among the checkpoints
+
+
+def run(
+    one: Job, entry: Path, threads: int | None, stop: threading.Event, tell: Callable[..., object]
+) -> dict[str, Any]:
+    """Have a worker run the job, and follow it.
+
+    Args:
+        one: the job.
+        entry: its file in the ledger.
+        threads: for the kernel's numerical libraries; None leaves them alone.
+        stop: ends the run when it is set.
+        tell: called with `"cell", job, number, of` whenever a cell starts.
+
+    Returns:
+        What `worker.execute` says, with `peak_memory_mb`; only an `error` where the worker ended without a word.
+    """
+    task = {
+        "notebook": str(one.notebook.path), "given": one.given,
+        "unfinished": str(one.unfinished), "output": str(one.output),
+        "data_root": _data_root() if one.parts["data"] else None,
+        "note": {"profile": one.profile, "parameters": one.parameters, "run": entry.stem, "parts": one.parts},
+    }
+    with tempfile.TemporaryFile() as noise:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "simplebits.run.worker"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=noise, text=True, encoding="utf-8",
+            env=_environment(one, entry, threads),
+            start_new_session=True,  # Ctrl-C on a terminal reaches us alone, and we end it in order
+        )
+        attendant = threading.Thread(target=_attend, args=(one, stop, child), daemon=True)
+        attendant.start()
+        result = {}
+        try:
+            child.stdin.write(json.dumps(task) + "\n")
+            child.stdin.flush()
+            for line in child.stdout:
+                event = json.loads(line)
+                result = event.get("result", result)
+                if "cell" in event:
+                    tell("cell", one, event["cell"], event["of"])
+        except (BrokenPipeError, ValueError):
+            pass  # it ended, or was ended, before it read its task; what it said is in `noise`
+        finally:
+            child.stdin.close()
+            child.stdout.close()
+            child.wait()
+            attendant.join()
+        if not result:
+            noise.seek(0)
+            said = noise.read().decode(errors="replace").strip().splitlines()[-1:]
+            ended = f"its process ended with code {child.returncode} ({''.join(said)})"
+            return {"error": "interrupted" if stop.is_set() else ended}
+        return result
+
+
+def spent(one: Job) -> float:
+    """Seconds that earlier, killed runs of this job took whose checkpoints this one goes on from."""
+    try:
+        return float((one.checkpoints / CLOCK).read_text())
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str]) -> None:
+    """While the worker runs: end it when asked to, and keep account of the time beside its checkpoints."""
+    before, start, noted = spent(one), time.monotonic(), 0.0
+    while child.poll() is None:
+        if stop.wait(0.2):
+            child.stdin.close()  # the worker's sign to kill its kernel and leave
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(10)
+            child.kill()
+            return
+        if (elapsed := time.monotonic() - start) > noted + 2 and one.checkpoints.is_dir():
+            noted = elapsed
+            with contextlib.suppress(OSError):  # an account that cannot be kept must not end the run
+                _files.write_text(one.checkpoints / CLOCK, f"{before + elapsed:.1f}")
+
+
+def _environment(one: Job, entry: Path, threads: int | None) -> dict[str, str]:
+    env = os.environ | {
+        "SIMPLEBITS_RUN": str(entry.resolve()),
+        "SIMPLEBITS_CHECKPOINTS": str(one.checkpoints),
+        "TQDM_DISABLE": "1",  # a progress bar in a page is noise
+        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one of the same name in the user's home
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    # The kernel runs in another folder: what is meant from here must be found from there.
+    for name in ("SIMPLEBITS_DATA", "SIMPLEBITS_RESULTS"):
+        if env.get(name):
+            env[name] = str(Path(env[name]).expanduser().resolve())
+    if threads is not None:
+        env["OMP_NUM_THREADS"] = str(min(threads, int(env.get("OMP_NUM_THREADS") or threads)))
+    # And it must import the very package whose sources went into the digest.
+    paths = [str(Path(path).resolve()) for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if (digest.PACKAGE.parent / "pyproject.toml").is_file():
+        paths.insert(0, str(digest.PACKAGE.parent))
+    return env | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))} if paths else env
+
+
+def _data_root() -> str:
+    from simplebits.data import root as data_root
+
+    return str(data_root())

@@ -1,0 +1,99 @@
+"""What someone who waits gets to see: a line a notebook, and on a terminal what is running now."""
+
+from __future__ import annotations
+
+import sys
+import time
+from io import TextIOBase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simplebits.run.execute import Outcome
+    from simplebits.run.job import Job
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(4.21), duration(192), duration(5430)
+    ('4.2 s', '3 min 12 s', '1 h 30 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Progress:
+    """Writes one line for every notebook that ends; where that is no terminal, one for every start too.
+
+    Args:
+        stream: where to; None: standard error.
+        width: of the column of names.
+        silent: write nothing.
+
+    Attributes:
+        total: how many there will be; lines are numbered if it is set.
+    """
+
+    def __init__(self, stream: TextIOBase | None = None, width: int = 24, silent: bool = False) -> None:
+        self.stream, self.width, self.silent = stream or sys.stderr, width, silent
+        self.live = not silent and self.stream.isatty()
+        self.total = self.ended = 0
+        self.running: dict[str, tuple[float, str]] = {}
+
+    def started(self, job: Job) -> None:
+        """A notebook starts."""
+        self.running[job.name] = (time.perf_counter(), "")
+        if not self.live:
+            reason = job.stale()
+            self._line(f"{job.name:<{self.width}}  started ({job.profile}{', ' + reason if reason else ''})")
+
+    def cell(self, job: Job, number: int, of: int) -> None:
+        """A cell starts."""
+        self.running[job.name] = (self.running[job.name][0], f", cell {number} of {of}")
+        self.tick()
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """A notebook has ended, or was up to date."""
+        self.running.pop(job.name, None)
+        self.ended += 1
+        count = f"[{self.ended}/{self.total}] " if self.total else ""
+        if outcome.status == "fresh":
+            return self._line(f"{count}{job.name:<{self.width}}  up to date")
+        memory = f", peak memory {outcome.peak_memory_mb:,.0f} MB" if outcome.peak_memory_mb else ""
+        word = {"complete": "finished in", "failed": "FAILED after"}.get(outcome.status, f"{outcome.status} after")
+        self._line(f"{count}{job.name:<{self.width}}  {word} {duration(outcome.seconds)}{memory}")
+        if outcome.status == "failed":
+            self._line(describe(outcome))
+        return None
+
+    def tick(self) -> None:
+        """Time passes: on a terminal, bring the last line up to date."""
+        if self.live and self.running:
+            now = time.perf_counter()
+            text = "; ".join(f"{name} {duration(now - since)}{cell}" for name, (since, cell) in self.running.items())
+            self.stream.write(f"\r\x1b[2K{text[:110]}")
+            self.stream.flush()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        if self.live:
+            self.stream.write("\r\x1b[2K")
+            self.stream.flush()
+
+    def _line(self, text: str) -> None:
+        if not self.silent:
+            self.stream.write(("\r\x1b[2K" if self.live else "") + text + "\n")
+            self.stream.flush()
+            self.tick()
+
+
+def describe(outcome: Outcome) -> str:
+    """A failure for a reader: the cell, its line, the error, where to look on."""
+    place = f"in cell {outcome.cell}: " if outcome.cell else ""
+    lines = [f"  {place}{outcome.error}"]
+    lines += [f"    | {line}" for line in outcome.source.splitlines()]
+    lines += [f"    from {outcome.detail}"] if outcome.detail else []
+    lines += [f"    all of it: {outcome.path}"] if outcome.path.is_file() else []
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""Where the repository is: notebooks, book and ledger lie in a checkout, not in the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MARKS = ("_toc.yml", "pyproject.toml")
+
+
+def find(start: Path | None = None) -> Path | None:
+    """The nearest folder at or above `start` (the working directory) that holds the book, or None."""
+    start = (start or Path.cwd()).resolve()
+    around = (start, *start.parents)
+    return next((folder for folder in around if all((folder / mark).is_file() for mark in MARKS)), None)
+
+
+def require(start: Path | None = None) -> Path:
+    """As `find`, for those who cannot do without.
+
+    Raises:
+        FileNotFoundError: this is not inside a checkout; says how to get one.
+    """
+    if folder := find(start):
+        return folder
+    raise FileNotFoundError(
+        f"{(start or Path.cwd()).resolve()} is not inside a checkout of the repository (no {' and '.join(MARKS)} there "
+        f"or above), and the installed package alone holds no notebooks. Get one and work inside it: "
+        f"git clone {published_address()}"
+    )
+
+
+def published_address() -> str:
+    """The repository's public address, as the installed package states it."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        urls = metadata("simplebits").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        urls = []
+    found = [url.partition(",")[2].strip() for url in urls if url.lower().startswith("repository,")]
+    return found[0] if found else "<address of the repository>"
