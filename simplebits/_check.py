@@ -31,7 +31,12 @@ def one_of(argument: str, value: str, known: Iterable[str]) -> str:
 
 def positive(argument: str, value: float, *, allow_zero: bool = False, integer: bool = False) -> None:
     """Raise ValueError unless `value` is a finite number above zero (or zero, where allowed)."""
-    ok = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
+    ok = (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and value == value
+        and abs(value) != float("inf")
+    )
     if integer:
         ok = ok and isinstance(value, int)
     if not ok or value < 0 or (value == 0 and not allow_zero):
@@ -66,8 +71,10 @@ def image_batch(argument: str, x: Tensor, *, channels: int | None = None, size: 
         raise ValueError(f"{argument}: the batch is empty, shape {list(x.shape)}; give at least one image")
     wanted = [x.shape[0], channels or x.shape[1], size or x.shape[2], size or x.shape[3]]
     if list(x.shape) != wanted:
-        raise ValueError(f"{argument}: expected shape {['n', *wanted[1:]]}, got {list(x.shape)}; "
-                         f"ImageSet.to_float(size={wanted[2]}, channels={wanted[1]}) converts")
+        raise ValueError(
+            f"{argument}: expected shape {['n', *wanted[1:]]}, got {list(x.shape)}; "
+            f"ImageSet.to_float(size={wanted[2]}, channels={wanted[1]}) converts"
+        )
     # Values cannot be inspected inside vmap or torch.compile; the outermost call has checked them already.
     if torch._C._functorch.is_functorch_wrapped_tensor(x) or torch.compiler.is_compiling():
         return

@@ -26,8 +26,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         write(part)
         os.replace(part, path)
     except OSError as error:
-        raise OSError(error.errno, f"{path} could not be written ({error.strerror or error}); what was there before is "
-                                   f"untouched. Free some space or choose another folder, then run again") from error
+        raise OSError(
+            error.errno,
+            f"{path} could not be written ({error.strerror or error}); what was there before is "
+            f"untouched. Free some space or choose another folder, then run again",
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -47,7 +50,9 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], note: dict[str, Any]) 
     from safetensors.torch import save
 
     # save(), not save_file(): the bytes pass through Python's own write, whose failures are OSErrors that name a cause.
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"note": json.dumps(note)})
+    data = save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"note": json.dumps(note)}
+    )
     write_atomic(path, lambda part: part.write_bytes(data) and None)
 
 
@@ -65,9 +70,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise FileNotFoundError(f"{path} is not there")
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads((file.metadata() or {}).get("note", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
+                (file.metadata() or {}).get("note", "{}")
+            )
     except (SafetensorError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or not a safetensors file ({error}); delete it and make or fetch it again") from error
+        raise ValueError(
+            f"{path} is damaged or not a safetensors file ({error}); delete it and make or fetch it again"
+        ) from error
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The checker of annotations that `conftest.py` hooks into the package: beartype, with whole numbers accepted as floats (PEP 484)."""
+"""The checker of annotations that `conftest.py` hooks in: beartype, whole numbers accepted as floats (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 

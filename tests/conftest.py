@@ -15,13 +15,16 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "wrong_input: annotations are not checked, so that the library's own messages are seen")
+    config.addinivalue_line(
+        "markers",
+        "unchecked: annotations are not checked, so that the library's own messages are seen, or its own speed",
+    )
 
 
 @pytest.fixture(autouse=True)
 def annotations_are_checked(request):
-    """Switch the checks of annotations off for tests of wrong input."""
-    config.update("jaxtyping_disable", request.node.get_closest_marker("wrong_input") is not None)
+    """Switch the checks of annotations off for tests of wrong input and of speed."""
+    config.update("jaxtyping_disable", request.node.get_closest_marker("unchecked") is not None)
     yield
     config.update("jaxtyping_disable", False)
 

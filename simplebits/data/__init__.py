@@ -1,4 +1,4 @@
-"""Image sets by name: embedded ones, those of torchvision, drawn ones. Bytes on the way, floats in [0, 1] at the network."""
+"""Image sets by name: embedded, torchvision's, drawn. Bytes on the way, floats in [0, 1] at the network."""
 
 from simplebits.data.image_set import ImageSet, to_bytes, to_float
 from simplebits.data.load import NAMES, load

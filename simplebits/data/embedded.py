@@ -12,8 +12,20 @@ from torch import Tensor
 from simplebits.data.image_set import ImageSet, to_bytes, to_float
 
 # Photographs only: scikit-image's charts, texts and phantoms are something else. Each takes one class.
-_SCIKIT_IMAGE = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
-                 "immunohistochemistry", "moon", "rocket")
+_SCIKIT_IMAGE = (
+    "astronaut",
+    "brick",
+    "camera",
+    "chelsea",
+    "coffee",
+    "coins",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "moon",
+    "rocket",
+)
 _SCIKIT_LEARN = ("china", "flower")
 PHOTOS = tuple(name.replace("_", "-") for name in _SCIKIT_IMAGE + _SCIKIT_LEARN)
 _CROP = 32
@@ -23,8 +35,8 @@ _SHRINK = (2, 4, 8)  # pixels of the photograph per pixel of the crop: texture, 
 def digits(split: str) -> ImageSet:
     """scikit-learn's handwritten digits (UCI optical recognition set), 8x8 enlarged to 32x32 grey.
 
-    1,797 images of 10 classes; the first 1,347 are `train`, the last 450 `test`: the order is by writer, so that no one's
-    digits are in both.
+    1,797 images of 10 classes; the first 1,347 are `train`, the last 450 `test`: the order is by writer, so that no
+    one's digits are in both.
     """
     from sklearn.datasets import load_digits
 
@@ -43,8 +55,7 @@ def photos(split: str) -> ImageSet:
     """
     crops, labels = [], []
     for label, photo in enumerate(_photographs()):
-        height, width = photo.shape[:2]
-        cut = width * 3 // 4
+        cut = photo.shape[1] * 3 // 4
         region = photo[:, :cut] if split == "train" else photo[:, cut:]
         for shrink in _SHRINK:
             tile = _CROP * shrink

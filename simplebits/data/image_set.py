@@ -1,4 +1,4 @@
-"""A labelled set of images, held as bytes and converted to floats by the batch: the one form in which images travel here."""
+"""A labelled set of images, held as bytes and converted to floats by the batch: how images travel here."""
 
 from __future__ import annotations
 
@@ -89,11 +89,15 @@ class ImageSet:
             got = self.labels.dtype if isinstance(self.labels, Tensor) else type(self.labels).__name__
             raise TypeError(f"labels: expected an int64 tensor, got {got}")
         if self.labels.shape != (len(self.images),):
-            raise ValueError(f"labels: expected shape [{len(self.images)}], one for each image, got {list(self.labels.shape)}")
+            raise ValueError(
+                f"labels: expected shape [{len(self.images)}], one for each image, got {list(self.labels.shape)}"
+            )
         object.__setattr__(self, "classes", tuple(self.classes))
         if len(self.labels) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
-            raise ValueError(f"labels: must lie in 0 .. {len(self.classes) - 1} for {len(self.classes)} classes, "
-                             f"got {int(self.labels.min())} .. {int(self.labels.max())}")
+            raise ValueError(
+                f"labels: must lie in 0 .. {len(self.classes) - 1} for {len(self.classes)} classes, "
+                f"got {int(self.labels.min())} .. {int(self.labels.max())}"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -116,11 +120,14 @@ class ImageSet:
         device: torch.device | str | None = None,
         generator: torch.Generator | None = None,
     ) -> Iterator[tuple[Float[Tensor, "b C H W"], Int64[Tensor, " b"]]]:
-        """Yield (images in [0, 1], labels) batch by batch, converted on the device; shuffled if there is a generator."""
+        """Yield (images in [0, 1], labels) by the batch, converted on the device; shuffled if there is a generator."""
         _check.positive("batch_size", batch_size, integer=True)
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         for index in order.split(batch_size):
-            yield to_float(self.images[index], size, channels, device), self.labels[index].to(device or self.labels.device)
+            yield (
+                to_float(self.images[index], size, channels, device),
+                self.labels[index].to(device or self.labels.device),
+            )
 
     def subset(self, index: Sequence[int] | Tensor, name: str | None = None) -> ImageSet:
         """The images at these positions (numbers or a boolean mask), in this order."""
@@ -144,6 +151,8 @@ def _check_bytes(argument: str, images: Tensor) -> None:
     if not isinstance(images, Tensor):
         raise TypeError(f"{argument}: expected a torch.Tensor [n, c, h, w], got {type(images).__name__}")
     if images.dtype != torch.uint8:
-        raise ValueError(f"{argument}: expected dtype uint8 (0 to 255), got {images.dtype}; data.to_bytes converts floats")
+        raise ValueError(
+            f"{argument}: expected dtype uint8 (0 to 255), got {images.dtype}; data.to_bytes converts floats"
+        )
     if images.dim() != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"{argument}: expected shape [n, c, h, w] with c = 1 or 3, got {list(images.shape)}")

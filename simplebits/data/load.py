@@ -15,8 +15,9 @@ def load(name: str, split: str = "train") -> ImageSet:
     """An image set by name.
 
     Args:
-        name: `digits` and `photos` are embedded and need no network. `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `svhn`,
-            `usps` and `emnist-letters` come through torchvision: from `root()`, or downloaded there the first time.
+        name: `digits` and `photos` are embedded and need no network. `mnist`, `fashion-mnist`, `cifar10`, `cifar100`,
+            `svhn`, `usps` and `emnist-letters` come through torchvision: from `root()`, or downloaded there the first
+            time.
         split: `train` or `test`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Drawn images that need few bits: flat colours, gradients, shapes and strokes. No class of any test set is drawn on purpose."""
+"""Drawn images that need few bits: flat colours, gradients, shapes and strokes; no class of a test set on purpose."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from simplebits.data.image_set import ImageSet
 
 
 def root() -> Path:
-    """The folder of downloaded sets: `$SIMPLEBITS_DATA`, else the user's cache folder (`~/.cache/simplebits` on Linux)."""
+    """The folder of downloaded sets: `$SIMPLEBITS_DATA`, else `simplebits` in the user's cache folder."""
     if folder := os.environ.get("SIMPLEBITS_DATA"):
         return Path(folder).expanduser()
     import pooch
@@ -30,7 +30,8 @@ class Source:
 
     Attributes:
         reader: the class in `torchvision.datasets`.
-        files: per split, the files under `root()` and their published MD5 (None: torchvision has no sum for the unpacked file).
+        files: per split, the files under `root()` and their published MD5 (None: torchvision has no sum for the
+            unpacked file).
         classes: class names; None takes torchvision's.
         options: further arguments of the class.
     """
@@ -41,40 +42,78 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def _idx(folder: str, train: tuple[str | None, str | None], test: tuple[str | None, str | None], prefix: str = "") -> dict:
+def _idx(
+    folder: str, train: tuple[str | None, str | None], test: tuple[str | None, str | None], prefix: str = ""
+) -> dict:
     names = {"train": f"{prefix or ''}train" if prefix else "train", "test": f"{prefix}test" if prefix else "t10k"}
     return {
-        split: {f"{folder}/{names[split]}-{kind}-ubyte": md5 for kind, md5 in zip(("images-idx3", "labels-idx1"), sums, strict=True)}
+        split: {
+            f"{folder}/{names[split]}-{kind}-ubyte": md5
+            for kind, md5 in zip(("images-idx3", "labels-idx1"), sums, strict=True)
+        }
         for split, sums in (("train", train), ("test", test))
     }
 
 
 _DIGITS = tuple("0123456789")
 _CIFAR10 = {
-    "data_batch_1": "c99cafc152244af753f735de768cd75f", "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751", "data_batch_4": "634d18415352ddfa80567beed471001a",
-    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb", "test_batch": "40351d587109b95175f43aff81a1287e",
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
     "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
 }
-_CIFAR100 = {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
-             "meta": "7973b15100ade9c7d40fb424638fde48"}
+_CIFAR100 = {
+    "train": "16019d7e3df5f24257cddd939b257f8d",
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    "meta": "7973b15100ade9c7d40fb424638fde48",
+}
 
 SOURCES = {
-    "mnist": Source("MNIST", _idx(
-        "MNIST/raw", ("6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624"),
-        ("2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637")), _DIGITS),
-    "fashion-mnist": Source("FashionMNIST", _idx(
-        "FashionMNIST/raw", ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9"),
-        ("8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"))),
-    "cifar10": Source("CIFAR10", {
-        "train": {f"cifar-10-batches-py/{f}": m for f, m in _CIFAR10.items() if f != "test_batch"},
-        "test": {f"cifar-10-batches-py/{f}": _CIFAR10[f] for f in ("test_batch", "batches.meta")}}),
-    "cifar100": Source("CIFAR100", {s: {f"cifar-100-python/{f}": _CIFAR100[f] for f in (s, "meta")} for s in ("train", "test")}),
-    "svhn": Source("SVHN", {"train": {"train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373"},
-                            "test": {"test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3"}}, _DIGITS),
+    "mnist": Source(
+        "MNIST",
+        _idx(
+            "MNIST/raw",
+            ("6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624"),
+            ("2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637"),
+        ),
+        _DIGITS,
+    ),
+    "fashion-mnist": Source(
+        "FashionMNIST",
+        _idx(
+            "FashionMNIST/raw",
+            ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9"),
+            ("8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"),
+        ),
+    ),
+    "cifar10": Source(
+        "CIFAR10",
+        {
+            "train": {f"cifar-10-batches-py/{f}": m for f, m in _CIFAR10.items() if f != "test_batch"},
+            "test": {f"cifar-10-batches-py/{f}": _CIFAR10[f] for f in ("test_batch", "batches.meta")},
+        },
+    ),
+    "cifar100": Source(
+        "CIFAR100", {s: {f"cifar-100-python/{f}": _CIFAR100[f] for f in (s, "meta")} for s in ("train", "test")}
+    ),
+    "svhn": Source(
+        "SVHN",
+        {
+            "train": {"train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373"},
+            "test": {"test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3"},
+        },
+        _DIGITS,
+    ),
     "usps": Source("USPS", {"train": {"usps.bz2": None}, "test": {"usps.t.bz2": None}}, _DIGITS),
-    "emnist-letters": Source("EMNIST", _idx("EMNIST/raw", (None, None), (None, None), prefix="emnist-letters-"),
-                             tuple("abcdefghijklmnopqrstuvwxyz"), {"split": "letters"}),
+    "emnist-letters": Source(
+        "EMNIST",
+        _idx("EMNIST/raw", (None, None), (None, None), prefix="emnist-letters-"),
+        tuple("abcdefghijklmnopqrstuvwxyz"),
+        {"split": "letters"},
+    ),
 }
 
 
@@ -95,22 +134,31 @@ def load_torchvision(name: str, split: str) -> ImageSet:
     if not missing and not damaged:
         try:
             return _convert(name, split, reader(str(folder), download=False, **options))
-        except Exception as error:  # each of torchvision's readers raises something else on a file it cannot read
-            damaged = [f"{folder / f} ({error})" for f in source.files[split]]
+        except ImportError:
+            raise  # a package is missing; the files are as good as they were
+        except Exception:  # noqa: BLE001 - each of torchvision's readers raises something else on what it cannot read
+            damaged = [str(folder / file) for file in source.files[split]]
     if damaged:
         warnings.warn(f"damaged, fetching again: {', '.join(damaged)}", stacklevel=3)
-        for file in source.files[split]:
-            if any(entry.startswith(str(folder / file)) for entry in damaged):
-                (folder / file).unlink(missing_ok=True)
+    # Out of torchvision's sight, but not gone before there is something better.
+    aside = {Path(file): Path(f"{file}.damaged") for file in damaged}
+    for file, kept in aside.items():
+        file.rename(kept)
     try:
-        return _convert(name, split, reader(str(folder), download=True, **options))
+        found = _convert(name, split, reader(str(folder), download=True, **options))
     except Exception as error:
+        for file, kept in aside.items():
+            kept.replace(file)
+        files = list(source.files[split])
         raise FileNotFoundError(
             f"{name}/{split} is not on this machine and could not be fetched ({error}). "
             + (f"Damaged: {', '.join(damaged)}. " if damaged else "")
-            + f"Place {', '.join(str(folder / f) for f in source.files[split])} there yourself, or set SIMPLEBITS_DATA to the "
-            f"folder that holds {next(iter(source.files[split]))}. Without a network, 'digits' and 'photos' are always there"
+            + f"Place {', '.join(str(folder / file) for file in files)} there yourself, or set SIMPLEBITS_DATA to the "
+            f"folder that holds {files[0]}. Without a network, 'digits' and 'photos' are always there"
         ) from error
+    for kept in aside.values():
+        kept.unlink()
+    return found
 
 
 def inspect(name: str, split: str) -> tuple[list[str], list[str]]:

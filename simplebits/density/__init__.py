@@ -9,6 +9,20 @@ from simplebits.density.recipes import general_images
 from simplebits.density.weights import NAMES, card, load
 
 __all__ = [
-    "NAMES", "ActNorm", "Conv1x1", "Coupling", "DensityModel", "FitHistory", "Glow", "GlowStep", "card", "fit",
-    "general_images", "load", "png_bits_per_dim", "quantise", "squeeze", "unsqueeze",
+    "NAMES",
+    "ActNorm",
+    "Conv1x1",
+    "Coupling",
+    "DensityModel",
+    "FitHistory",
+    "Glow",
+    "GlowStep",
+    "card",
+    "fit",
+    "general_images",
+    "load",
+    "png_bits_per_dim",
+    "quantise",
+    "squeeze",
+    "unsqueeze",
 ]

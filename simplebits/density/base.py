@@ -1,4 +1,4 @@
-"""What every model with a likelihood shares: images in, bits per dimension out (SimpleBits, section 2 and equation 1)."""
+"""What every model with a likelihood shares: images in, bits per dimension out (SimpleBits, equation 1)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def quantise(x: Float[Tensor, "n c h w"], bit_depth: int = 8) -> Float[Tensor, "
 class DensityModel(nn.Module):
     """A probability density over images, and through it a measure of how simple an image is.
 
-    A grey level v of a b-bit image owns the bin [v, v + 1)/2^b. Adding uniform noise u spreads the level over its bin, so
-    that a continuous density p can be compared with a discrete code: with d dimensions,
+    A grey level v of a b-bit image owns the bin [v, v + 1)/2^b. Adding uniform noise u spreads the level over its bin,
+    so that a continuous density p can be compared with a discrete code: with d dimensions,
     bits/dim = b - log p(g) / (d ln 2), where g = x (2^b - 1)/2^b + u/2^b - 1/2 is the *centred* image.
 
-    Subclasses implement `log_density`, on centred images. `image_size`, `channels` and `bit_depth` say what the model measures.
+    Subclasses implement `log_density`, on centred images. `image_size`, `channels` and `bit_depth` say what the model
+    measures.
     """
 
     def __init__(self, image_size: int, channels: int = 3, bit_depth: int = 8) -> None:
@@ -84,9 +85,10 @@ class DensityModel(nn.Module):
         draws: int = 1,
         quantised: bool = False,
     ) -> Float[Tensor, " n"]:
-        """log P(x) in nats, of the discrete image: log p(g) - d b ln 2, averaged over draws of the de-quantisation noise.
+        """log P(x) of the discrete image, in nats: log p(g) - d b ln 2, averaged over draws of the noise.
 
-        The mean over draws is a lower bound on the discrete log-likelihood (Jensen's inequality; Theis et al. 2016, equation 7).
+        The mean over draws is a lower bound on the discrete log-likelihood (Jensen's inequality; Theis et al. 2016,
+        equation 7).
 
         Args:
             x: images in [0, 1], of the model's size and channels.

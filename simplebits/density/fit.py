@@ -59,16 +59,19 @@ def fit(
     """Minimise the mean bits/dim of the images; the model ends with the running average of its weights.
 
     A fit with a `checkpoint` goes on from it if the file is there: a run killed at any moment loses at most
-    `checkpoint_every` steps. What a step draws depends on `seed` and its number alone, so a resumed run sees the same batches.
+    `checkpoint_every` steps. What a step draws depends on `seed` and its number alone, so a resumed run sees the same
+    batches.
 
     Args:
         model: fitted in place, on the device it is on.
         images: uint8; resized, replicated and quantised to the model's size, channels and bit depth batch by batch.
         steps: number of updates in all, resumed ones included.
         batch_size: images a step. The reference code takes 64.
-        learning_rate: peak rate, reached after `warm_up` steps and brought linearly to zero over the last `cool_down` of all.
+        learning_rate: peak rate.
         optimiser: `adam` or `adamax` (the reference code: Adamax, 5e-4, weight decay 5e-5).
         weight_decay: coupled L2 penalty.
+        warm_up: steps in which the rate rises to its peak.
+        cool_down: share of all steps, the last ones, in which it falls to zero.
         average: decay of the exponential moving average of the weights.
         clip: largest gradient norm.
         bf16: run the coupling networks in bfloat16; the likelihood itself stays in single precision.
@@ -77,6 +80,7 @@ def fit(
         seed: of batches, flips and noise.
         validation: measured at every checkpoint and at the end.
         checkpoint: file to write and to resume from.
+        checkpoint_every: steps between two checkpoints.
         patience: so many non-finite steps in a row end the fit.
         progress: show a bar; None: on a terminal only.
 
@@ -84,7 +88,12 @@ def fit(
         ValueError: an argument out of range, an unknown optimiser, or a checkpoint of another model.
         FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
     """
-    for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every), ("patience", patience)):
+    for name, value in (
+        ("steps", steps),
+        ("batch_size", batch_size),
+        ("checkpoint_every", checkpoint_every),
+        ("patience", patience),
+    ):
         _check.positive(name, value, integer=True)
     for name, value in (("learning_rate", learning_rate), ("clip", clip)):
         _check.positive(name, value)
@@ -105,7 +114,9 @@ def fit(
         state.restart_average()
 
     history, clock, bad = state.history, time.perf_counter(), 0
-    bar = tqdm(total=steps, initial=state.step, desc="fit", unit="step", disable=None if progress is None else not progress)
+    bar = tqdm(
+        total=steps, initial=state.step, desc="fit", unit="step", disable=None if progress is None else not progress
+    )
     with bar:
         while state.step < steps:
             # Seeded by the number of the step: resuming needs no saved generator and gives the same run.
@@ -142,14 +153,19 @@ def fit(
 
 
 def _rate(step: int, steps: int, warm_up: int, cool_down: float) -> float:
-    """Factor on the learning rate: linear up, flat, linear down. Flat in between, so that a run can be prolonged or cut short."""
+    """Factor on the learning rate: linear up, flat (so that a run can be prolonged or cut short), linear down."""
     return min(1.0, (step + 1) / max(warm_up, 1), (steps - step) / max(cool_down * steps, 1))
 
 
 def _update(
-    model: DensityModel, x: Tensor, optimiser: torch.optim.Optimizer, clip: float, bf16: bool, generator: torch.Generator
+    model: DensityModel,
+    x: Tensor,
+    optimiser: torch.optim.Optimizer,
+    clip: float,
+    bf16: bool,
+    generator: torch.Generator,
 ) -> tuple[float, bool]:
-    """One step of gradient descent; (loss, True) or, without any update, (loss, False) where something is not finite."""
+    """One step of descent: (loss, True) or, without any update, (loss, False) where something is not finite."""
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
         loss = model.bits_per_dim(x, generator).mean()
     optimiser.zero_grad()
@@ -165,7 +181,12 @@ class _Converter:
     """Bytes to what the model measures: its size, channels, grey levels and device."""
 
     def __init__(self, model: DensityModel, device: torch.device) -> None:
-        self.size, self.channels, self.bit_depth, self.device = model.image_size, model.channels, model.bit_depth, device
+        self.size, self.channels, self.bit_depth, self.device = (
+            model.image_size,
+            model.channels,
+            model.bit_depth,
+            device,
+        )
 
     def __call__(self, images: UInt8[Tensor, "n c h w"]) -> Tensor:
         return quantise(to_float(images, self.size, self.channels, self.device), self.bit_depth)
@@ -195,7 +216,9 @@ class _State:
         """Mean bits/dim of these images under the averaged weights, always with the same noise."""
         pool = images.images if isinstance(images, ImageSet) else images
         generator = torch.Generator().manual_seed(seed)
-        bits = [torch.func.functional_call(self.model, self.average, (convert(part), generator)) for part in pool.split(100)]
+        bits = [
+            torch.func.functional_call(self.model, self.average, (convert(part), generator)) for part in pool.split(100)
+        ]
         return float(torch.cat(bits).mean())
 
     def save(self, path: Path) -> None:
@@ -214,7 +237,9 @@ class _State:
         try:
             self.model.load_state_dict(parts["model"])
         except RuntimeError as error:
-            raise ValueError(f"{path} is a checkpoint of another model ({error}); delete it or name another file") from error
+            raise ValueError(
+                f"{path} is a checkpoint of another model ({error}); delete it or name another file"
+            ) from error
         device = next(self.model.parameters()).device
         self.average = {k: v.to(device) for k, v in parts["average"].items()}
         moments: dict[int, dict[str, Tensor]] = {}

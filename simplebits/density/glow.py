@@ -1,4 +1,4 @@
-"""Glow (Kingma and Dhariwal 2018): an invertible network, so that the density of an image is that of its latents times a volume.
+"""Glow (Kingma and Dhariwal 2018): an invertible network, so an image's density is its latents' times a volume.
 
 Order of operations, channel order and constants follow the public models that SimpleBits builds on.
 """
@@ -19,7 +19,7 @@ from simplebits.density.glow_step import GlowStep
 
 
 def squeeze(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 4*c h//2 w//2"]:
-    """Trade space for channels: each 2x2 block becomes four channels, new channel 4c + 2i + j for pixel (row i, column j)."""
+    """Trade space for channels: pixel (row i, column j) of each 2x2 block of channel c goes to channel 4c + 2i + j."""
     return F.pixel_unshuffle(x, 2)
 
 
@@ -52,7 +52,7 @@ class LatentAffine(nn.Module):
 
 
 class Glow(DensityModel):
-    """Multi-scale Glow: per level a squeeze and K steps; after each level but the last the first half of the channels leaves.
+    """Multi-scale Glow: a squeeze and K steps a level; after each but the last, the first half of the channels leaves.
 
     Args:
         levels: L, number of scales.
@@ -61,7 +61,8 @@ class Glow(DensityModel):
         image_size: height and width; a multiple of 2^L.
         channels: 3; grey images are replicated (SimpleBits, appendix S2).
         bit_depth: b, bits a channel that the measure counts with.
-        scale_floor: smallest factor a coupling may multiply by; 0 as published, 0.1 makes inverting safe in single precision.
+        scale_floor: smallest factor a coupling may multiply by; 0 as published, 0.1 makes inverting safe in single
+            precision.
         generator: draws the initial weights; without one, torch's global generator does.
 
     Raises:
@@ -90,8 +91,10 @@ class Glow(DensityModel):
         for name, value in (("levels", levels), ("steps", steps), ("hidden", hidden)):
             _check.positive(name, value, integer=True)
         if image_size % 2**levels:
-            raise ValueError(f"image_size={image_size} does not divide by 2^levels = {2**levels}; "
-                             f"give a multiple of it, or fewer levels")
+            raise ValueError(
+                f"image_size={image_size} does not divide by 2^levels = {2**levels}; "
+                f"give a multiple of it, or fewer levels"
+            )
         self.levels, self.steps, self.hidden, self.scale_floor = levels, steps, hidden, scale_floor
         self.flow, self.prior = nn.ModuleList(), nn.ModuleList()
         width, size = channels, image_size
@@ -108,9 +111,7 @@ class Glow(DensityModel):
         names = ("levels", "steps", "hidden", "image_size", "channels", "bit_depth", "scale_floor")
         return {name: getattr(self, name) for name in names}
 
-    def flow_forward(
-        self, g: Float[Tensor, "n c h w"]
-    ) -> tuple[list[Float[Tensor, "n _ _ _"]], Float[Tensor, " n"]]:
+    def flow_forward(self, g: Float[Tensor, "n c h w"]) -> tuple[list[Float[Tensor, "n _ _ _"]], Float[Tensor, " n"]]:
         """Centred images to latents and log|det| of the whole map, per image, in nats."""
         latents, log_det, h = [], g.new_zeros(g.shape[0]), g
         for level, (steps, prior) in enumerate(zip(self.flow, self.prior, strict=True)):
@@ -182,19 +183,23 @@ class Glow(DensityModel):
         weight = self.prior[0].bias
         device = generator.device if generator is not None else weight.device
         latents = [
-            temperature * torch.randn(n, *shape, generator=generator, device=device, dtype=weight.dtype).to(weight.device)
+            temperature
+            * torch.randn(n, *shape, generator=generator, device=device, dtype=weight.dtype).to(weight.device)
             for shape in self.latent_shapes()
         ]
         return self.decode(latents).clamp(0, 1)
 
     @torch.no_grad()
-    def initialise(self, x: Float[Tensor, "n c h w"], start: str = "pca", generator: torch.Generator | None = None) -> None:
+    def initialise(
+        self, x: Float[Tensor, "n c h w"], start: str = "pca", generator: torch.Generator | None = None
+    ) -> None:
         """Data-dependent start: every ActNorm standardises what this batch brings to it.
 
         Args:
             x: some hundred images in [0, 1].
-            start: `orthogonal` keeps the random orthogonal 1x1 convolutions (as published). `pca` makes the first of each
-                level the principal axes of its input and the others swaps of the two halves: a linear code is in place
+            start: `orthogonal` keeps the random orthogonal 1x1 convolutions (as published). `pca` makes the first of
+                each level the principal axes of its input and the others swaps of the two halves: a linear code is in
+                place
                 before the first gradient step, which is what a short training on simple images needs (chapter 02).
             generator: draws the de-quantisation noise.
 
@@ -218,4 +223,6 @@ class Glow(DensityModel):
         wanted = self.latent_shapes()
         got = [tuple(z.shape[1:]) for z in latents]
         if got != wanted:
-            raise ValueError(f"latents: expected {len(wanted)} tensors [n, c, h, w] with (c, h, w) = {wanted}, got {got}")
+            raise ValueError(
+                f"latents: expected {len(wanted)} tensors [n, c, h, w] with (c, h, w) = {wanted}, got {got}"
+            )

@@ -16,7 +16,8 @@ from simplebits.data import to_bytes
 def png_bits_per_dim(x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
     """8 x bytes of the optimised PNG file / dimensions, header included.
 
-    The header and the palette-free colour format are the same for all images of one size: about 0.15 bits/dim at 3x32x32.
+    The header and the palette-free colour format are the same for all images of one size: about 0.15 bits/dim at
+    3x32x32.
 
     Args:
         x: images in [0, 1] with one or three channels; rounded to 8 bits.

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 
 from simplebits import _check, data
-from simplebits.density import weights
 from simplebits.data import ImageSet, to_bytes, to_float
+from simplebits.density import weights
 from simplebits.density.base import DensityModel
 from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow
 
-HELD_OUT = 1000  # the last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that
+HELD_OUT = (
+    1000  # the last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ RECIPES = {
 def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """Images that stand for images in general: CIFAR-10 training images, and simple ones beside them.
 
-    The simple ones are drawn (flat colours, gradients, shapes, strokes) and crops of the bundled photographs, in colour and
-    grey. No MNIST and no Fashion-MNIST: these stay unseen.
+    The simple ones are drawn (flat colours, gradients, shapes, strokes) and crops of the bundled photographs, in colour
+    and grey. No MNIST and no Fashion-MNIST: these stay unseen.
 
     Args:
         simple: share of simple images, 0 (CIFAR-10 alone) to 0.9.
@@ -85,7 +87,9 @@ def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageS
 
 
 @torch.no_grad()
-def test_bits(model: DensityModel, n: int = 1000, seed: int = 0, device: torch.device | str | None = None) -> dict[str, float]:
+def test_bits(
+    model: DensityModel, n: int = 1000, seed: int = 0, device: torch.device | str | None = None
+) -> dict[str, float]:
     """Mean bits/dim of n test images of each set that is at hand, and of black images and uniform noise.
 
     Args:
@@ -144,7 +148,7 @@ def ship(
     progress: bool | None = None,
     **changes: Any,
 ) -> Path:
-    """Make shipped weights again: fit, measure on test images, write weights and card. Arguments and errors as in `make`.
+    """Make shipped weights again: fit, measure on test images, write weights and card. For the rest see `make`.
 
     Returns:
         The path of the weights; the card lies beside it.
@@ -154,15 +158,17 @@ def ship(
     model.load_state_dict({key: value.half().to(value.dtype) for key, value in model.state_dict().items()})
     settings = RECIPES[name].fit | changes
     options = "".join(f" --{key.replace('_', '-')} {value}" for key, value in changes.items())
+    threads = f"CPU, {torch.get_num_threads()} threads"
+    machine = torch.cuda.get_device_name() if device.startswith("cuda") else threads
     about = {
-        "data": f"CIFAR-10 training images but the last {HELD_OUT}, mixed with {RECIPES[name].simple:.0%} simple images "
-                "(drawn shapes, strokes, gradients and flat colours; crops of bundled photographs)",
+        "data": f"CIFAR-10 training images but the last {HELD_OUT}, mixed with {RECIPES[name].simple:.0%} simple ones "
+        "(drawn shapes, strokes, gradients and flat colours; crops of bundled photographs)",
         "fit": settings,
         "seed": settings.get("seed", 0),
         "steps": len(history.losses),
         "skipped_steps": history.skipped,
         "seconds": round(history.seconds),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else f"CPU, {torch.get_num_threads()} threads",
+        "device": machine,
         "torch": torch.__version__,
         "held_out_bits_per_dim": [[step, round(bits, 4)] for step, bits in history.validation],
         "test_bits_per_dim": {key: round(value, 4) for key, value in test_bits(model).items()},

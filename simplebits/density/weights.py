@@ -36,8 +36,10 @@ def load(name: str, device: torch.device | str = "cpu", folder: str | Path = FOL
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; make it with: simplebits fit-density {name}")
     if _files.sha256(path) != described["sha256"]:
-        raise ValueError(f"{path} is damaged: its SHA-256 is not the one on its card. Fetch it again (git checkout, or "
-                         f"reinstall simplebits), or make it again: simplebits fit-density {name}")
+        raise ValueError(
+            f"{path} is damaged: its SHA-256 is not the one on its card. Fetch it again (git checkout, or "
+            f"reinstall simplebits), or make it again: simplebits fit-density {name}"
+        )
     tensors, _ = _files.read_tensors(path)
     model = Glow(**described["glow"])
     model.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
@@ -58,7 +60,9 @@ def card(name: str, folder: str | Path = FOLDER) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); fetch it again (git checkout, or reinstall simplebits)") from error
+        raise ValueError(
+            f"{path} is damaged ({error}); fetch it again (git checkout, or reinstall simplebits)"
+        ) from error
 
 
 def save(model: Glow, name: str, folder: str | Path, about: dict[str, Any]) -> Path:
@@ -80,5 +84,7 @@ def save(model: Glow, name: str, folder: str | Path, about: dict[str, Any]) -> P
             raise ValueError(f"{key} is not finite in half precision; the model is not fit to ship")
     path = Path(folder) / f"{name}.safetensors"
     _files.write_tensors(path, halves, {"name": name})
-    _files.write_json(path.with_suffix(".json"), about | {"name": name, "glow": model.config, "sha256": _files.sha256(path)})
+    _files.write_json(
+        path.with_suffix(".json"), about | {"name": name, "glow": model.config, "sha256": _files.sha256(path)}
+    )
     return path

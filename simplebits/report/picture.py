@@ -44,10 +44,12 @@ def picture(
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt={alt!r}: say in a sentence what there is to see, for those who cannot see it")
-    png, width, height, classes = _png(source)
+    png, width, height, pixelated = _png(source)
+    # The theme leaves `dark-light` pictures alone. Styles stand here because Jupyter and Colab have no sheet of ours.
+    style = "max-width:100%;height:auto" + (";image-rendering:pixelated" if pixelated else "")
     content = (
-        f'<img class="{classes}" src="data:image/png;base64,{base64.b64encode(png).decode()}" '
-        f'alt="{html.escape(alt)}" width="{width}" height="{height}">'
+        f'<img class="dark-light{" sb-pixels" * pixelated}" style="{style}" width="{width}" height="{height}" '
+        f'alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
     )
     if caption:
         # \( \) is what the page's MathJax looks for; the classes let it look here.
@@ -62,8 +64,8 @@ def levels(images: Float[Tensor, "*batch h w"]) -> UInt8[Tensor, "*batch h w"]:
     return (images.detach().clamp(0, 1) * 255).round().byte().cpu()
 
 
-def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[bytes, int, int, str]:
-    """A PNG, its width and height in CSS pixels, and its classes (`dark-light`: the theme leaves the pixels alone)."""
+def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[bytes, int, int, bool]:
+    """A PNG, its width and height in CSS pixels, and whether its pixels are to be enlarged to squares."""
     import matplotlib.figure
     import torch
     from PIL import Image
@@ -75,7 +77,7 @@ def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[byt
         pixels = levels(source).permute(1, 2, 0).squeeze(-1).numpy()
         height, width = pixels.shape[:2]
         enlarge = max(1, _SINGLE // max(height, width))
-        return _smallest(Image.fromarray(pixels)), width * enlarge, height * enlarge, "dark-light sb-pixels"
+        return _smallest(Image.fromarray(pixels)), width * enlarge, height * enlarge, True
     if not isinstance(source, matplotlib.figure.Figure):
         hint = "; pass axes.figure" if hasattr(source, "figure") else ""
         raise TypeError(f"expected a matplotlib Figure, got {type(source).__name__}{hint}")
@@ -85,7 +87,7 @@ def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[byt
     if not _holds_images(source):
         # Lines and text lose nothing visible in 256 colours and take a third of the bytes; images are never touched.
         drawn = drawn.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    return _smallest(drawn), round(drawn.width / DENSE), round(drawn.height / DENSE), "dark-light"
+    return _smallest(drawn), round(drawn.width / DENSE), round(drawn.height / DENSE), False
 
 
 def _holds_images(figure: matplotlib.figure.Figure) -> bool:

@@ -18,12 +18,17 @@ def bytes_of(n, c, h, w, seed=0):
 def test_bytes_survive_the_way_to_floats_and_back(n, c, size, seed):
     images = bytes_of(n, c, size, size, seed)
     x = to_float(images)
-    assert x.dtype == torch.float32 and 0 <= x.min() and x.max() <= 1
+    assert x.dtype == torch.float32 and x.min() >= 0 and x.max() <= 1
     assert torch.equal(to_bytes(x), images)
 
 
 @settings(max_examples=30, deadline=None)
-@given(c=st.sampled_from([1, 3]), size=st.integers(2, 40), wanted=st.integers(2, 40), channels=st.sampled_from([None, 1, 3]))
+@given(
+    c=st.sampled_from([1, 3]),
+    size=st.integers(2, 40),
+    wanted=st.integers(2, 40),
+    channels=st.sampled_from([None, 1, 3]),
+)
 def test_any_size_and_channels_come_out_as_asked_and_in_range(c, size, wanted, channels):
     x = to_float(bytes_of(2, c, size, size), wanted, channels)
     assert x.shape == (2, channels or c, wanted, wanted)
@@ -49,7 +54,9 @@ def test_batches_cover_the_set_once_and_shuffle_by_the_generator():
     plain = list(images.batches(4, channels=1))
     assert [len(x) for x, _ in plain] == [4, 4, 2]
     assert torch.equal(torch.cat([y for _, y in plain]), images.labels)
-    first, second = (torch.cat([x for x, _ in images.batches(4, generator=torch.Generator().manual_seed(1))]) for _ in range(2))
+    first, second = (
+        torch.cat([x for x, _ in images.batches(4, generator=torch.Generator().manual_seed(1))]) for _ in range(2)
+    )
     assert torch.equal(first, second)
     assert not torch.equal(first, images.to_float())
     assert torch.equal(first.sum().round(), images.to_float().sum().round())
@@ -63,7 +70,7 @@ def test_draws_depend_on_the_seed_alone():
         images.draw(51)
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -78,14 +85,18 @@ def test_draws_depend_on_the_seed_alone():
     ],
 )
 def test_a_wrong_set_is_refused_with_the_argument_named(change, error, message):
-    arguments = {"images": torch.zeros(2, 1, 8, 8, dtype=torch.uint8), "labels": torch.tensor([0, 1]), "classes": ("a", "b"),
-                 "name": "tiny"} | change
+    arguments = {
+        "images": torch.zeros(2, 1, 8, 8, dtype=torch.uint8),
+        "labels": torch.tensor([0, 1]),
+        "classes": ("a", "b"),
+        "name": "tiny",
+    } | change
     with pytest.raises(error, match=message) as caught:
         ImageSet(**arguments)
     assert next(iter(change)) in str(caught.value)
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize(("size", "channels"), [(0, None), (-1, None), (2.5, None), (None, 2), (None, 0)])
 def test_wrong_sizes_and_channels_are_refused(size, channels):
     with pytest.raises(ValueError, match="size|channels"):

@@ -23,7 +23,11 @@ def reference(golden):
     step = GlowStep(6, hidden=8)
     with torch.no_grad():
         step.conv1x1.set_weight(values["conv1x1_weight"])
-        for norm, name in ((step.actnorm, "actnorm"), (step.coupling.actnorm1, "net_actnorm1"), (step.coupling.actnorm2, "net_actnorm2")):
+        for norm, name in (
+            (step.actnorm, "actnorm"),
+            (step.coupling.actnorm1, "net_actnorm1"),
+            (step.coupling.actnorm2, "net_actnorm2"),
+        ):
             norm.bias.copy_(values[f"{name}_bias"].flatten())
             norm.log_scale.copy_(values[f"{name}_log_scale"].flatten())
         for i in (1, 2, 3):
@@ -59,10 +63,18 @@ def test_squeeze_and_data_dependent_start_equal_the_reference(golden):
     torch.testing.assert_close(norm.log_scale, values["init_log_scale"].flatten(), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: ActNorm(6), lambda: Conv1x1(6), lambda: Coupling(6, 8), lambda: Coupling(6, 8, scale_floor=0.1),
-    lambda: GlowStep(6, 8), lambda: GlowStep(6, 8, scale_floor=0.1),
-], ids=["actnorm", "conv1x1", "coupling", "coupling-floor", "step", "step-floor"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ActNorm(6),
+        lambda: Conv1x1(6),
+        lambda: Coupling(6, 8),
+        lambda: Coupling(6, 8, scale_floor=0.1),
+        lambda: GlowStep(6, 8),
+        lambda: GlowStep(6, 8, scale_floor=0.1),
+    ],
+    ids=["actnorm", "conv1x1", "coupling", "coupling-floor", "step", "step-floor"],
+)
 def test_inverse_and_determinant(make):
     part = awake(make().double())
     x = torch.randn(2, 6, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -100,8 +112,11 @@ def test_the_determinant_keeps_its_digits_under_autocast():
     torch.testing.assert_close(rounded_log_det, log_det, rtol=0.02, atol=0.5)
 
 
-@pytest.mark.wrong_input
-@pytest.mark.parametrize(("arguments", "message"), [((5, 8), "even"), ((0, 8), "even"), ((6, 8, 1.0), "scale_floor"), ((6, 8, -0.1), "scale_floor")])
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((5, 8), "even"), ((0, 8), "even"), ((6, 8, 1.0), "scale_floor"), ((6, 8, -0.1), "scale_floor")],
+)
 def test_wrong_steps_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         GlowStep(*arguments)

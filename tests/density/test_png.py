@@ -22,7 +22,7 @@ def test_grey_images_count_one_channel():
     assert png_bits_per_dim(torch.zeros(1, 1, 16, 16))[0] < 3
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 def test_wrong_images_are_refused():
     with pytest.raises(ValueError, match="1 or 3 channels"):
         png_bits_per_dim(torch.zeros(1, 2, 8, 8))

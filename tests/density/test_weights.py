@@ -83,7 +83,9 @@ def test_blur_makes_photographs_cheaper_and_noise_dearer(shipped):
     x = images(model, 32)
     blurred = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(x, 4), scale_factor=4, mode="bilinear")
     noisy = (x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
-    plain, simpler, busier = (model.bits_per_dim(v, torch.Generator().manual_seed(1), quantised=True).mean() for v in (x, blurred, noisy))
+    plain, simpler, busier = (
+        model.bits_per_dim(v, torch.Generator().manual_seed(1), quantised=True).mean() for v in (x, blurred, noisy)
+    )
     assert simpler < plain - 0.1 and busier > plain + 0.5
 
 
@@ -132,9 +134,14 @@ def test_saving_and_loading_give_the_same_model_and_a_true_card(tmp_path):
 
 def test_a_recipe_can_be_made_again(real_data, tmp_path, monkeypatch):
     real_data("cifar10", "train")
-    monkeypatch.setitem(recipes.RECIPES, "glow-16px", recipes.Recipe(
-        glow={"levels": 1, "steps": 1, "hidden": 4, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
-        fit={"steps": 3, "batch_size": 4}))
+    monkeypatch.setitem(
+        recipes.RECIPES,
+        "glow-16px",
+        recipes.Recipe(
+            glow={"levels": 1, "steps": 1, "hidden": 4, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
+            fit={"steps": 3, "batch_size": 4},
+        ),
+    )
     monkeypatch.setattr(recipes, "test_bits", lambda model: {"black": 1.0})
     path = recipes.ship("glow-16px", tmp_path, checkpoint=tmp_path / "c", progress=False, learning_rate=0.01)
     card = json.loads(path.with_suffix(".json").read_text())

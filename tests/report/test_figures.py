@@ -96,14 +96,14 @@ def test_without_a_caption_there_is_none():
     assert "figcaption" not in picture(line(), "A line.")
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize("alt", ["", "  ", None])
 def test_a_picture_without_a_text_is_refused(alt):
     with pytest.raises(ValueError, match="say in a sentence"):
         sb.report.show(line(), alt=alt)
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 def test_only_figures_are_shown():
     axes = plt.subplots()[1]
     with pytest.raises(TypeError, match=r"expected a matplotlib Figure, got Axes; pass axes\.figure"):
@@ -117,6 +117,8 @@ def test_a_figure_is_as_wide_on_the_page_as_its_inches_say():
     parts = Parts(picture(figure, "Nothing."))
     assert (parts.image["width"], parts.image["height"]) == ("400", "200")
     assert parts.pixels.shape == (400, 800, 3)  # two pixels of the file for one of the page
+    assert "max-width:100%;height:auto" in parts.image["style"]
+    assert "pixelated" not in parts.image["style"]
 
 
 def test_line_drawings_are_small_and_look_the_same():
@@ -176,7 +178,7 @@ def test_line_breaks_of_a_title_stay():
     assert max(map(len, figure.axes[0].get_title().split("\n"))) < 20
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"images": images() * 255}, "must lie in"),
     ({"images": images()[0]}, r"\[n, c, h, w\]"),
@@ -198,10 +200,11 @@ def test_a_single_image_keeps_its_pixels_and_the_page_enlarges_them(channels, si
     parts = Parts(picture(x, "An image."))
     assert np.array_equal(parts.pixels, as_bytes(x))
     assert parts.image["width"] == str(width)
-    assert {"sb-pixels", "dark-light"} <= set(parts.image["class"].split())
+    assert "dark-light" in parts.image["class"].split()
+    assert "image-rendering:pixelated" in parts.image["style"]
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize("x", [images(), images()[0] * 2, images(1, 2)[0], torch.full((1, 4, 4), float("nan"))])
 def test_a_single_image_of_the_wrong_kind_is_refused(x):
     with pytest.raises(ValueError, match=r"image|channel|c = 1 or 3"):

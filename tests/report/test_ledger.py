@@ -79,7 +79,7 @@ def test_values_may_be_tensors_and_arrays():
         assert ledger.record("e", "m", value, "%").values == (1.5,)
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 def test_wrong_use_writes_nothing(run):
     before = run.read_bytes()
     for values in ("12", None, ["a"], [[1.0, 2.0]], [None]):

@@ -69,7 +69,7 @@ def test_where_there_is_no_stack_python_switches(displayed, monkeypatch):
     assert "Much noise." in stage.value
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"labels": LABELS[:2]}, "labels: expected 3, one for each frame, got 2"),
     ({"alts": [*ALTS, "more"]}, "alts: expected 3, one for each frame, got 4"),
@@ -82,7 +82,7 @@ def test_what_is_missing_is_named(arguments, message):
         sb.report.slider(**({"frames": FRAMES, "labels": LABELS, "alts": ALTS, "description": "noise"} | arguments))
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 def test_a_frame_of_another_kind_is_refused():
     with pytest.raises(TypeError, match="got str"):
         sb.report.slider(["a.png", "b.png"], LABELS[:2], ALTS[:2], "noise")

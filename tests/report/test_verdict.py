@@ -155,7 +155,7 @@ def test_a_record_survives_the_ledger_and_its_verdict_is_computed_anew(values, n
 
 
 @pytest.mark.parametrize("content", [{}, {"experiment": "e"}, [], None, "text"])
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 def test_what_is_no_record_is_refused(content):
     with pytest.raises(ValueError, match="not a record"):
         Record.from_json(content)

@@ -167,7 +167,7 @@ def test_a_ledger_that_cannot_be_written_fails_one_run_with_a_sentence(book, mon
     assert not outcome.ok
 
 
-@pytest.mark.wrong_input
+@pytest.mark.unchecked
 @pytest.mark.parametrize("jobs", [0, -1, 1.5, True])
 def test_a_wrong_number_of_jobs(book, jobs):
     book(n01_a=["1"])

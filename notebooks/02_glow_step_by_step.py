@@ -1,0 +1,661 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/simplebits/blob/main/notebooks/02_glow_step_by_step.ipynb)
+#
+# # Glow, step by step
+#
+# **Where does the probability of an image come from? From a network that can be run backwards: it turns the image into plain
+# Gaussian numbers, and the volume it stretches on the way is counted in every layer, exactly.**
+#
+# You will
+#
+# - build a flow step from three invertible parts, and check each inverse and each log-determinant;
+# - train a Glow from scratch, in the loop spelled out and with the library;
+# - use the inverse: sample, interpolate, and see which way is downhill in bits.
+#
+# **To know before:** [bits per dimension](01_bits_per_dimension.ipynb), convolutions, determinants.
+
+# %% tags=["hide-input"]
+# On Colab this installs the package and leaves torch and numpy as they are; everywhere else it does nothing.
+import importlib.util
+import sys
+
+from IPython import get_ipython
+
+if importlib.util.find_spec("simplebits") is None:
+    packages = "git+https://github.com/OWNER/simplebits jaxtyping wadler-lindig pooch"
+    get_ipython().system(f"{sys.executable} -m pip install -q --no-deps {packages}")
+
+import time
+
+import matplotlib.pyplot as plt
+import torch
+
+import simplebits as sb
+
+sb.report.style()
+sb.report.measured_cost("02_glow_step_by_step")
+
+# %% tags=["parameters"]
+image_set = "photos"  # trained and tested on; any name of sb.data.load
+unseen_set = "digits"  # measured, never trained on
+image_size = 16  # height and width in pixels
+bit_depth = 5  # b, bits a grey level
+levels = 2  # L, number of scales
+steps = 4  # K, flow steps a level
+hidden = 48  # channels inside a coupling network
+simple_share = 0.3  # share of simple images in the training mix, 0 to 0.9
+training_steps = 600  # updates of the Glow that is trained here
+batch_size = 32  # images an update
+learning_rate = 0.002  # of Adam, at its peak
+ablation_steps = 150  # updates of each variant in the ablation
+shipped = "glow-5bit"  # the shipped model for samples, interpolation and directions
+test_images = 200  # images measured in each set
+picture_seed = 11  # which test images are shown as examples
+seed = 0  # of every random draw in this notebook
+
+# %% [markdown]
+# ## The idea: count the volume
+#
+# A Glow is an invertible map $f$ from images to latents $z$ of the same size. If $z$ is standard normal, then by the change of
+# variables
+#
+# $$ \log p(x) = \sum_i \log \mathcal N(z_i; 0, 1) + \log\left|\det \frac{\partial f}{\partial x}\right|, \qquad z = f(x). $$
+#
+# The determinant of a 3072×3072 Jacobian would be hopeless in general. So every part is built such that its log-determinant is a
+# sum one can read off. There are three such parts, and a rearrangement.
+#
+# ## Squeeze: space becomes channels
+#
+# Each 2×2 block of pixels becomes four channels. Nothing is computed, the determinant is 1, and the inverse is the same shuffle
+# backwards. Channel $4c + 2i + j$ holds the pixels of channel $c$ at offset (row $i$, column $j$).
+
+# %%
+pictures = sb.data.load(image_set, "test").draw(6, picture_seed)
+photo = pictures.to_float(32, channels=3)[3:4]
+channels = sb.density.squeeze(photo)
+
+# %% tags=["hide-input"]
+figure = sb.report.image_grid(
+    channels.transpose(0, 1),
+    titles=[f"{'RGB'[k // 4]} {k % 4 // 2},{k % 2}" for k in range(12)],
+    columns=6,
+)
+sb.report.show(
+    figure,
+    alt="Twelve small grey pictures of the same scene: four nearly equal ones for each of red, green and blue.",
+    caption="One photograph after the squeeze: twelve channels, named by colour and offset (row, column).",
+)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print("squeezed:", list(channels.shape))
+print("exact inverse:", torch.equal(sb.density.unsqueeze(channels), photo))
+
+# %% [markdown]
+# ## ActNorm: scale and shift
+#
+# $y = e^{s_c}(x + b_c)$ for each channel $c$, so $\log|\det| = h\,w \sum_c s_c$. Its first batch sets $b$ and $s$ such that every
+# channel starts with mean 0 and standard deviation 1.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+rng = torch.Generator().manual_seed(seed)
+x = torch.randn(4, 6, 8, 8, generator=rng) * 3 + 1
+actnorm = sb.density.ActNorm(6)
+actnorm.initialise(x)
+y, log_det = actnorm(x)
+by_hand = torch.exp(actnorm.log_scale)[:, None, None] * (x + actnorm.bias[:, None, None])
+print("by hand and by the library agree:", torch.allclose(y, by_hand))
+print(
+    "every channel standardised:",
+    bool((y.mean((0, 2, 3)).abs() < 1e-5).all() and (y.std((0, 2, 3)) - 1).abs().max() < 1e-4),
+)
+print("inverse:", torch.allclose(actnorm.inverse(y), x, atol=1e-5))
+print("log-determinant:", torch.allclose(log_det, 8 * 8 * actnorm.log_scale.sum()))
+
+# %% [markdown]
+# ## Invertible 1×1 convolution: mix the channels
+#
+# $y = W x$ at every pixel. $W$ is stored in factors, $W = P\,(L + I)\,(U + \mathrm{diag}(\sigma e^{w}))$: a permutation, a lower
+# and an upper triangle. The triangles have ones and $\sigma e^{w}$ on their diagonals, so
+# $\log|\det| = h\,w \sum_c w_c$, without any determinant being computed.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+mixing = sb.density.Conv1x1(6, rng)
+y, log_det = mixing(x)
+print(
+    "by hand and by the library agree:",
+    torch.allclose(y, torch.einsum("oc,nchw->nohw", mixing.weight, x), atol=1e-5),
+)
+print("inverse:", torch.allclose(mixing.inverse(y), x, atol=1e-4))
+print(
+    "log-determinant:",
+    torch.allclose(log_det, 8 * 8 * torch.linalg.slogdet(mixing.weight)[1], atol=1e-3),
+)
+
+# %% [markdown]
+# ## Affine coupling: let one half move the other
+#
+# All the learning happens here. The first half $x_1$ of the channels passes unchanged. A small convolutional network reads it and
+# says how the second half is to be shifted and scaled:
+#
+# $$ y_1 = x_1, \qquad y_2 = (x_2 + t(x_1)) \odot s(x_1), \qquad s = \sigma(r(x_1) + 2). $$
+#
+# The network itself is never inverted: since $y_1 = x_1$, the inverse can compute the same $t$ and $s$ again. The Jacobian is
+# triangular, so $\log|\det| = \sum \log s$.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+coupling = sb.density.Coupling(6, hidden=16, generator=rng)
+torch.nn.init.normal_(
+    coupling.conv3.weight, std=0.05, generator=rng
+)  # it starts at zero, that is, as doing nothing but scaling by 0.88
+with torch.no_grad():
+    first, second = x.chunk(2, dim=1)
+    t, raw = coupling.shift_and_scale(first)
+    s = torch.sigmoid(raw)
+    y, log_det = coupling(x)
+    print(
+        "by hand and by the library agree:",
+        torch.allclose(y, torch.cat((first, (second + t) * s), 1), atol=1e-5),
+    )
+    print("inverse:", torch.allclose(coupling.inverse(y), x, atol=1e-4))
+    print("log-determinant:", torch.allclose(log_det, s.log().flatten(1).sum(1), atol=1e-3))
+
+# %% [markdown]
+# ## One flow step, and the whole
+#
+# The three parts in a row are a *step*. The library fuses them: an ActNorm next to a convolution is a diagonal matrix next to a
+# matrix, so it is multiplied into the weights and costs nothing. Below, the fused step against the parts, and its log-determinant
+# against the full Jacobian by automatic differentiation.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+step = sb.density.GlowStep(6, hidden=16, generator=rng).double()
+torch.nn.init.normal_(step.coupling.conv3.weight, std=0.05, generator=rng)
+small = torch.randn(1, 6, 4, 4, dtype=torch.float64, generator=rng)
+with torch.no_grad():
+    h, first_log_det = step.actnorm(small)
+    h, second_log_det = step.conv1x1(h)
+    by_parts, third_log_det = step.coupling(h)
+    fused, log_det = step(small)
+print("fused step equals its parts:", torch.allclose(fused, by_parts))
+print(
+    "log-determinants add up:",
+    torch.allclose(log_det, first_log_det + second_log_det + third_log_det),
+)
+jacobian = torch.func.jacrev(lambda v: step(v[None])[0][0].flatten())(small[0]).reshape(96, 96)
+print("and equal the Jacobian's:", torch.allclose(log_det, torch.linalg.slogdet(jacobian)[1]))
+
+# %% [markdown]
+# A Glow has $L$ levels: squeeze, $K$ steps, and then half of the channels *leave* as latents while the rest goes on, half as wide
+# and high. Fine detail leaves early, what is left at the end is coarse. Each leaving latent gets a learned mean and scale, and
+# then is standard normal under the model.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+tiny = sb.density.Glow(levels=2, steps=2, hidden=8, image_size=8, generator=rng).double()
+for couple in tiny.modules():
+    if isinstance(couple, sb.density.Coupling):
+        torch.nn.init.normal_(couple.conv3.weight, std=0.05, generator=rng)
+image = torch.rand(1, 3, 8, 8, dtype=torch.float64, generator=rng)
+latents, log_det = tiny.flow_forward(image - 0.5)
+print("latents:", [list(z.shape[1:]) for z in latents])
+print(
+    f"largest error of decode(encode(x)) below 1e-10: {bool((tiny.decode(tiny.encode(image)) - image).abs().max() < 1e-10)}"
+)
+jacobian = torch.func.jacrev(
+    lambda v: torch.cat([z.flatten() for z in tiny.flow_forward(v[None])[0]])
+)(image[0] - 0.5)
+print(
+    "log-determinant equals the Jacobian's:",
+    torch.allclose(log_det, torch.linalg.slogdet(jacobian.reshape(192, 192))[1]),
+)
+published_size = sum(
+    p.numel() for p in sb.density.Glow(levels=3, steps=32, hidden=512).parameters()
+)
+print(f"parameters of the public 32-step model: {published_size:,}")
+
+# %% [markdown]
+# **What you should see.** Every check says `True`. The last line is the size of the public models that SimpleBits built upon,
+# 44,155,008: the layers here are theirs, to the last parameter.
+#
+# ## Training
+#
+# Training minimises the mean bits per dimension. The whole method is the loop below: draw images, add noise to make grey levels
+# continuous, measure, step. `sb.density.fit` is the same loop with warm-up, averaging of the weights, checkpoints and a bar.
+
+# %%
+train_images = sb.data.load(image_set, "train").images
+simple_count = int(len(train_images) * simple_share / (1 - simple_share))
+drawn = sb.data.synthetic(max(simple_count, 1), seed=seed).images[:simple_count]
+mix = torch.cat((train_images, drawn))
+
+
+def fresh() -> sb.density.Glow:
+    """An untrained Glow, the same one each time."""
+    start = torch.Generator().manual_seed(seed)
+    return sb.density.Glow(
+        levels, steps, hidden, image_size, bit_depth=bit_depth, scale_floor=0.1, generator=start
+    )
+
+
+def to_model(images: torch.Tensor) -> torch.Tensor:
+    """Bytes to images of the model's size and grey levels."""
+    return sb.density.quantise(sb.data.to_float(images, image_size, channels=3), bit_depth)
+
+
+by_hand = fresh()
+generator = torch.Generator().manual_seed(seed * 1_000_003)
+start_generator = torch.Generator().manual_seed(seed)
+first_batch = torch.randint(len(mix), (min(256, len(mix)),), generator=start_generator)
+by_hand.initialise(to_model(mix[first_batch]), start="pca", generator=start_generator)
+optimiser = torch.optim.Adam(by_hand.parameters(), lr=learning_rate)
+hand_losses = []
+for i in range(3):
+    generator = torch.Generator().manual_seed(
+        seed * 1_000_003 + i
+    )  # fit seeds its batches by the number of the step
+    batch = to_model(mix[torch.randint(len(mix), (batch_size,), generator=generator)])
+    loss = by_hand.bits_per_dim(batch, generator).mean()
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(by_hand.parameters(), 1.0)
+    optimiser.step()
+    hand_losses.append(float(loss))
+
+by_library = sb.density.fit(
+    fresh(),
+    mix,
+    steps=3,
+    batch_size=batch_size,
+    learning_rate=learning_rate,
+    warm_up=0,
+    cool_down=0,
+    flip=False,
+    bf16=False,
+    seed=seed,
+    progress=False,
+)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+agree = max(abs(a - b) for a, b in zip(hand_losses, by_library.losses, strict=True)) < 1e-4
+print("three steps by hand and by the library agree:", agree)
+
+# %%
+glow = fresh()
+began = time.perf_counter()
+history = sb.density.fit(
+    glow,
+    mix,
+    steps=training_steps,
+    batch_size=batch_size,
+    learning_rate=learning_rate,
+    seed=seed,
+    progress=False,
+)
+minutes = (time.perf_counter() - began) / 60
+print(
+    f"{training_steps} steps took {minutes:.1f} minutes: for ten minutes choose training_steps = {training_steps * 10 / minutes:.0f}"
+)
+
+# %% tags=["hide-input"]
+smooth = torch.tensor(history.losses).unfold(0, min(20, training_steps), 1).nanmean(1)
+figure, axes = plt.subplots(figsize=(6.8, 2.6))
+axes.plot(history.losses, color=sb.report.COLOURS["sky"], linewidth=0.8, label="each step")
+axes.plot(
+    range(len(history.losses) - len(smooth), len(history.losses)),
+    smooth,
+    color=sb.report.COLOURS["blue"],
+    label="mean of 20",
+)
+axes.axhline(
+    bit_depth, color=sb.report.COLOURS["grey"], linestyle="--", linewidth=1, label="uncompressed"
+)
+axes.set(xlabel="step", ylabel="bits per dimension", ylim=(0, bit_depth + 0.5))
+axes.legend()
+sb.report.show(
+    figure,
+    alt="The training loss in bits per dimension falls steeply from near the uncompressed level within the first steps, then slowly.",
+    caption="Training from scratch: bits per dimension of the training batches.",
+)
+
+
+# %%
+def test_bits(model: sb.density.Glow) -> dict[str, float]:
+    """Mean bits per dimension: black images, the training set's test images, and a set never trained on."""
+    noise = torch.Generator().manual_seed(seed)
+    found = {}
+    for name in ("black", unseen_set, image_set):
+        if name == "black":
+            x = torch.zeros(20, 3, model.image_size, model.image_size)
+        else:
+            images = sb.data.load(name, "test")
+            x = images.draw(min(test_images, len(images)), seed).to_float(
+                model.image_size, channels=3
+            )
+        with torch.no_grad():
+            found[name] = float(
+                torch.cat(
+                    [model.bits_per_dim(p, noise, quantised=True) for p in x.split(100)]
+                ).mean()
+            )
+    return found
+
+
+trained = test_bits(glow)
+setting = {
+    "steps": training_steps,
+    "batch_size": batch_size,
+    "learning_rate": learning_rate,
+    "simple_share": simple_share,
+    "architecture": glow.config,
+}
+for name, value in trained.items():
+    sb.report.record("glow-from-scratch", name, value, "bits/dim", setting=setting)
+scratch = sb.report.record(
+    "glow-from-scratch",
+    "order",
+    trained[image_set],
+    "bits/dim",
+    setting=setting,
+    trend=sb.report.increasing(
+        {"black": trained["black"], image_set: trained[image_set], "uncompressed": float(bit_depth)}
+    ),
+)
+scratch
+
+# %% [markdown]
+# **What you should see.** After these few steps the test images cost {glue:text}`glow-from-scratch.order:.2f` bits per dimension instead of
+# the uncompressed bit depth. Most of the gain is there before the first step: the start is a linear code.
+#
+# ## What makes a short training work
+#
+# Three choices were tried: the *start* (principal axes or random rotations in the 1×1 convolutions), the *mix* (with or without
+# simple images) and the *rate*. One at a time is changed; everything else stays.
+
+# %%
+variants = {
+    "as above": {},
+    "random rotations": {"start": "orthogonal"},
+    "no simple images": {"images": train_images},
+    "a quarter of the rate": {"learning_rate": learning_rate / 4},
+    "four times the rate": {"learning_rate": learning_rate * 4},
+}
+ablation = {}
+for label, change in variants.items():
+    variant = fresh()
+    options = {"images": mix, "learning_rate": learning_rate, "start": "pca"} | change
+    sb.density.fit(
+        variant,
+        options.pop("images"),
+        steps=ablation_steps,
+        batch_size=batch_size,
+        seed=seed,
+        progress=False,
+        **options,
+    )
+    ablation[label] = test_bits(variant)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(figsize=(6.8, 0.8 + 0.5 * len(ablation)))
+for i, (name, colour) in enumerate(zip(trained, ("black", "orange", "blue"), strict=True)):
+    axes.scatter(
+        [found[name] for found in ablation.values()],
+        range(len(ablation)),
+        marker="so^"[i],
+        color=sb.report.COLOURS[colour],
+        label=name,
+        s=40,
+    )
+axes.set(
+    yticks=range(len(ablation)),
+    yticklabels=list(ablation),
+    xlabel="bits per dimension on test images (less is better)",
+    xlim=(0, None),
+)
+axes.invert_yaxis()
+axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
+sb.report.show(
+    figure,
+    alt="Test bits per dimension of five variants on three kinds of images. The random start is worst everywhere, by far so on "
+    "simple images.",
+    caption=f"Ablation after {ablation_steps} steps: black images, an unseen set, and test images of the training set.",
+)
+
+# %%
+for label, found in ablation.items():
+    print(f"{label:25s}" + "".join(f"  {name} {value:.2f}" for name, value in found.items()))
+    for name, value in found.items():
+        sb.report.record(
+            "glow-ablation",
+            f"{label}, {name}",
+            value,
+            "bits/dim",
+            setting={"steps": ablation_steps},
+        )
+axes_start, random_start = (ablation[label]["black"] for label in ("as above", "random rotations"))
+ablated_start = sb.report.record(
+    "glow-ablation",
+    "start",
+    random_start - axes_start,
+    "bits/dim saved on black images",
+    setting={"steps": ablation_steps},
+    trend=sb.report.increasing({"principal axes": axes_start, "random rotations": random_start}),
+)
+ablated_start
+
+# %% [markdown]
+# **What you should see.** The start matters most: principal axes save {glue:text}`glow-ablation.start:.2f` bits per dimension on black
+# images against random rotations. A black image is a single point; giving it a high density takes extreme scales, and these are
+# quick to learn only along axes on which images differ little.
+#
+# ## Backwards: samples
+#
+# From here on we use a shipped model, trained for longer. To sample, draw latents $z \sim \mathcal N(0, T^2)$ and run the network
+# backwards. The temperature $T$ shrinks the latents: less surprise, fewer bits.
+
+# %%
+model = sb.density.load(shipped)
+size = model.image_size
+frames, labels = [], []
+for temperature in (0.0, 0.3, 0.5, 0.7, 0.85, 1.0):
+    samples = model.sample(16, temperature, torch.Generator().manual_seed(seed))
+    measured = model.bits_per_dim(samples, torch.Generator().manual_seed(seed), quantised=True)
+    frames.append(sb.report.image_grid(samples, columns=8, zoom=0.8))
+    labels.append(f"T = {temperature:.2f}: {measured.mean():.2f} bits/dim")
+sb.report.slider(
+    frames, labels, [f"Sixteen samples at temperature {label}." for label in labels], "temperature"
+)
+
+# %% [markdown]
+# **What you should see.** At $T = 0$ all samples are one flat image, the model's mean. With rising temperature come smooth
+# gradients, then edges, then texture. A model of this size draws no objects, and it need not: it is a ruler.
+#
+# ## Interpolation
+#
+# Half way between two images *in pixels* lies a double exposure. Half way between their latents lies something else.
+
+# %%
+right = torch.cat(
+    (
+        pictures.to_float(size, 3)[:3],
+        sb.data.load(unseen_set, "test").draw(2, seed).to_float(size, 3),
+    )
+)
+left = right.roll(1, 0)
+z_left, z_right = model.encode(left), model.encode(right)
+frames, labels = [], []
+for weight in (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0):
+    through_latents = model.decode(
+        [a + weight * (c - a) for a, c in zip(z_left, z_right, strict=True)]
+    ).clamp(0, 1)
+    through_pixels = left + weight * (right - left)
+    noise = torch.Generator().manual_seed(seed)
+    cost = [
+        model.bits_per_dim(v, noise, quantised=True).mean()
+        for v in (through_latents, through_pixels)
+    ]
+    frames.append(
+        sb.report.image_grid(
+            torch.cat((through_latents, through_pixels)),
+            columns=len(left),
+            row_titles=["latents", "pixels"],
+        )
+    )
+    labels.append(f"{weight:.0%} of the way: latents {cost[0]:.2f}, pixels {cost[1]:.2f} bits/dim")
+sb.report.slider(
+    frames, labels, [f"Images on the way between pairs, {label}." for label in labels], "way"
+)
+
+# %% [markdown]
+# ## What low-bit directions look like
+#
+# Which change of an image lowers its bits fastest? In pixel space that is $-\partial\,\mathrm{bpd}/\partial x$. In latent space we
+# take a small step along $-\partial\,\mathrm{bpd}/\partial z$ and look at what it does to the image. Both changes are drawn on one
+# scale each, grey meaning no change.
+
+# %%
+x = pictures.to_float(size, 3).requires_grad_()
+pixel_direction = -torch.autograd.grad(
+    model.bits_per_dim(x, torch.Generator().manual_seed(seed)).sum(), x
+)[0]
+z = [v.detach().requires_grad_() for v in model.encode(x)]
+cost = model.bits_per_dim(model.decode(z).clamp(0, 1), torch.Generator().manual_seed(seed)).sum()
+downhill = [-g for g in torch.autograd.grad(cost, z)]
+length = torch.cat([v.flatten(1) for v in downhill], 1).norm(dim=1)[:, None, None, None]
+with torch.no_grad():
+    latent_direction = (
+        model.decode([v + 1.0 * g / length for v, g in zip(z, downhill, strict=True)]) - x
+    )
+
+
+def high_frequency_share(direction: torch.Tensor) -> float:
+    """Share of the power above half the highest frequency."""
+    power = torch.fft.fft2(direction).abs().square().sum((0, 1))
+    frequency = torch.fft.fftfreq(size).abs()
+    return float(
+        power[torch.maximum(frequency[:, None], frequency[None]) > 0.25].sum() / power.sum()
+    )
+
+
+def as_picture(direction: torch.Tensor) -> torch.Tensor:
+    """A direction drawn around mid-grey, each on its own scale."""
+    return 0.5 + 0.5 * direction / direction.abs().amax((1, 2, 3), keepdim=True)
+
+
+# %% tags=["hide-input"]
+shares = {
+    "in pixels": high_frequency_share(pixel_direction),
+    "in latents": high_frequency_share(latent_direction),
+}
+figure = sb.report.image_grid(
+    torch.cat((x, as_picture(pixel_direction), as_picture(latent_direction))),
+    columns=6,
+    row_titles=["image", *(f"{name}\n{share:.0%} fine" for name, share in shares.items())],
+)
+sb.report.show(
+    figure,
+    alt="Three rows. Six photographs; the direction of fewest bits in pixel space, which looks like fine grain; the direction "
+    "through latent space, in which the shapes of the photographs can be made out.",
+    caption="Downhill in bits: image, direction in pixels, direction through latents. “Fine” is the share of power above half the highest frequency.",
+)
+
+# %%
+directions = sb.report.record(
+    "glow-directions",
+    "fine-in-pixels",
+    shares["in pixels"],
+    "share of power",
+    setting={"density": shipped},
+    trend=sb.report.increasing(
+        {"through latents": shares["in latents"], "in pixels": shares["in pixels"]}
+    ),
+)
+sb.report.record(
+    "glow-directions",
+    "fine-in-latents",
+    shares["in latents"],
+    "share of power",
+    setting={"density": shipped},
+)
+directions
+
+# %% [markdown]
+# **What you should see.** In pixels, a share of {glue:text}`glow-directions.fine-in-pixels:.2f` of the gradient's power is fine grain;
+# through the latents it is {glue:text}`glow-directions.fine-in-latents:.2f`, and the shapes of the image appear. Whoever
+# wants to remove an *object* with the bit loss must get past the grain first. This is why simplification in the next part begins with
+# few bits, and why simplification after training works in the latents at once.
+#
+# ## Exercises
+#
+# **Exercise 1.** NICE, an older flow, uses additive couplings, $y_2 = x_2 + t(x_1)$. What is their log-determinant? How can such a
+# model then give a black image a high density at all?
+#
+# <details><summary>Solution</summary>
+#
+# The Jacobian is triangular with ones on its diagonal, so the log-determinant is 0: couplings preserve volume. All stretching is
+# then left to the ActNorms and the 1×1 convolutions (and to the learned scale of the latents), which do the same to every image.
+# The black image gets its density from where its latents lie alone.
+#
+# </details>
+#
+# **Exercise 2.** Why must the channels be mixed between two couplings? Build a `Glow` whose `conv1x1` weights are all the identity
+# (`set_weight(torch.eye(c))`) and find the channels that no coupling ever changes.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# still = sb.density.Glow(levels=1, steps=3, hidden=8, image_size=8)
+# for s in still.flow[0]:
+#     s.conv1x1.set_weight(torch.eye(12))
+#     torch.nn.init.normal_(s.coupling.conv3.weight, std=0.1)
+# v = torch.rand(1, 12, 4, 4)
+# h = v
+# for s in still.flow[0]:
+#     h = s(h)[0]
+# print((h - v).abs().amax((0, 2, 3)))
+# ```
+#
+# The first six channels are always the half that passes unchanged. Mixing makes every channel take its turn.
+#
+# </details>
+#
+# **Exercise 3.** Load `glow-16px` and sample at $T = 1$, 5 and 20. Is the inverse still exact for such images, and what do they
+# cost?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# m = sb.density.load("glow-16px")
+# for T in (1, 5, 20):
+#     z = [T * torch.randn(8, *shape) for shape in m.latent_shapes()]
+#     again = m.encode(m.decode(z).clamp(0, 1))
+#     print(T, max(float((a - c).abs().max()) for a, c in zip(z, again)), float(m.bits_per_dim(m.decode(z).clamp(0, 1)).mean()))
+# ```
+#
+# The map is exact in both directions, but hot latents lie outside the pictures: decoding leaves [0, 1], clipping changes the image,
+# and the latents do not come back. Their bits rise far above those of noise.
+#
+# </details>
+#
+# ## References
+#
+# - {cite:t}`kingma2018glow`: the model, table 1 with the parts of a step.
+# - {cite:t}`dinh2017realnvp`: coupling layers, squeeze and the multi-scale architecture.
+# - {cite:t}`schirrmeister2020hierarchical`: the public models whose layers are rebuilt here.
+# - {cite:t}`schirrmeister2022simplebits`: what the measure is for.
