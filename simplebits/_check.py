@@ -17,7 +17,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "did you mean 'mnist'? Known: mnist, usps."
     """
     known = list(known)
-    close = difflib.get_close_matches(str(name).lower().replace("_", "-"), known, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(str(name).lower().replace("_", "-"), known, n=1, cutoff=0.5)
     return (f"did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(known)}."
 
 
@@ -44,7 +44,15 @@ def positive(argument: str, value: float, *, allow_zero: bool = False, integer: 
         raise ValueError(f"{argument}={value!r}: give {kind} {'of at least 0' if allow_zero else 'above 0'}")
 
 
-def image_batch(argument: str, x: Tensor, *, channels: int | None = None, size: int | None = None) -> None:
+def share(argument: str, value: float) -> None:
+    """Raise ValueError unless `value` is a number of at least 0 and below 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise ValueError(f"{argument}={value!r}: give a number of at least 0 and below 1")
+
+
+def image_batch(
+    argument: str, x: Tensor, *, channels: int | None = None, size: int | None = None, like: Tensor | None = None
+) -> None:
     """Raise unless `x` is a non-empty float batch `[n, c, h, w]` with finite values in [0, 1].
 
     Args:
@@ -52,10 +60,11 @@ def image_batch(argument: str, x: Tensor, *, channels: int | None = None, size: 
         x: what came.
         channels: the number of channels it must have, if that matters.
         size: the height and width it must have, if that matters.
+        like: a tensor whose dtype and device it must share, a weight of the model that will see it.
 
     Raises:
         TypeError: `x` is not a tensor.
-        ValueError: wrong dtype, rank, size, channels or range, NaN, or an empty batch.
+        ValueError: wrong dtype, device, rank, size, channels or range, NaN, or an empty batch.
     """
     import torch
 
@@ -64,10 +73,15 @@ def image_batch(argument: str, x: Tensor, *, channels: int | None = None, size: 
     if not x.is_floating_point():
         hint = "; divide uint8 images by 255 (ImageSet.to_float does)" if x.dtype == torch.uint8 else ""
         raise ValueError(f"{argument}: expected floating point values in [0, 1], got dtype {x.dtype}{hint}")
+    if like is not None and (x.dtype, x.device) != (like.dtype, like.device):
+        raise ValueError(
+            f"{argument}: expected {like.dtype} on {like.device}, as the model's weights, got {x.dtype} on {x.device}; "
+            f"move one to the other with .to(...)"
+        )
     if x.dim() != 4:
         hint = f"; add a batch dimension with {argument}[None]" if x.dim() == 3 else ""
         raise ValueError(f"{argument}: expected shape [n, c, h, w], got {list(x.shape)}{hint}")
-    if x.shape[0] == 0:
+    if x.numel() == 0:
         raise ValueError(f"{argument}: the batch is empty, shape {list(x.shape)}; give at least one image")
     wanted = [x.shape[0], channels or x.shape[1], size or x.shape[2], size or x.shape[3]]
     if list(x.shape) != wanted:

@@ -28,7 +28,7 @@ def load(name: str, split: str = "train") -> ImageSet:
         FileNotFoundError: not on disk and no network; says what to place where.
 
     >>> load("digits", "test")
-    ImageSet('digits/test': 450 images 1x32x32, 10 classes)
+    ImageSet('digits/test': 510 images 1x32x32, 10 classes)
     """
     _check.one_of("name", name, NAMES)
     _check.one_of("split", split, ("train", "test"))

@@ -30,8 +30,7 @@ class Source:
 
     Attributes:
         reader: the class in `torchvision.datasets`.
-        files: per split, the files under `root()` and their published MD5 (None: torchvision has no sum for the
-            unpacked file).
+        files: per split, the files under `root()` and the MD5 of their content (None: not checked).
         classes: class names; None takes torchvision's.
         options: further arguments of the class.
     """
@@ -42,17 +41,11 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def _idx(
-    folder: str, train: tuple[str | None, str | None], test: tuple[str | None, str | None], prefix: str = ""
-) -> dict:
-    names = {"train": f"{prefix or ''}train" if prefix else "train", "test": f"{prefix}test" if prefix else "t10k"}
-    return {
-        split: {
-            f"{folder}/{names[split]}-{kind}-ubyte": md5
-            for kind, md5 in zip(("images-idx3", "labels-idx1"), sums, strict=True)
-        }
-        for split, sums in (("train", train), ("test", test))
-    }
+def _idx(train: str, test: str, sums: tuple[str | None, str | None, str | None, str | None] = (None,) * 4) -> dict:
+    """The files of a set in MNIST's format: images and labels of `train`, images and labels of `test`."""
+    names = [f"{stem}-{kind}-ubyte" for stem in (train, test) for kind in ("images-idx3", "labels-idx1")]
+    files = list(zip(names, sums, strict=True))
+    return {"train": dict(files[:2]), "test": dict(files[2:])}
 
 
 _DIGITS = tuple("0123456789")
@@ -75,18 +68,28 @@ SOURCES = {
     "mnist": Source(
         "MNIST",
         _idx(
-            "MNIST/raw",
-            ("6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624"),
-            ("2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637"),
+            "MNIST/raw/train",
+            "MNIST/raw/t10k",
+            (
+                "6bbc9ace898e44ae57da46a324031adb",
+                "a25bea736e30d166cdddb491f175f624",
+                "2646ac647ad5339dbf082846283269ea",
+                "27ae3e4e09519cfbb04c329615203637",
+            ),
         ),
         _DIGITS,
     ),
     "fashion-mnist": Source(
         "FashionMNIST",
         _idx(
-            "FashionMNIST/raw",
-            ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9"),
-            ("8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"),
+            "FashionMNIST/raw/train",
+            "FashionMNIST/raw/t10k",
+            (
+                "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+                "9018921c3c673c538a1fc5bad174d6f9",
+                "8181f5470baa50b63fa0f6fddb340f0a",
+                "15d484375f8d13e6eb1aabb0c3f46965",
+            ),
         ),
     ),
     "cifar10": Source(
@@ -110,7 +113,7 @@ SOURCES = {
     "usps": Source("USPS", {"train": {"usps.bz2": None}, "test": {"usps.t.bz2": None}}, _DIGITS),
     "emnist-letters": Source(
         "EMNIST",
-        _idx("EMNIST/raw", (None, None), (None, None), prefix="emnist-letters-"),
+        _idx("EMNIST/raw/emnist-letters-train", "EMNIST/raw/emnist-letters-test"),
         tuple("abcdefghijklmnopqrstuvwxyz"),
         {"split": "letters"},
     ),

@@ -11,6 +11,13 @@ from torch import Tensor, nn
 from simplebits import _check
 
 
+def check_bit_depth(bit_depth: int) -> None:
+    """Raise ValueError unless it is a whole number from 1 to 8: images have at most 8 bits a channel."""
+    _check.positive("bit_depth", bit_depth, integer=True)
+    if bit_depth > 8:
+        raise ValueError(f"bit_depth={bit_depth}: images have at most 8 bits a channel; give 1 to 8")
+
+
 def quantise(x: Float[Tensor, "n c h w"], bit_depth: int = 8) -> Float[Tensor, "n c h w"]:
     """Round to the 2^b grey levels v/(2^b - 1); the gradient passes straight through.
 
@@ -18,9 +25,15 @@ def quantise(x: Float[Tensor, "n c h w"], bit_depth: int = 8) -> Float[Tensor, "
         x: images in [0, 1].
         bit_depth: b; 8 gives the levels of an ordinary image file.
 
+    Raises:
+        ValueError: bit_depth is not a whole number from 1 to 8, or x is not floating point.
+
     >>> quantise(torch.tensor([[[[0.0, 0.3, 1.0]]]]), bit_depth=1)
     tensor([[[[0., 0., 1.]]]])
     """
+    check_bit_depth(bit_depth)
+    if not x.is_floating_point():
+        raise ValueError(f"x: expected floating point values in [0, 1], got dtype {x.dtype}")
     top = 2**bit_depth - 1
     # x + 0 * gradient: the forward value is the rounded one, the derivative that of x.
     return x + (torch.round(x * top) / top - x).detach()
@@ -39,10 +52,9 @@ class DensityModel(nn.Module):
 
     def __init__(self, image_size: int, channels: int = 3, bit_depth: int = 8) -> None:
         super().__init__()
-        for name, value in (("image_size", image_size), ("channels", channels), ("bit_depth", bit_depth)):
-            _check.positive(name, value, integer=True)
-        if bit_depth > 8:
-            raise ValueError(f"bit_depth={bit_depth}: images have at most 8 bits a channel; give 1 to 8")
+        _check.positive("image_size", image_size, integer=True)
+        _check.positive("channels", channels, integer=True)
+        check_bit_depth(bit_depth)
         self.image_size, self.channels, self.bit_depth = image_size, channels, bit_depth
 
     @property
@@ -57,6 +69,11 @@ class DensityModel(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Float[Tensor, " n"]:
         """`bits_per_dim`, so that a model can be called and passed to `torch.func.functional_call`."""
         return self.bits_per_dim(x, generator)
+
+    def check(self, x: Float[Tensor, "n c h w"]) -> None:
+        """Raise unless `x` is a batch of images that this model can measure: its size, channels, dtype and device."""
+        weight = next(self.parameters(), None)
+        _check.image_batch("x", x, channels=self.channels, size=self.image_size, like=weight)
 
     def centre(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Images in [0, 1] to centred ones: g = x (2^b - 1)/2^b - 1/2, so that level v lands on v/2^b - 1/2."""
@@ -101,7 +118,7 @@ class DensityModel(nn.Module):
             TypeError: x is not a tensor.
             ValueError: wrong dtype, shape or range, NaN, an empty batch, or draws < 1.
         """
-        _check.image_batch("x", x, channels=self.channels, size=self.image_size)
+        self.check(x)
         _check.positive("draws", draws, integer=True)
         if quantised:
             x = quantise(x, self.bit_depth)

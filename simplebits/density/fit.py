@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
@@ -14,6 +16,8 @@ from tqdm.auto import tqdm
 from simplebits import _check, _files
 from simplebits.data import ImageSet, to_float
 from simplebits.density.base import DensityModel, quantise
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamax": torch.optim.Adamax}
 
 
 @dataclass
@@ -85,26 +89,32 @@ def fit(
         progress: show a bar; None: on a terminal only.
 
     Raises:
-        ValueError: an argument out of range, an unknown optimiser, or a checkpoint of another model.
+        TypeError: not a density model.
+        ValueError: an argument out of range, an unknown optimiser, or a checkpoint of another fit.
         FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
     """
-    for name, value in (
-        ("steps", steps),
-        ("batch_size", batch_size),
-        ("checkpoint_every", checkpoint_every),
-        ("patience", patience),
-    ):
+    if not isinstance(model, DensityModel):
+        raise TypeError(f"model: expected a DensityModel, got {type(model).__name__}")
+    whole = {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every, "patience": patience}
+    for name, value in whole.items():
         _check.positive(name, value, integer=True)
-    for name, value in (("learning_rate", learning_rate), ("clip", clip)):
-        _check.positive(name, value)
-    _check.one_of("optimiser", optimiser, ("adam", "adamax"))
+    _check.positive("learning_rate", learning_rate)
+    _check.positive("clip", clip)
+    _check.positive("warm_up", warm_up, allow_zero=True)
+    _check.share("cool_down", cool_down)
+    _check.share("average", average)
+    _check.one_of("optimiser", optimiser, OPTIMISERS)
     pool = images.images if isinstance(images, ImageSet) else images
+    convert = _Converter(model)
     if len(pool) < 2:
         raise ValueError(f"images: {len(pool)} of them; a density needs at least two")
-    device = next(model.parameters()).device
-    convert = _Converter(model, device)
 
-    state = _State(model, optimiser, learning_rate, weight_decay)
+    # What a resumed run shares with the one it goes on from; steps and cool-down may differ, to prolong or end a run.
+    settings = {
+        "optimiser": optimiser, "learning_rate": learning_rate, "weight_decay": weight_decay, "batch_size": batch_size,
+        "warm_up": warm_up, "average": average, "clip": clip, "bf16": bf16, "flip": flip, "start": start, "seed": seed,
+    }  # fmt: skip
+    state = _State(model, settings)
     if checkpoint is not None and Path(checkpoint).is_file():
         state.load(Path(checkpoint))
     elif hasattr(model, "initialise"):
@@ -123,7 +133,7 @@ def fit(
             generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
             x = convert(pool[torch.randint(len(pool), (batch_size,), generator=generator)])
             if flip:
-                mirrored = torch.rand(batch_size, generator=generator).to(device) < 0.5
+                mirrored = torch.rand(batch_size, generator=generator).to(x.device) < 0.5
                 x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
             for group in state.optimiser.param_groups:
                 group["lr"] = learning_rate * _rate(state.step, steps, warm_up, cool_down)
@@ -180,13 +190,9 @@ def _update(
 class _Converter:
     """Bytes to what the model measures: its size, channels, grey levels and device."""
 
-    def __init__(self, model: DensityModel, device: torch.device) -> None:
-        self.size, self.channels, self.bit_depth, self.device = (
-            model.image_size,
-            model.channels,
-            model.bit_depth,
-            device,
-        )
+    def __init__(self, model: DensityModel) -> None:
+        self.size, self.channels, self.bit_depth = model.image_size, model.channels, model.bit_depth
+        self.device = next(model.parameters()).device
 
     def __call__(self, images: UInt8[Tensor, "n c h w"]) -> Tensor:
         return quantise(to_float(images, self.size, self.channels, self.device), self.bit_depth)
@@ -195,10 +201,12 @@ class _Converter:
 class _State:
     """All that a checkpoint holds: weights, their average, the optimiser's moments, the history."""
 
-    def __init__(self, model: DensityModel, optimiser: str, learning_rate: float, weight_decay: float) -> None:
+    def __init__(self, model: DensityModel, settings: dict[str, Any]) -> None:
         self.model, self.step, self.history = model, 0, FitHistory()
-        kind = {"adam": torch.optim.Adam, "adamax": torch.optim.Adamax}[optimiser]
-        self.optimiser = kind(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        # Through JSON, so that what is compared with a checkpoint's note has the same form.
+        self.settings = json.loads(json.dumps(settings | {"model": getattr(model, "config", type(model).__name__)}))
+        kind = OPTIMISERS[settings["optimiser"]]
+        self.optimiser = kind(model.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"])
         self.restart_average()
 
     def restart_average(self) -> None:
@@ -226,20 +234,25 @@ class _State:
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-        _files.write_tensors(path, tensors, {"step": self.step, "history": vars(self.history)})
+        note = {"step": self.step, "settings": self.settings, "history": vars(self.history)}
+        _files.write_tensors(path, tensors, note)
 
     def load(self, path: Path) -> None:
         tensors, note = _files.read_tensors(path)
+        if "settings" not in note:
+            raise ValueError(f"{path} is not a checkpoint of a fit; name another file")
+        differ = [
+            f"{name}={note['settings'].get(name)!r} there, {value!r} here"
+            for name, value in self.settings.items()
+            if note["settings"].get(name) != value
+        ]
+        if differ:
+            raise ValueError(f"{path} belongs to another fit: {'; '.join(differ)}. Delete it or name another file")
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
         for name, tensor in tensors.items():
             part, _, key = name.partition(".")
             parts[part][key] = tensor
-        try:
-            self.model.load_state_dict(parts["model"])
-        except RuntimeError as error:
-            raise ValueError(
-                f"{path} is a checkpoint of another model ({error}); delete it or name another file"
-            ) from error
+        self.model.load_state_dict(parts["model"])
         device = next(self.model.parameters()).device
         self.average = {k: v.to(device) for k, v in parts["average"].items()}
         moments: dict[int, dict[str, Tensor]] = {}

@@ -154,7 +154,7 @@ class Glow(DensityModel):
         Raises:
             ValueError: wrong dtype, shape or range, NaN or an empty batch.
         """
-        _check.image_batch("x", x, channels=self.channels, size=self.image_size)
+        self.check(x)
         return self.flow_forward(self.centre(x))[0]
 
     def decode(self, latents: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n c h w"]:
@@ -207,7 +207,7 @@ class Glow(DensityModel):
             ValueError: unknown start, fewer than two images, or x wrong as in `encode`.
         """
         _check.one_of("start", start, ("pca", "orthogonal"))
-        _check.image_batch("x", x, channels=self.channels, size=self.image_size)
+        self.check(x)
         if x.shape[0] < 2:
             raise ValueError(f"x: a batch of {x.shape[0]} has no spread to standardise; give at least two images")
         h = self.dequantise(quantise(x, self.bit_depth), generator)
@@ -220,9 +220,9 @@ class Glow(DensityModel):
             h = h.chunk(2, dim=1)[1]
 
     def _check_latents(self, latents: Sequence[Tensor]) -> None:
-        wanted = self.latent_shapes()
-        got = [tuple(z.shape[1:]) for z in latents]
-        if got != wanted:
+        got, wanted = [tuple(z.shape[1:]) for z in latents], self.latent_shapes()
+        if got != wanted or len({len(z) for z in latents}) != 1:
             raise ValueError(
-                f"latents: expected {len(wanted)} tensors [n, c, h, w] with (c, h, w) = {wanted}, got {got}"
+                f"latents: expected {len(wanted)} tensors [n, c, h, w] of one n with (c, h, w) = {wanted}, "
+                f"got {[tuple(z.shape) for z in latents]}"
             )

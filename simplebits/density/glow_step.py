@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simplebits import _check
+
 
 class ActNorm(nn.Module):
     """y = e^s (x + b) per channel; log|det| = h w sum(s)."""
@@ -51,7 +53,13 @@ class Conv1x1(nn.Module):
 
     @torch.no_grad()
     def set_weight(self, weight: Float[Tensor, "c c"]) -> None:
-        """Take any invertible matrix as W."""
+        """Take any invertible matrix as W.
+
+        Raises:
+            ValueError: it has no inverse.
+        """
+        if not bool(torch.linalg.det(weight.double()) != 0):
+            raise ValueError("weight: this matrix has no inverse, and a flow must run backwards")
         permutation, lower, upper = torch.linalg.lu(weight)
         diagonal = upper.diagonal()
         self.permutation.copy_(permutation)
@@ -180,8 +188,8 @@ class GlowStep(nn.Module):
         super().__init__()
         if channels < 2 or channels % 2:
             raise ValueError(f"channels={channels}: a coupling splits the channels in two halves; give an even number")
-        if not 0 <= scale_floor < 1:
-            raise ValueError(f"scale_floor={scale_floor}: give a number of at least 0 and below 1")
+        _check.positive("hidden", hidden, integer=True)
+        _check.share("scale_floor", scale_floor)
         self.actnorm = ActNorm(channels)
         self.conv1x1 = Conv1x1(channels, generator)
         self.coupling = Coupling(channels, hidden, scale_floor, generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from simplebits.density.base import DensityModel
 from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow
 
-HELD_OUT = (
-    1000  # the last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that
-)
+# The last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that.
+HELD_OUT = 1000
 
 
 @dataclass(frozen=True)
@@ -146,32 +146,30 @@ def ship(
     checkpoint: str | Path | None = None,
     device: str = "cpu",
     progress: bool | None = None,
-    **changes: Any,
+    steps: int | None = None,
 ) -> Path:
     """Make shipped weights again: fit, measure on test images, write weights and card. For the rest see `make`.
 
     Returns:
         The path of the weights; the card lies beside it.
     """
+    changes = {} if steps is None else {"steps": steps}
     model, history = make(name, checkpoint, device, progress, **changes)
     # What is measured is what is shipped: the weights after rounding to half precision.
     model.load_state_dict({key: value.half().to(value.dtype) for key, value in model.state_dict().items()})
-    settings = RECIPES[name].fit | changes
-    options = "".join(f" --{key.replace('_', '-')} {value}" for key, value in changes.items())
-    threads = f"CPU, {torch.get_num_threads()} threads"
-    machine = torch.cuda.get_device_name() if device.startswith("cuda") else threads
+    options = [f"--steps {steps}"] * (steps is not None) + [f"--device {device}"] * (device != "cpu")
     about = {
         "data": f"CIFAR-10 training images but the last {HELD_OUT}, mixed with {RECIPES[name].simple:.0%} simple ones "
         "(drawn shapes, strokes, gradients and flat colours; crops of bundled photographs)",
-        "fit": settings,
-        "seed": settings.get("seed", 0),
+        "fit": RECIPES[name].fit | changes,
+        "seed": 0,
         "steps": len(history.losses),
         "skipped_steps": history.skipped,
         "seconds": round(history.seconds),
-        "device": machine,
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else f"CPU ({platform.machine()})",
         "torch": torch.__version__,
-        "held_out_bits_per_dim": [[step, round(bits, 4)] for step, bits in history.validation],
+        "held_out_bits_per_dim": {str(step): round(bits, 4) for step, bits in history.validation},
         "test_bits_per_dim": {key: round(value, 4) for key, value in test_bits(model).items()},
-        "command": f"simplebits fit-density {name}{options}",
+        "command": " ".join(["simplebits fit-density", name, *options]),
     }
     return weights.save(model, name, folder, about)

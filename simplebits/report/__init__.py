@@ -3,6 +3,7 @@
 # Functions share their names with modules here (`published`, `scoreboard`, `slider`). All are imported at once, since a
 # module imported later would take the function's place. None imports torch or matplotlib before it is used.
 from simplebits.report import ledger
+from simplebits.report.checkpoint import checkpoint
 from simplebits.report.cost import measured_cost
 from simplebits.report.figures import COLOURS, image_grid, show, style
 from simplebits.report.ledger import record
@@ -12,6 +13,6 @@ from simplebits.report.slider import slider
 from simplebits.report.verdict import Record, Trend, at_least, at_most, increasing
 
 __all__ = [
-    "COLOURS", "Published", "Record", "Trend", "at_least", "at_most", "image_grid", "increasing", "ledger",
-    "measured_cost", "published", "record", "scoreboard", "scoreboard_markdown", "show", "slider", "style",
+    "COLOURS", "Published", "Record", "Trend", "at_least", "at_most", "checkpoint", "image_grid", "increasing",
+    "ledger", "measured_cost", "published", "record", "scoreboard", "scoreboard_markdown", "show", "slider", "style",
 ]

@@ -20,6 +20,7 @@ from simplebits.run import address, execute, profiles
 PAGE_LIMIT = 2_000_000  # bytes of one page with its own pictures, shared scripts not counted
 _COLAB_BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]")
 _SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution.*?</details>\s*", re.DOTALL | re.IGNORECASE)
+_COST = re.compile(r'measured_cost\("(\w+)"\)')
 _NBVAL = re.compile(r"^# NBVAL_\w+\n", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _STYLE_FETCHES = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)")
@@ -122,13 +123,19 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     """An executed notebook as its page shows it.
 
     The Colab badge, a picture from another host, becomes a plain link; marks for the tests go; values that replace the
-    defaults say whose they are.
+    defaults say whose they are; the cost of the chapter is that of the ledger as it is now, this run included.
     """
+    from simplebits.report.cost import measured_cost
+
     profile = notebook["metadata"].get("simplebits", {}).get("profile")
     for cell in notebook["cells"]:
         source = _COLAB_BADGE.sub("[Open in Colab]", "".join(cell["source"]))
         if cell["cell_type"] == "code":
             source = _NBVAL.sub("", source)
+            if found := _COST.search(source):
+                table = measured_cost(found[1])._repr_markdown_()
+                for data in (output["data"] for output in cell["outputs"] if "data" in output):
+                    data["text/markdown"] = table
         if "injected-parameters" in cell["metadata"].get("tags", []) and profile:
             source = source.replace("# Parameters", f"# values of the profile {profile}, in place of the above", 1)
         cell["source"] = source

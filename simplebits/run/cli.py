@@ -143,8 +143,13 @@ def results(profile: str | None, as_json: bool) -> None:
     """Show the ledger: the newest run of every notebook, and how the papers' numbers fare."""
     import json
 
+    from simplebits import _check
+    from simplebits.report.cost import PROFILES
     from simplebits.run import summary
 
+    if profile is not None:
+        with console.usage():
+            _check.one_of("--profile", profile, PROFILES)
     found = summary.collect(profile=profile)
     click.echo(json.dumps(found, indent=1) if as_json else summary.text(found))
 
@@ -181,10 +186,11 @@ def fit_density(name: str, steps: int | None, device: str, checkpoint: Path | No
 
     hint = "Give the same command again and it goes on from the checkpoint." if checkpoint else ""
     with console.interruptible(hint), console.usage():
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError(f"--device {device}: torch {torch.__version__} sees no CUDA device here; leave it out")
-        changes = {} if steps is None else {"steps": steps}
-        click.echo(recipes.ship(name, output or weights.FOLDER, checkpoint, device, **changes))
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"--device {device}: torch {torch.__version__} has no such device; leave it out") from error
+        click.echo(recipes.ship(name, output or weights.FOLDER, checkpoint, device, steps=steps))
 
 
 @main.command()

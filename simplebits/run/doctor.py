@@ -183,7 +183,7 @@ def _checkout() -> Iterator[Finding]:
                   "" if known else "git checkout -- notebooks")
     for one in known:
         if one.pair_differs():
-            yield Finding("bad", f"{one.path.name} and its script differ", f"jupytext --sync {one.path}")
+            yield Finding("bad", f"{one.path.name} and its script differ", notebook.MEND)
     if found := address.disagreements(folder):
         yield Finding("note", f"{len(found)} places name another address than pyproject.toml ({found[0]})",
                       f"simplebits address {address.current(folder)}")

@@ -117,7 +117,7 @@ def plan(
     for notebook in chosen:
         if notebook.pair_differs():
             raise ValueError(f"{notebook.path.name} and its script {notebook.stem}.py differ: which one is meant? "
-                             f"Bring the newer one's content into the other: jupytext --sync {notebook.path}")
+                             f"The .py: {notebooks.MEND}; the .ipynb: {notebooks.MEND} py")
     shared = digest.shared(folder)
     return [_job(notebook, profile, given, own, shared) for notebook, own, given in wanted]
 

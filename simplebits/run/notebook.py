@@ -11,6 +11,8 @@ from typing import Any
 
 from simplebits import _check
 
+MEND = "python tests/notebooks/pairing.py --write"  # makes each .ipynb from its .py; with `py` the other way
+
 
 @dataclass(frozen=True)
 class Notebook:
@@ -42,8 +44,8 @@ class Notebook:
                 for cell in content["cells"]
             ]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{self.path} is not a notebook ({error!r}); make it again from its script: jupytext --to "
-                             f"ipynb {self.path.with_suffix('.py')}") from error
+            raise ValueError(f"{self.path} is not a notebook ({error!r}); make it again from its script: {MEND}"
+                             ) from error
 
     def parameters(self) -> dict[str, Any]:
         """Names and default values in the cell tagged `parameters`; empty without such a cell.
@@ -94,7 +96,7 @@ def resolve(root: Path, names: Iterable[str]) -> list[Notebook]:
     known = {notebook.stem: notebook for notebook in all_of(root)}
     if not known:
         raise FileNotFoundError(f"{root / 'notebooks'} holds no notebooks (*.ipynb); where their scripts are, "
-                                f"make them: jupytext --to ipynb notebooks/*.py")
+                                f"make them: {MEND}")
     wanted = {_stem(name, list(known)) for name in names} or set(known)
     return [notebook for stem, notebook in known.items() if stem in wanted]
 

@@ -101,3 +101,18 @@ def test_a_wrong_set_is_refused_with_the_argument_named(change, error, message):
 def test_wrong_sizes_and_channels_are_refused(size, channels):
     with pytest.raises(ValueError, match="size|channels"):
         to_float(bytes_of(1, 1, 4, 4), size, channels)
+
+
+@pytest.mark.unchecked
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.lists(st.integers(0, 5), min_size=0, max_size=5),
+    dtype=st.sampled_from([torch.uint8, torch.float32, torch.int64, torch.bool]),
+)
+def test_whatever_is_not_a_batch_of_bytes_is_refused_by_name(shape, dtype):
+    images = torch.zeros(shape).to(dtype)
+    if len(shape) == 4 and shape[1] in (1, 3) and dtype == torch.uint8:
+        assert to_float(images).dtype == torch.float32
+    else:
+        with pytest.raises(ValueError, match="^images: "):
+            to_float(images)

@@ -13,7 +13,7 @@ from simplebits.data import torchvision_sets
 
 def test_digits_are_all_there_and_split():
     train, test = data.load("digits"), data.load("digits", "test")
-    assert (len(train), len(test)) == (1347, 450)
+    assert (len(train), len(test)) == (1287, 510)
     assert train.images.shape[1:] == (1, 32, 32)
     assert train.labels.bincount().min() > 100 and test.labels.bincount().min() > 30
 

@@ -136,8 +136,19 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
 def test_damaged_and_foreign_checkpoints_are_named(tmp_path):
     path = tmp_path / "c"
     fit(fresh(), IMAGES, steps=2, checkpoint=path, **SETTINGS)
-    with pytest.raises(ValueError, match=f"{path} is a checkpoint of another model"):
-        fit(fresh(hidden=12), IMAGES, steps=4, checkpoint=path, **SETTINGS)
+    for model, change, named in (
+        (fresh(hidden=12), {}, "'hidden': 8"),
+        (fresh(bit_depth=8), {}, "'bit_depth': 5"),
+        (fresh(), {"seed": 4}, "seed=3 there, 4 here"),
+        (fresh(), {"optimiser": "adamax"}, "optimiser='adam' there, 'adamax' here"),
+        (fresh(), {"batch_size": 9}, "batch_size=8 there, 9 here"),
+    ):
+        with pytest.raises(ValueError, match=f"{path} belongs to another fit") as caught:
+            fit(model, IMAGES, steps=4, checkpoint=path, **(SETTINGS | change))
+        assert named in str(caught.value)
+    _files.write_tensors(tmp_path / "weights", fresh().state_dict(), {})
+    with pytest.raises(ValueError, match="not a checkpoint of a fit"):
+        fit(fresh(), IMAGES, steps=4, checkpoint=tmp_path / "weights", **SETTINGS)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ValueError, match=f"{path} is damaged"):
         fit(fresh(), IMAGES, steps=4, checkpoint=path, **SETTINGS)
@@ -154,8 +165,23 @@ def test_damaged_and_foreign_checkpoints_are_named(tmp_path):
         {"optimiser": "adm"},
         {"patience": 0},
         {"start": "pac"},
+        {"warm_up": -5},
+        {"cool_down": 7.0},
+        {"average": 1.5},
     ],
 )
 def test_wrong_settings_are_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         fit(fresh(), IMAGES, **({"steps": 2} | SETTINGS | wrong))
+
+
+@pytest.mark.unchecked
+def test_only_density_models_are_fitted():
+    with pytest.raises(TypeError, match="DensityModel"):
+        fit(torch.nn.Linear(2, 2), IMAGES, steps=2, **SETTINGS)
+
+
+def test_a_run_may_be_prolonged(tmp_path):
+    fit(fresh(), IMAGES, steps=3, checkpoint=tmp_path / "c", **SETTINGS)
+    history = fit(fresh(), IMAGES, steps=5, checkpoint=tmp_path / "c", cool_down=0.5, **SETTINGS)
+    assert len(history.losses) == 5

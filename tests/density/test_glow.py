@@ -13,8 +13,8 @@ from .test_glow_step import awake
 
 
 def small(dtype=torch.float64, **options):
-    torch.manual_seed(0)
-    return awake(Glow(**({"levels": 2, "steps": 2, "hidden": 8, "image_size": 8} | options)).to(dtype))
+    options = {"levels": 2, "steps": 2, "hidden": 8, "image_size": 8} | options
+    return awake(Glow(**options, generator=torch.Generator().manual_seed(0)).to(dtype))
 
 
 def images(n=3, size=8, dtype=torch.float64, seed=0):
@@ -176,8 +176,7 @@ def test_the_pca_start_beats_random_rotations_on_smooth_images():
     x = quantise(torch.nn.functional.interpolate(coarse, (8, 8), mode="bilinear"))
     bits = {}
     for start in ("pca", "orthogonal"):
-        torch.manual_seed(0)
-        model = Glow(levels=2, steps=4, hidden=8, image_size=8)
+        model = Glow(levels=2, steps=4, hidden=8, image_size=8, generator=torch.Generator().manual_seed(0))
         model.initialise(x, start=start, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             bits[start] = float(model.bits_per_dim(x, torch.Generator().manual_seed(1)).mean())
@@ -217,6 +216,16 @@ def test_other_wrong_use_is_refused():
         model.bits_per_dim(x, draws=0)
     with pytest.raises(ValueError, match="latents"):
         model.decode(model.encode(x)[:1])
+    with pytest.raises(ValueError, match="of one n"):
+        model.decode([z[: 1 + level] for level, z in enumerate(model.encode(x))])
+    for call in (model.bits_per_dim, model.encode, model.initialise):
+        with pytest.raises(ValueError, match=r"x: expected torch.float32 on cpu.*got torch.float64"):
+            call(x.double())
+    for depth in (0, 9, 2.5):
+        with pytest.raises(ValueError, match="bit_depth"):
+            quantise(x, depth)
+    with pytest.raises(ValueError, match="dtype"):
+        quantise(x.byte())
     with pytest.raises(ValueError, match="temperature"):
         model.sample(2, -1.0)
     with pytest.raises(ValueError, match="n=0"):
@@ -242,3 +251,23 @@ def test_every_valid_image_has_finite_bits_and_comes_back(n, level, seed, depth)
     bits = model.bits_per_dim(x, torch.Generator().manual_seed(seed), quantised=True)
     assert bits.shape == (n,) and bool(torch.isfinite(bits).all())
     assert (model.decode(model.encode(x)) - x).abs().max() < 1e-4
+
+
+@pytest.mark.unchecked
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.lists(st.integers(0, 9), min_size=0, max_size=5),
+    dtype=st.sampled_from([torch.float32, torch.float64, torch.float16, torch.int64, torch.uint8, torch.bool]),
+    value=st.sampled_from([0.0, 1.0, -1.0, 2.0, 255.0, float("nan"), float("inf")]),
+)
+def test_whatever_is_not_a_batch_of_images_is_refused_by_name(shape, dtype, value):
+    model = Glow(levels=1, steps=1, hidden=4, image_size=8)
+    x = torch.full(shape, value).to(dtype)
+    fits = (
+        shape[1:] == [3, 8, 8] and len(shape) == 4 and shape[0] > 0 and dtype == torch.float32 and value in (0.0, 1.0)
+    )
+    if fits:
+        assert model.bits_per_dim(x).shape == (shape[0],)
+    else:
+        with pytest.raises(ValueError, match="^x: "):
+            model.bits_per_dim(x)

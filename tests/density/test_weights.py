@@ -143,10 +143,10 @@ def test_a_recipe_can_be_made_again(real_data, tmp_path, monkeypatch):
         ),
     )
     monkeypatch.setattr(recipes, "test_bits", lambda model: {"black": 1.0})
-    path = recipes.ship("glow-16px", tmp_path, checkpoint=tmp_path / "c", progress=False, learning_rate=0.01)
+    path = recipes.ship("glow-16px", tmp_path, checkpoint=tmp_path / "c", progress=False, steps=2)
     card = json.loads(path.with_suffix(".json").read_text())
-    assert card["steps"] == 3 and card["fit"]["learning_rate"] == 0.01
-    assert card["command"] == "simplebits fit-density glow-16px --learning-rate 0.01"
+    assert card["steps"] == card["fit"]["steps"] == 2
+    assert card["command"] == "simplebits fit-density glow-16px --steps 2"
     assert density.load("glow-16px", folder=tmp_path).hidden == 4
 
 

@@ -1,0 +1,30 @@
+"""What a chapter may cost, read from the committed ledger: the newest complete run of each chapter and profile."""
+
+import pytest
+
+from simplebits.report import ledger
+
+SECONDS = {"laptop": 4 * 60, "standard": 90 * 60}  # a chapter, on two cores
+MEGABYTES = 3 * 1024
+SIMPLICITY = 8 * 60  # chapters 01 and 02 together, in `laptop`
+
+
+def newest():
+    """The newest complete run of each (profile, notebook) with the profile's own parameters."""
+    runs = (run for run in ledger.runs() if run.status == "complete" and not run.info.get("own"))
+    return {(run.profile, run.notebook): run for run in runs}
+
+
+@pytest.mark.parametrize("profile", SECONDS)
+def test_every_chapter_stays_within_time_and_memory(profile):
+    runs = {notebook: run for (found, notebook), run in newest().items() if found == profile}
+    assert {"01_bits_per_dimension", "02_glow_step_by_step"} <= set(runs), f"no {profile} run in the ledger"
+    for notebook, run in runs.items():
+        assert run.info["seconds"] <= SECONDS[profile], notebook
+        assert run.info["peak_memory_mb"] <= MEGABYTES, notebook
+
+
+def test_the_first_two_chapters_together_take_at_most_eight_minutes_on_a_laptop():
+    runs = newest()
+    both = ("01_bits_per_dimension", "02_glow_step_by_step")
+    assert sum(runs["laptop", notebook].info["seconds"] for notebook in both) <= SIMPLICITY
