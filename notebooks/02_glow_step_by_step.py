@@ -664,9 +664,10 @@ for public_steps, public_hidden in ((32, 512), (6, 128)):
 #         print(T, name, max(float((a - c).abs().max()) for a, c in zip(z, again)))
 # ```
 #
-# The map itself is exact in both directions, up to rounding. But already at $T = 1$ some decoded values lie outside [0, 1]: the model
-# spends part of its probability on images that do not exist. Clipping changes these images, and the latents do not come back.
-# (`encode` refuses values outside [0, 1], hence `flow_forward`.)
+# At $T = 1$ they come back, up to rounding: the map is invertible everywhere, not on images only. But some decoded values lie outside
+# [0, 1]: the model spends part of its probability on images that do not exist. Clipping changes these images, and the latents do
+# not come back. Hot latents lead so far out that single precision loses them; `m.double()` helps. (`encode` refuses values outside
+# [0, 1], hence `flow_forward`.)
 #
 # </details>
 #

@@ -189,7 +189,7 @@ def fit_density(name: str, steps: int | None, device: str, checkpoint: Path | No
         try:
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"--device {device}: torch {torch.__version__} has no such device; leave it out") from error
+            raise ValueError(f"--device {device}: torch {torch.__version__} has no such device here") from error
         click.echo(recipes.ship(name, output or weights.FOLDER, checkpoint, device, steps=steps))
 
 
