@@ -457,12 +457,12 @@ for metric, label, name in (
 ablated
 
 # %% [markdown]
-# **What you should see.** The start matters most: principal axes save {glue:text}`glow-ablation.start:.2f` bits per dimension on black
-# images against random rotations. A black image is a single point; giving it a high density takes extreme scales, and these are
-# quick to learn only along axes on which images differ little. The simple images in the mix save
-# {glue:text}`glow-ablation.mix-black:.2f` on black images and {glue:text}`glow-ablation.mix-unseen:.2f` on images never seen
-# (a negative number: they cost). The rate above saves {glue:text}`glow-ablation.rate-quarter:.2f` on the test images against a quarter
-# of it, and {glue:text}`glow-ablation.rate-four:.2f` against four times as much.
+# **What you should see.** Principal axes save {glue:text}`glow-ablation.start:.2f` bits per dimension on black images against random
+# rotations. A black image is a single point; giving it a high density takes extreme scales, and these are quick to learn along
+# axes on which images differ little. The simple images in the mix save {glue:text}`glow-ablation.mix-black:.2f` on black images and
+# {glue:text}`glow-ablation.mix-unseen:.2f` on images never seen (nothing or less where the training images are simple enough
+# themselves, as many of the bundled photographs are). The rate above saves {glue:text}`glow-ablation.rate-quarter:.2f` on the test
+# images against a quarter of it, and {glue:text}`glow-ablation.rate-four:.2f` against four times as much.
 #
 # ## Backwards: samples
 #
@@ -472,19 +472,28 @@ ablated
 # %%
 model = sb.density.load(shipped, device)
 size = model.image_size
-frames, labels = [], []
+frames, labels, sample_bits = [], [], []
 for temperature in (0.0, 0.3, 0.5, 0.7, 0.85, 1.0):
     samples = model.sample(16, temperature, torch.Generator().manual_seed(seed))
     measured = model.bits_per_dim(samples, torch.Generator().manual_seed(seed), quantised=True)
+    sample_bits.append(float(measured.mean()))
     frames.append(sb.report.image_grid(samples, columns=8, zoom=0.8))
-    labels.append(f"T = {temperature:.2f}: {measured.mean():.2f} bits/dim")
-sb.report.slider(
-    frames, labels, [f"Sixteen samples at temperature {label}." for label in labels], "temperature"
-)
+    labels.append(f"T = {temperature:.2f}: {sample_bits[-1]:.2f} bits/dim")
+alts = [f"Sixteen samples at temperature {label}." for label in labels]
+sb.report.slider(frames, labels, alts, "temperature")
+
+# %%
+ends = {"cold": sample_bits[0], "hot": sample_bits[-1]}
+for name, value in ends.items():
+    rises = sb.report.increasing(ends)
+    sb.report.record(
+        "glow-samples", name, value, "bits/dim", setting={"density": shipped}, trend=rises
+    )
 
 # %% [markdown]
-# **What you should see.** At $T = 0$ all samples are one nearly flat image, that of zero latents. With rising temperature come smooth
-# gradients, then edges, then texture. A model of this size draws no objects, and it need not: it is a ruler.
+# **What you should see.** At $T = 0$ all samples are one nearly flat image, that of zero latents, at
+# {glue:text}`glow-samples.cold:.2f` bits per dimension. With rising temperature come smooth gradients, then edges, then texture, up
+# to {glue:text}`glow-samples.hot:.2f`. A model of this size draws no objects, and it need not: it is a ruler.
 #
 # ## Interpolation
 #
@@ -499,30 +508,28 @@ right = torch.cat(
 )
 left = right.roll(1, 0)
 z_left, z_right = model.encode(left), model.encode(right)
-frames, labels = [], []
+frames, labels, half_way = [], [], None
 for weight in (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0):
-    through_latents = model.decode(
-        [a + weight * (c - a) for a, c in zip(z_left, z_right, strict=True)]
-    ).clamp(0, 1)
-    through_pixels = left + weight * (right - left)
+    between = [a + weight * (c - a) for a, c in zip(z_left, z_right, strict=True)]
+    ways = (model.decode(between).clamp(0, 1), left + weight * (right - left))
     noise = torch.Generator().manual_seed(seed)
-    cost = [
-        model.bits_per_dim(v, noise, quantised=True).mean()
-        for v in (through_latents, through_pixels)
-    ]
-    frames.append(
-        sb.report.image_grid(
-            torch.cat((through_latents, through_pixels)),
-            columns=len(left),
-            row_titles=["latents", "pixels"],
-        )
-    )
+    cost = [float(model.bits_per_dim(way, noise, quantised=True).mean()) for way in ways]
+    half_way = cost if weight == 0.5 else half_way
+    rows = ["latents", "pixels"]
+    frames.append(sb.report.image_grid(torch.cat(ways), columns=len(left), row_titles=rows))
     labels.append(f"{weight:.0%} of the way: latents {cost[0]:.2f}, pixels {cost[1]:.2f} bits/dim")
-sb.report.slider(
-    frames, labels, [f"Images on the way between pairs, {label}." for label in labels], "way"
-)
+alts = [f"Images on the way between pairs, {label}." for label in labels]
+sb.report.slider(frames, labels, alts, "way")
+
+# %%
+for name, value in zip(("latents", "pixels"), half_way, strict=True):
+    sb.report.record("glow-half-way", name, value, "bits/dim", setting={"density": shipped})
 
 # %% [markdown]
+# **What you should see.** Half way, the double exposures cost {glue:text}`glow-half-way.pixels:.2f` bits per dimension and the images
+# from between the latents {glue:text}`glow-half-way.latents:.2f`. Neither is a picture of anything: this model knows edges and
+# texture, not objects, and a straight line between two images leads through what it finds likely, which is smoother than both.
+#
 # ## What low-bit directions look like
 #
 # Which change of an image lowers its bits fastest? In pixel space that is $-\partial\,\mathrm{bpd}/\partial x$. In latent space we
@@ -554,8 +561,9 @@ def high_frequency_share(direction: torch.Tensor) -> float:
 
 
 def as_picture(direction: torch.Tensor) -> torch.Tensor:
-    """Directions drawn around mid-grey, on one scale for the row."""
-    return (0.5 + 0.5 * direction / direction.abs().quantile(0.995)).clamp(0, 1)
+    """Directions as unit vectors, drawn around mid-grey on one scale for the row."""
+    unit = direction / direction.flatten(1).norm(dim=1)[:, None, None, None]
+    return (0.5 + 0.5 * unit / unit.abs().quantile(0.98)).clamp(0, 1)
 
 
 # %% tags=["hide-input"]

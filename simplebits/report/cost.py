@@ -28,7 +28,7 @@ class Cost:
             if run is None:
                 lines.append(f"| {name} | not measured yet | | |")
                 continue
-            time, memory = _duration(run.info["seconds"]), _memory(run.info["peak_memory_mb"])
+            time, memory = duration(run.info["seconds"]), _memory(run.info["peak_memory_mb"])
             lines.append(f"| {name} | {time} | {memory} | {escape(run.info['device'])}, {run.started[:10]} |")
         return "\n".join(lines)
 
@@ -60,15 +60,15 @@ def _memory(megabytes: float | int | None) -> str:
     return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes:.0f} MB"
 
 
-def _duration(seconds: float | int) -> str:
+def duration(seconds: float | int) -> str:
     """Time in words.
 
-    >>> _duration(42.3), _duration(200), _duration(7500)
-    ('42 s', '3 min 20 s', '2 h 5 min')
+    >>> duration(4.21), duration(42.3), duration(192), duration(7500)
+    ('4.2 s', '42 s', '3 min 12 s', '2 h 05 min')
     """
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

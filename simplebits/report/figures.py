@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jaxtyping import Float
 
 from simplebits import _check
-from simplebits.report.picture import DENSE, INCH, levels, picture
+from simplebits.report.picture import DENSE, INCH, picture
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -119,6 +119,8 @@ def image_grid(
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
     from matplotlib.patches import Rectangle
 
+    from simplebits.data import to_bytes
+
     _check.image_batch("images", images)
     n, channels, height, width = images.shape
     if channels not in (1, 3):
@@ -144,7 +146,7 @@ def image_grid(
     still = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False)
     inches = [(length + 0.01) / (INCH * DENSE) for length in (full_w, full_h)]
     figure = Figure(inches, dpi=INCH, layout=still, facecolor="white")
-    pixels = levels(images).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+    pixels = to_bytes(images.detach()).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
     for i in range(n):
         row, column = divmod(i, columns)
         x = left + column * (cell_w + _GAP)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from simplebits import _check, _files
+from simplebits import _check, _files, _here
 from simplebits.report import provenance
 from simplebits.report.published import published as look_up
 from simplebits.report.verdict import Record, Trend, pretty
@@ -56,9 +56,9 @@ class Run:
         return self.info["started"]
 
 
-def results_folder() -> Path:
-    """Where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of the repository."""
-    return Path(os.environ.get("SIMPLEBITS_RESULTS") or provenance.root() / "book" / "results")
+def results_folder(repository: Path | None = None) -> Path:
+    """Where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of this or the present repository."""
+    return Path(os.environ.get("SIMPLEBITS_RESULTS") or (repository or provenance.root()) / "book" / "results")
 
 
 def start_run(
@@ -97,7 +97,7 @@ def start_run(
     run = {
         "id": name, "notebook": notebook, "profile": profile, "parameters": dict(parameters or {}),
         "own": dict(own or {}), "command": command, "digest": digest, "data": dict(data or {}),
-        "weights": dict(weights or {}), "versions": provenance.versions(), "device": provenance.device(),
+        "weights": dict(weights or {}), "versions": _here.versions(provenance.VERSIONS), "device": provenance.device(),
         **provenance.commit(provenance.root()), "started": _now(), "finished": None,
         "status": "running", "seconds": None, "peak_memory_mb": None, "error": None,
     }

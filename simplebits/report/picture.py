@@ -8,7 +8,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from simplebits import _check
 
@@ -59,22 +59,19 @@ def picture(
     return f'<figure class="sb-figure">{content}</figure>'
 
 
-def levels(images: Float[Tensor, "*batch h w"]) -> UInt8[Tensor, "*batch h w"]:
-    """Values in [0, 1] as the 256 grey levels of a file, on the CPU."""
-    return (images.detach().clamp(0, 1) * 255).round().byte().cpu()
-
-
 def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[bytes, int, int, bool]:
     """A PNG, its width and height in CSS pixels, and whether its pixels are to be enlarged to squares."""
     import matplotlib.figure
     import torch
     from PIL import Image
 
+    from simplebits.data import to_bytes
+
     if isinstance(source, torch.Tensor):
         if source.dim() != 3 or source.shape[0] not in (1, 3):
             raise ValueError(f"expected one image [c, h, w] with c = 1 or 3, got shape {list(source.shape)}")
         _check.image_batch("image", source[None])
-        pixels = levels(source).permute(1, 2, 0).squeeze(-1).numpy()
+        pixels = to_bytes(source.detach()[None])[0].permute(1, 2, 0).squeeze(-1).cpu().numpy()
         height, width = pixels.shape[:2]
         enlarge = max(1, _SINGLE // max(height, width))
         return _smallest(Image.fromarray(pixels)), width * enlarge, height * enlarge, True

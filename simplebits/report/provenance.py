@@ -1,36 +1,23 @@
-"""Where a run comes from: repository, commit, package versions, machine."""
+"""Where a run comes from: repository, commit, machine, and the packages whose versions are noted."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-_VERSIONS = ("simplebits", "torch", "torchvision", "numpy", "scikit-learn", "scikit-image", "captum", "papermill")
+from simplebits import _here
+
+VERSIONS = ("torch", "torchvision", "numpy", "scikit-learn", "scikit-image", "captum", "papermill")
 
 
 def root() -> Path:
     """The repository: the nearest folder at or above the working directory, else above this package, with the book."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
-        if (folder / "_toc.yml").is_file() and (folder / "pyproject.toml").is_file():
-            return folder
-    return here
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on, without importing them."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for name in _VERSIONS:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    above = Path(__file__).resolve().parents[2]  # a checkout, or where packages are installed: no further up than this
+    return _here.repository() or (above if _here.repository(above) == above else Path.cwd())
 
 
 def device() -> str:
@@ -39,9 +26,8 @@ def device() -> str:
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cards = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
-    return ", ".join([f"{name}, {cores} cores", *cards.splitlines()])
+    return ", ".join([f"{name}, {_here.cores()} cores", *cards.splitlines()])
 
 
 def commit(folder: Path) -> dict[str, Any]:

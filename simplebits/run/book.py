@@ -15,14 +15,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from simplebits import _files
 from simplebits.run import address, execute, profiles
+from simplebits.run.worker import plain
 
 PAGE_LIMIT = 2_000_000  # bytes of one page with its own pictures, shared scripts not counted
 _COLAB_BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]")
 _SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution.*?</details>\s*", re.DOTALL | re.IGNORECASE)
 _COST = re.compile(r'measured_cost\("(\w+)"\)')
 _NBVAL = re.compile(r"^# NBVAL_\w+\n", re.MULTILINE)
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _STYLE_FETCHES = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)")
 # Attributes that make a browser fetch something when it opens the page (plain links do not).
 _FETCHED = {"src", "srcset", "poster", "data"}
@@ -106,17 +107,17 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
     (generated / "handouts").mkdir(parents=True)
     for stem, path in executed.items():
         notebook = _read(path)
-        _write(stage / "notebooks" / f"{stem}.ipynb", json.dumps(shown(notebook)))
-        _write(generated / "handouts" / f"{stem}.ipynb", json.dumps(handout(notebook), indent=1))
+        _files.write_text(stage / "notebooks" / f"{stem}.ipynb", json.dumps(shown(notebook)))
+        _files.write_text(generated / "handouts" / f"{stem}.ipynb", json.dumps(handout(notebook), indent=1))
     modules = [Path(entry).name for entry in entries if entry.startswith("book/api/")]
     for module in modules:
-        _write(stage / "book" / "api" / f"{module}.md", reference(module))
-    _write(generated / "modules.md", module_table(modules))
-    _write(generated / "commands.md", command_table())
-    _write(generated / "chapters.md", chapter_table(executed, root / "book" / "results"))
+        _files.write_text(stage / "book" / "api" / f"{module}.md", reference(module))
+    _files.write_text(generated / "modules.md", module_table(modules))
+    _files.write_text(generated / "commands.md", command_table())
+    _files.write_text(generated / "chapters.md", chapter_table(executed))
     from simplebits.report.scoreboard import scoreboard_markdown
 
-    _write(generated / "scoreboard.md", scoreboard_markdown())
+    _files.write_text(generated / "scoreboard.md", scoreboard_markdown())
 
 
 def shown(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def command_table() -> str:
     return "\n".join(["| command | what it does |", "|---|---|", *rows, ""])
 
 
-def chapter_table(executed: dict[str, Path], results: Path) -> str:
+def chapter_table(executed: dict[str, Path]) -> str:
     """Chapters with their measured cost and their handout."""
     from simplebits.report.cost import measured_cost
 
@@ -198,7 +199,7 @@ def chapter_table(executed: dict[str, Path], results: Path) -> str:
         heading = re.search(r"^# (.+)", prose, re.MULTILINE)
         links = (f"[The chapter](/notebooks/{stem}.ipynb), its "
                  f"{{download}}`handout without solutions <generated/handouts/{stem}.ipynb>`")
-        cost = measured_cost(stem, results)._repr_markdown_()
+        cost = measured_cost(stem)._repr_markdown_()
         text += [f"### {heading[1] if heading else stem}", "", cost, "", links, ""]
     return "\n".join(text)
 
@@ -217,7 +218,7 @@ def render(stage: Path, target: Path, warnings_as_errors: bool = True) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace",
                           env=os.environ | {"PYTHONPATH": path, "NO_COLOR": "1"})
     if done.returncode:
-        said = _ANSI.sub("", done.stdout + done.stderr).splitlines()
+        said = plain(done.stdout + done.stderr).splitlines()
         complaints = [line for line in said if "WARNING" in line or "ERROR" in line] or said[-20:]
         raise RuntimeError("jupyter-book did not build the website:\n" + "\n".join(dict.fromkeys(complaints)))
     site = target / "_build" / "html"
@@ -271,8 +272,3 @@ def _summary(module: Any) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

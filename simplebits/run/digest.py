@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import simplebits
+from simplebits import _files, _here
 from simplebits.run.notebook import Notebook
 
 if TYPE_CHECKING:
@@ -36,10 +35,10 @@ def shared(folder: Path) -> dict[str, Any]:
     weights = {name: path for name, path in files.items() if name.endswith(".safetensors")}
     published = folder / "book" / "results" / "published.yml"
     return {
-        "package": _hash({name: _file(path) for name, path in files.items() if name not in weights}),
-        "weights": {name: _file(path) for name, path in weights.items()},
-        "published": _file(published) if published.is_file() else None,
-        "versions": versions(),
+        "package": _hash({name: _files.sha256(path) for name, path in files.items() if name not in weights}),
+        "weights": {name: _files.sha256(path) for name, path in weights.items()},
+        "published": _files.sha256(published) if published.is_file() else None,
+        "versions": _here.versions(VERSIONS),
     }
 
 
@@ -76,17 +75,6 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return ", ".join(word for key, word in _WORDS.items() if old.get(key) != new.get(key))
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, of this package and of those that results depend on, without importing any of them."""
-    found = {"python": platform.python_version(), "simplebits": simplebits.__version__}
-    for name in VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def data_files(parameters: Mapping[str, Any]) -> dict[str, list[float] | None]:
     """Size and time of the files of every image set that a parameter names."""
     if not (sets := _sets(parameters)):
@@ -105,7 +93,10 @@ def data_sums(parameters: Mapping[str, Any]) -> dict[str, str]:
     sums = {}
     for name, source in sets.items():
         files = {file: md5 for split in source.files.values() for file, md5 in split.items()}
-        here = {file: md5 or _file(root() / file) for file, md5 in files.items() if md5 or (root() / file).is_file()}
+        here = {
+            file: md5 or _files.sha256(root() / file)
+            for file, md5 in files.items() if md5 or (root() / file).is_file()
+        }
         if len(here) == len(files):
             sums[name] = _hash(here)
     return sums
@@ -149,10 +140,6 @@ def _strings(value: Any) -> Iterator[str]:
 def _package_files() -> list[Path]:
     files = (path for path in PACKAGE.rglob("*") if path.is_file())
     return sorted(path for path in files if path.parent.name != "__pycache__" and path.suffix != ".part")
-
-
-def _file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _hash(content: Any) -> str:

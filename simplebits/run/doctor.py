@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from simplebits import _here
 from simplebits.run import address, notebook, root
 
 Requirement = tuple[str, str, str]  # extra ("" for what is always needed), name, the requirement as written
@@ -101,7 +102,7 @@ def _extra(line: str) -> str:
 def _source(extra: str) -> str:
     """What to hand to pip: the checkout, where there is one."""
     own = f"[{extra}]" if extra else ""
-    return f"-e '.{own}'" if root.find() else f"'simplebits{own}'"
+    return f"-e '.{own}'" if _here.repository() else f"'simplebits{own}'"
 
 
 def _jupyter_book() -> Iterator[Finding]:
@@ -157,7 +158,7 @@ def _room() -> Iterator[Finding]:
         ok = free > 3e9
         yield Finding("ok" if ok else "note", f"memory: {free / 1e9:.1f} GB free; a notebook may take 3",
                       "" if ok else "close other programs, and keep --jobs at 1")
-    folder = root.find() or Path.cwd()
+    folder = _here.repository() or Path.cwd()
     disk = shutil.disk_usage(folder).free
     level = "ok" if disk > 2e9 else "note" if disk > 2e8 else "bad"
     yield Finding(level, f"disk: {disk / 1e9:.1f} GB free at {folder}",
@@ -173,7 +174,7 @@ def _free_memory() -> float | None:
 
 
 def _checkout() -> Iterator[Finding]:
-    folder = root.find()
+    folder = _here.repository()
     if folder is None:
         yield Finding("bad", f"{Path.cwd()} is not inside a checkout of the repository: no notebooks to run here",
                       f"git clone {root.published_address()}, and work inside it")

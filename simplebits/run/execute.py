@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -14,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from simplebits import _check
+from simplebits._here import cores
 from simplebits.run import digest, job, process, profiles, root
 from simplebits.run.job import Job
 from simplebits.run.progress import Progress
@@ -152,7 +152,8 @@ def run_job(
     tell("started", one)
     entry = ledger.start_run(
         one.notebook.stem, one.profile, one.parameters, command=one.command, digest=one.digest, own=one.own,
-        data=digest.data_sums(one.parameters), weights=one.parts["weights"], results=_results(one),
+        data=digest.data_sums(one.parameters), weights=one.parts["weights"],
+        results=ledger.results_folder(one.notebook.root),
     )
     # A run that goes on from checkpoints has taken what the killed ones before it took, too.
     clock, result = time.perf_counter() - process.spent(one), {"error": "the run was ended from outside"}
@@ -169,15 +170,6 @@ def run_job(
         one.name, "interrupted" if stop.is_set() else status, one.unfinished, seconds, result.get("peak_memory_mb"),
         result["error"], result.get("cell"), result.get("source", ""), result.get("detail", ""),
     )
-
-
-def _results(one: Job) -> Path:
-    return Path(os.environ.get("SIMPLEBITS_RESULTS") or one.notebook.root / "book" / "results")
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fresh(

@@ -7,21 +7,11 @@ import time
 from io import TextIOBase
 from typing import TYPE_CHECKING
 
+from simplebits.report.cost import duration
+
 if TYPE_CHECKING:
     from simplebits.run.execute import Outcome
     from simplebits.run.job import Job
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> duration(4.21), duration(192), duration(5430)
-    ('4.2 s', '3 min 12 s', '1 h 30 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class Progress:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MARKS = ("_toc.yml", "pyproject.toml")
-
-
-def find(start: Path | None = None) -> Path | None:
-    """The nearest folder at or above `start` (the working directory) that holds the book, or None."""
-    start = (start or Path.cwd()).resolve()
-    around = (start, *start.parents)
-    return next((folder for folder in around if all((folder / mark).is_file() for mark in MARKS)), None)
+from simplebits._here import MARKS, repository
 
 
 def require(start: Path | None = None) -> Path:
-    """As `find`, for those who cannot do without.
+    """The nearest folder at or above `start` (the working directory) that holds the book.
 
     Raises:
         FileNotFoundError: this is not inside a checkout; says how to get one.
     """
-    if folder := find(start):
+    if folder := repository(start):
         return folder
     raise FileNotFoundError(
         f"{(start or Path.cwd()).resolve()} is not inside a checkout of the repository (no {' and '.join(MARKS)} there "

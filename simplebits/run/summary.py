@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from simplebits.run.progress import duration
+from simplebits.report.cost import duration
 
 
 def collect(results: Path | None = None, profile: str | None = None) -> dict[str, Any]:

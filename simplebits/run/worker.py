@@ -21,7 +21,6 @@ from simplebits.run import digest
 from simplebits.run.notebook import Notebook
 
 Emit = Callable[[dict[str, Any]], None]
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def main() -> None:
@@ -95,7 +94,7 @@ def _failure(text: str, at: dict[str, Any], task: dict[str, Any], traceback: str
     """Where it failed: the cell's number in the source notebook, counted from 1, its line, and the line behind it."""
     if at["cell"] is None:
         return {"error": f"{text} (before the first cell; simplebits doctor says what is missing)"}
-    traceback = _ANSI.sub("", traceback)
+    traceback = plain(traceback)
     # The first frame tells the cell's counter, the last one with that counter the line in this cell.
     places = re.findall(r"Cell In\[(\d+)\], line (\d+)", traceback)
     lines = at["source"].splitlines() or [""]
@@ -116,6 +115,15 @@ def _source_cell(index: int, task: dict[str, Any]) -> int:
     tagged = [i for i, cell in enumerate(cells) if "parameters" in cell["metadata"].get("tags", [])]
     injected = bool(task["given"]) and index > (tagged[0] if tagged else -1)
     return index + 1 - injected
+
+
+def plain(text: str) -> str:
+    r"""Text without a terminal's colours.
+
+    >>> plain("\x1b[31mred\x1b[0m")
+    'red'
+    """
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def peak_memory_mb() -> float | None:

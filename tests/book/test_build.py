@@ -174,10 +174,17 @@ def test_signatures_stand_as_they_were_written(small_site: Path, name: str) -> N
     assert "jaxtyping" not in signature
 
 
-def test_the_first_picture_can_be_drawn_again(tmp_path: Path, run_script: Callable[..., Any]) -> None:
+def test_the_first_picture_can_be_drawn_again_and_its_text_says_its_numbers(
+    tmp_path: Path, run_script: Callable[..., Any]
+) -> None:
     from PIL import Image, ImageChops
 
     made = run_script(ROOT / "book" / "picture.py")["draw"]()
+    bits = [axes.get_title() for axes in made.axes]
+    alt = re.search(r"^:alt: (.*)$", (ROOT / "book" / "intro.md").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert f"fall from {bits[0]} to {bits[-1]}." in alt
+    assert bits == sorted(bits, key=float, reverse=True)
+
     made.savefig(tmp_path / "again.png", dpi=200)
     paths = tmp_path / "again.png", ROOT / "book" / "static" / "how-little.png"
     again, kept = (Image.open(path).convert("RGB") for path in paths)

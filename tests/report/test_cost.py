@@ -37,7 +37,7 @@ def test_the_newest_complete_run_counts():
     finished("mine", 8.0)
     ledger.start_run("01_bits", "laptop")
     table = measured_cost("01_bits")._repr_markdown_()
-    assert "| 1 h 2 min | 2.0 GB |" in table
+    assert "| 1 h 02 min | 2.0 GB |" in table
     assert "2026-01-03" in table
     assert table.count("not measured yet") == 3
 

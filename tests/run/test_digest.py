@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simplebits import _here
 from simplebits.run import digest, execute, job
 from simplebits.run.notebook import Notebook
 
@@ -97,7 +98,7 @@ def test_own_parameters_have_their_own_place(book, package):
 def test_versions(book, package, monkeypatch):
     book(n01_a=CELLS)
     pretend()
-    monkeypatch.setattr(digest, "version", lambda name: "99.0")
+    monkeypatch.setattr(_here, "version", lambda name: "99.0")
     assert job.plan(["1"])[0].stale() == "changed since its last run: versions"
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simplebits.data.torchvision_sets import SOURCES
 from simplebits.run import job, notebook, profiles
 
 
@@ -75,3 +79,12 @@ def test_everything_is_checked_before_anything_starts(book):
     with pytest.raises(ValueError, match="02_b: parameter 'n' is not known; this notebook has no parameters"):
         job.plan(parameters={"n": 2})
     assert [one.stem for one in (planned.notebook for planned in job.plan(["1"], parameters={"n": 2}))] == ["01_a"]
+
+
+def test_the_site_is_published_with_every_image_set_its_profile_names():
+    root = Path(__file__).parents[2]
+    values = [value for part in profiles.load(root, "standard").values() for value in part.values()]
+    words = {word for value in values for word in (value if isinstance(value, list) else [value])}
+    workflow = (root / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8")
+    fetched = re.search(r"simplebits data (.+)", workflow)[1].split()
+    assert set(fetched) == words & set(SOURCES)

@@ -1,0 +1,40 @@
+"""Where this runs: the repository around the working directory, the versions of packages, the cores."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from simplebits import __version__
+
+MARKS = ("_toc.yml", "pyproject.toml")
+
+
+def repository(start: Path | None = None) -> Path | None:
+    """The nearest folder at or above `start` (the working directory) that holds the book, or None."""
+    start = (start or Path.cwd()).resolve()
+    around = (start, *start.parents)
+    return next((folder for folder in around if all((folder / mark).is_file() for mark in MARKS)), None)
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python, of this package and of those named that are installed, without importing any of them.
+
+    >>> list(versions(["numpy", "no-such-package"]))
+    ['python', 'simplebits', 'numpy']
+    """
+    found = {"python": platform.python_version(), "simplebits": __version__}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
