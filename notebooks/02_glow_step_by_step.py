@@ -500,12 +500,8 @@ for name, value in ends.items():
 # Half way between two images *in pixels* lies a double exposure. Half way between their latents lies something else.
 
 # %%
-right = torch.cat(
-    (
-        pictures.to_float(size, 3)[:3],
-        sb.data.load(unseen_set, "test").draw(2, seed).to_float(size, 3),
-    )
-)
+unseen = sb.data.load(unseen_set, "test").draw(2, seed)
+right = torch.cat([images.to_float(size, 3, device)[:3] for images in (pictures, unseen)])
 left = right.roll(1, 0)
 z_left, z_right = model.encode(left), model.encode(right)
 frames, labels, half_way = [], [], None
@@ -537,7 +533,7 @@ for name, value in zip(("latents", "pixels"), half_way, strict=True):
 # scale, grey meaning no change.
 
 # %%
-x = pictures.to_float(size, 3).requires_grad_()
+x = pictures.to_float(size, 3, device).requires_grad_()
 pixel_direction = -torch.autograd.grad(
     model.bits_per_dim(x, torch.Generator().manual_seed(seed)).sum(), x
 )[0]
@@ -554,7 +550,7 @@ with torch.no_grad():
 def high_frequency_share(direction: torch.Tensor) -> float:
     """Share of the power above half the highest frequency."""
     power = torch.fft.fft2(direction).abs().square().sum((0, 1))
-    frequency = torch.fft.fftfreq(size).abs()
+    frequency = torch.fft.fftfreq(size, device=power.device).abs()
     return float(
         power[torch.maximum(frequency[:, None], frequency[None]) > 0.25].sum() / power.sum()
     )
