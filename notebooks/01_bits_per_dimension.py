@@ -300,8 +300,9 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** Black is simplest and noise most complex, with every set of images in between. Photographs spread widely:
-# a crop of the night sky can be as simple as a digit. The same digits in pure black and white would cost
+# **What you should see.** Black is simplest and noise most complex, with every set of images in between. Photographs spread widely,
+# and the sets overlap: single images cost from {glue:text}`bits-per-dimension.simplest-image:.2f` to
+# {glue:text}`bits-per-dimension.most-complex-image:.2f`. The same digits in pure black and white would cost
 # {glue:text}`bits-per-dimension.sharp-digits:.2f` instead of {glue:text}`bits-per-dimension.digits:.2f`: their soft grey edges are
 # what is hard to predict. Noise costs *more* than sending it uncompressed ({glue:text}`bits-per-dimension.noise:.2f` bits for an image of
 # the bit depth marked by the dashed line): the model bets on smooth images and loses the bet. That is not a fault: bits are always
@@ -315,6 +316,8 @@ for name, mean in means.items():
     sb.report.record("bits-per-dimension", name, mean, "bits/dim", setting=setting, published=key)
 sharp = float(measure((images_of("digits") > 0.5).float()).mean())
 sb.report.record("bits-per-dimension", "sharp-digits", sharp, "bits/dim", setting=setting)
+simplest = float(min(bits[name].min() for name in image_sets))
+sb.report.record("bits-per-dimension", "simplest-image", simplest, "bits/dim", setting=setting)
 # The paper's order, as far as its sets are here, and black and noise at the two ends of all sets.
 chain = [name for name in ("black", "mnist", "fashion-mnist", "cifar10", "noise") if name in means]
 cheapest, dearest = (best(image_sets, key=means.get) for best in (min, max))
@@ -532,7 +535,7 @@ sb.report.slider(
 # %% [markdown]
 # **What you should see.** In latent space the images flow towards flat ones, black, white or grey: at
 # {glue:text}`bits-per-dimension.descent:.2f` bits per dimension a share of
-# {glue:text}`bits-per-dimension.contrast-left:.2f` of their contrast is left. Pixel by pixel the same loss mostly rearranges fine grain: nearly all
+# {glue:text}`bits-per-dimension.contrast-left:.2f` of their contrast is left. Pixel by pixel the same loss mostly rearranges fine grain: most
 # of its gradient is high-frequency, so the picture stays. Both matter later. A simplifier needs a *reason to keep* anything
 # (the task's loss in the next part), and it needs a gradient that sees shapes (fewer bits first, or latents).
 
@@ -565,8 +568,8 @@ descent
 # on other images, and so is not expected to give the same bits. What must hold is the order. Nor are the paper's nine images
 # known one by one: its last one is set beside our most complex image that is not noise.
 #
-# Black costs more here than there. A flat image is a single point, and the density on it grows for as long as training goes on: ours
-# went on for about an hour on two cores, and the bits of black were still falling when it ended.
+# Black costs more here than there. A flat image is a single point, on which a density can grow for as long as training goes on, and
+# ours was stopped while the bits of held-out images were still falling (its card has the curve, under `held_out_bits_per_dim`).
 
 # %%
 complex_image = float(max(bits[name].max() for name in image_sets))

@@ -85,7 +85,7 @@ class Conv1x1(nn.Module):
 
 
 class ZeroConv(nn.Module):
-    """A 3x3 convolution that starts at zero, its output multiplied by e^(3 s): a fresh coupling changes nothing."""
+    """A 3x3 convolution that starts at zero, its output multiplied by e^(3 s): a fresh coupling only scales."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -144,16 +144,14 @@ class Coupling(nn.Module):
         """s = floor + (1 - floor) sigmoid(raw)."""
         return self.scale_floor + (1 - self.scale_floor) * raw.sigmoid()
 
-    def log_scale(self, raw: Float[Tensor, "n half h w"]) -> Float[Tensor, "n half h w"]:
-        """log s. Without a floor as logsigmoid: s may underflow to 0, its logarithm stays finite."""
-        return F.logsigmoid(raw) if self.scale_floor == 0 else self.scale(raw).log()
-
     def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, " n"]]:
         """The coupled image and log|det| per image."""
         first, second = x.chunk(2, dim=1)
         shift, raw = self.shift_and_scale(first)
-        y = torch.cat((first, (second + shift) * self.scale(raw)), dim=1)
-        return y, self.log_scale(raw).flatten(1).sum(1)
+        s = self.scale(raw)
+        # Without a floor s may underflow to 0; logsigmoid stays finite there.
+        log_s = s.log() if self.scale_floor else F.logsigmoid(raw)
+        return torch.cat((first, (second + shift) * s), dim=1), log_s.flatten(1).sum(1)
 
     def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """The inverse of `forward`."""
@@ -179,7 +177,7 @@ class GlowStep(nn.Module):
         generator: draws the initial weights; without one, torch's global generator does.
 
     Raises:
-        ValueError: `channels` is odd: a coupling needs two equal halves.
+        ValueError: `channels` is odd (a coupling needs two equal halves), or another argument is out of range.
     """
 
     def __init__(

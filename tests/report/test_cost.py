@@ -1,16 +1,9 @@
 """What a chapter costs is read from the ledger: newest complete run, the profile's own parameters."""
 
-import pytest
 
 from simplebits.report import ledger
 from simplebits.report import measured_cost as exported
 from simplebits.report.cost import measured_cost
-
-
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("SIMPLEBITS_RESULTS", str(tmp_path))
-    return tmp_path
 
 
 def finished(profile, seconds, memory=100.0, status="complete", notebook="01_bits", **more):

@@ -17,13 +17,6 @@ from simplebits.report import ledger
 from simplebits.report.verdict import at_least
 
 
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("SIMPLEBITS_RESULTS", str(tmp_path))
-    monkeypatch.delenv(ledger.RUN, raising=False)
-    return tmp_path
-
-
 @pytest.fixture
 def run(monkeypatch):
     path = ledger.start_run("01_bits", "laptop", {"images": 8}, command="simplebits run 01", digest="d1")

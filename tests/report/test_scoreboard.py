@@ -13,13 +13,6 @@ from simplebits.report.verdict import at_least, increasing
 KEY = "dc.mnist.ipc1.dc"  # 91.7 ± 0.5
 
 
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("SIMPLEBITS_RESULTS", str(tmp_path))
-    monkeypatch.delenv(ledger.RUN, raising=False)
-    return tmp_path
-
-
 @pytest.fixture
 def measure(monkeypatch):
     """Make a run with one record."""
