@@ -4,6 +4,7 @@ from simplebits.density.base import DensityModel, quantise
 from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow, squeeze, unsqueeze
 from simplebits.density.glow_step import ActNorm, Conv1x1, Coupling, GlowStep
+from simplebits.density.measure import bits_of, mean_bits
 from simplebits.density.png import png_bits_per_dim
 from simplebits.density.recipes import general_images
 from simplebits.density.weights import NAMES, card, load
@@ -17,10 +18,12 @@ __all__ = [
     "FitHistory",
     "Glow",
     "GlowStep",
+    "bits_of",
     "card",
     "fit",
     "general_images",
     "load",
+    "mean_bits",
     "png_bits_per_dim",
     "quantise",
     "squeeze",

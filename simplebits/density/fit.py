@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from simplebits import _check, _files
+from simplebits import _check
+from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_float
 from simplebits.density.base import DensityModel, quantise
 
@@ -129,8 +129,7 @@ def fit(
     )
     with bar:
         while state.step < steps:
-            # Seeded by the number of the step: resuming needs no saved generator and gives the same run.
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
+            generator = step_generator(seed, state.step)
             x = convert(pool[torch.randint(len(pool), (batch_size,), generator=generator)])
             if flip:
                 mirrored = torch.rand(batch_size, generator=generator).to(x.device) < 0.5
@@ -199,14 +198,14 @@ class _Converter:
 
 
 class _State:
-    """All that a checkpoint holds: weights, their average, the optimiser's moments, the history."""
+    """The training, the running average of its weights, its history."""
 
     def __init__(self, model: DensityModel, settings: dict[str, Any]) -> None:
         self.model, self.step, self.history = model, 0, FitHistory()
-        # Through JSON, so that what is compared with a checkpoint's note has the same form.
-        self.settings = json.loads(json.dumps(settings | {"model": getattr(model, "config", type(model).__name__)}))
         kind = OPTIMISERS[settings["optimiser"]]
         self.optimiser = kind(model.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"])
+        described = settings | {"model": getattr(model, "config", type(model).__name__)}
+        self.training = TrainingState({"model": model}, {"model": self.optimiser}, described)
         self.restart_average()
 
     def restart_average(self) -> None:
@@ -230,34 +229,10 @@ class _State:
         return float(torch.cat(bits).mean())
 
     def save(self, path: Path) -> None:
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-        note = {"step": self.step, "settings": self.settings, "history": vars(self.history)}
-        _files.write_tensors(path, tensors, note)
+        self.training.save(path, {"step": self.step, "history": vars(self.history)}, self.average)
 
     def load(self, path: Path) -> None:
-        tensors, note = _files.read_tensors(path)
-        if "settings" not in note:
-            raise ValueError(f"{path} is not a checkpoint of a fit; name another file")
-        differ = [
-            f"{name}={note['settings'].get(name)!r} there, {value!r} here"
-            for name, value in self.settings.items()
-            if note["settings"].get(name) != value
-        ]
-        if differ:
-            raise ValueError(f"{path} belongs to another fit: {'; '.join(differ)}. Delete it or name another file")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
-        for name, tensor in tensors.items():
-            part, _, key = name.partition(".")
-            parts[part][key] = tensor
-        self.model.load_state_dict(parts["model"])
+        note, average = self.training.load(path)
         device = next(self.model.parameters()).device
-        self.average = {k: v.to(device) for k, v in parts["average"].items()}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in parts["optimiser"].items():
-            index, _, moment = key.partition(".")
-            moments.setdefault(int(index), {})[moment] = value
-        self.optimiser.load_state_dict({"state": moments, "param_groups": self.optimiser.state_dict()["param_groups"]})
+        self.average = {name: value.to(device) for name, value in average.items()}
         self.step, self.history = note["step"], FitHistory(**note["history"])

@@ -15,6 +15,7 @@ from simplebits.density import weights
 from simplebits.density.base import DensityModel
 from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow
+from simplebits.density.measure import mean_bits
 
 # The last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that.
 HELD_OUT = 1000
@@ -87,18 +88,14 @@ def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageS
 
 
 @torch.no_grad()
-def test_bits(
-    model: DensityModel, n: int = 1000, seed: int = 0, device: torch.device | str | None = None
-) -> dict[str, float]:
+def test_bits(model: DensityModel, n: int = 1000, seed: int = 0) -> dict[str, float]:
     """Mean bits/dim of n test images of each set that is at hand, and of black images and uniform noise.
 
     Args:
         model: what measures; images are brought to its size and rounded to its bit depth.
         n: images a set, fewer where a set is smaller.
         seed: of the noise.
-        device: where to measure; None: where the model is.
     """
-    device = device or next(model.parameters()).device
     shape = (n, model.channels, model.image_size, model.image_size)
     sets = {"black": torch.zeros(shape), "noise": torch.rand(shape, generator=torch.Generator().manual_seed(seed))}
     for name in ("digits", "photos", "mnist", "fashion-mnist", "cifar10"):
@@ -107,12 +104,7 @@ def test_bits(
         except FileNotFoundError:
             continue
         sets[name] = images.draw(min(n, len(images)), seed).to_float(model.image_size, model.channels)
-    generator = torch.Generator().manual_seed(seed)
-    means = {}
-    for name, images in sets.items():
-        bits = [model.bits_per_dim(part.to(device), generator, quantised=True) for part in images.split(100)]
-        means[name] = float(torch.cat(bits).mean())
-    return means
+    return {name: mean_bits(model, images, seed) for name, images in sets.items()}
 
 
 def make(

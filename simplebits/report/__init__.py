@@ -13,6 +13,22 @@ from simplebits.report.slider import slider
 from simplebits.report.verdict import Record, Trend, at_least, at_most, increasing
 
 __all__ = [
-    "COLOURS", "Published", "Record", "Trend", "at_least", "at_most", "checkpoint", "image_grid", "increasing",
-    "ledger", "measured_cost", "published", "record", "scoreboard", "scoreboard_markdown", "show", "slider", "style",
+    "COLOURS",
+    "Published",
+    "Record",
+    "Trend",
+    "at_least",
+    "at_most",
+    "checkpoint",
+    "image_grid",
+    "increasing",
+    "ledger",
+    "measured_cost",
+    "published",
+    "record",
+    "scoreboard",
+    "scoreboard_markdown",
+    "show",
+    "slider",
+    "style",
 ]

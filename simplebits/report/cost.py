@@ -9,7 +9,9 @@ from simplebits.report import ledger
 from simplebits.report.verdict import escape
 
 PROFILES = {
-    "smoke": "every change is tried with it", "laptop": "the default", "standard": "the published site",
+    "smoke": "every change is tried with it",
+    "laptop": "the default",
+    "standard": "the published site",
     "paper": "the papers' own setting",
 }
 

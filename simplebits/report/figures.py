@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Named colours that stay apart for every common kind of colour vision (Okabe and Ito), and read on white.
-COLOURS = MappingProxyType({
-    "blue": "#0072B2", "orange": "#D55E00", "green": "#009E73", "pink": "#CC79A7", "amber": "#E69F00",
-    "sky": "#56B4E9", "black": "#222222", "grey": "#767676",
-})
+COLOURS = MappingProxyType(
+    {
+        "blue": "#0072B2",
+        "orange": "#D55E00",
+        "green": "#009E73",
+        "pink": "#CC79A7",
+        "amber": "#E69F00",
+        "sky": "#56B4E9",
+        "black": "#222222",
+        "grey": "#767676",
+    }
+)
 
 _CELL = 80  # CSS pixels an image of a grid takes at zoom 1
 # Pixels of the file: between images, of the frame around each, for a line of a title and a letter of it.
@@ -36,14 +44,31 @@ def style() -> None:
     import matplotlib
     from cycler import cycler
 
-    matplotlib.rcParams.update({
-        "axes.prop_cycle": cycler(color=[COLOURS[name] for name in COLOURS if name != "grey"]),
-        "figure.figsize": (6.8, 3.6), "figure.dpi": INCH, "figure.facecolor": "white", "savefig.facecolor": "white",
-        "figure.constrained_layout.use": True, "font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10,
-        "legend.fontsize": 9, "legend.frameon": False, "xtick.labelsize": 9, "ytick.labelsize": 9,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
-        "grid.color": "#e4e4e4", "grid.linewidth": 0.8, "lines.linewidth": 1.8, "image.interpolation": "nearest",
-    })
+    matplotlib.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=[COLOURS[name] for name in COLOURS if name != "grey"]),
+            "figure.figsize": (6.8, 3.6),
+            "figure.dpi": INCH,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "legend.fontsize": 9,
+            "legend.frameon": False,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#e4e4e4",
+            "grid.linewidth": 0.8,
+            "lines.linewidth": 1.8,
+            "image.interpolation": "nearest",
+        }
+    )
 
 
 def show(figure: matplotlib.figure.Figure, alt: str, caption: str | None = None) -> None:

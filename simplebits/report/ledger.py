@@ -95,18 +95,35 @@ def start_run(
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     path = Path(results or results_folder()) / profile / notebook / f"{name}.json"
     run = {
-        "id": name, "notebook": notebook, "profile": profile, "parameters": dict(parameters or {}),
-        "own": dict(own or {}), "command": command, "digest": digest, "data": dict(data or {}),
-        "weights": dict(weights or {}), "versions": _here.versions(provenance.VERSIONS), "device": provenance.device(),
-        **provenance.commit(provenance.root()), "started": _now(), "finished": None,
-        "status": "running", "seconds": None, "peak_memory_mb": None, "error": None,
+        "id": name,
+        "notebook": notebook,
+        "profile": profile,
+        "parameters": dict(parameters or {}),
+        "own": dict(own or {}),
+        "command": command,
+        "digest": digest,
+        "data": dict(data or {}),
+        "weights": dict(weights or {}),
+        "versions": _here.versions(provenance.VERSIONS),
+        "device": provenance.device(),
+        **provenance.commit(provenance.root()),
+        "started": _now(),
+        "finished": None,
+        "status": "running",
+        "seconds": None,
+        "peak_memory_mb": None,
+        "error": None,
     }
     _files.write_json(path, _plain({"format": 1, "run": run, "records": []}))
     return path
 
 
 def finish_run(
-    path: Path, status: str, seconds: float | int, peak_memory_mb: float | int | None = None, error: str | None = None,
+    path: Path,
+    status: str,
+    seconds: float | int,
+    peak_memory_mb: float | int | None = None,
+    error: str | None = None,
 ) -> None:
     """Close a run's file.
 
@@ -119,13 +136,18 @@ def finish_run(
     """
     _check.one_of("status", status, ("complete", "failed"))
     _check.positive("seconds", seconds, allow_zero=True)
-    _change(Path(path), lambda content: content["run"].update(
-        status=status, seconds=seconds, peak_memory_mb=peak_memory_mb, error=error, finished=_now()))
+    _change(
+        Path(path),
+        lambda content: content["run"].update(
+            status=status, seconds=seconds, peak_memory_mb=peak_memory_mb, error=error, finished=_now()
+        ),
+    )
 
 
 def note(*, data: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None) -> None:
     """Add digests of image sets or weights to the current run; outside a run nothing happens."""
     if path := os.environ.get(RUN):
+
         def add(content: dict[str, Any]) -> None:
             content["run"]["data"].update(_plain(dict(data or {})))
             content["run"]["weights"].update(_plain(dict(weights or {})))
@@ -173,8 +195,17 @@ def record(
     'measured'
     """
     made = Record(
-        experiment, metric, _floats(values), unit, _plain(dict(setting or {})),
-        look_up(published) if published else None, same_setting, band, trend, _now())
+        experiment,
+        metric,
+        _floats(values),
+        unit,
+        _plain(dict(setting or {})),
+        look_up(published) if published else None,
+        same_setting,
+        band,
+        trend,
+        _now(),
+    )
     if path := os.environ.get(RUN):
         _change(Path(path), lambda content: content["records"].append(made.to_json()))
     _glue(made)
@@ -193,8 +224,10 @@ def read(path: Path) -> Run:
         if not all(isinstance(text, str) for text in (run.notebook, run.profile, run.status, run.started)):
             raise TypeError("the run has no notebook, profile, status or start")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged or no ledger file ({type(error).__name__}: {error}); restore it or delete "
-                         f"it, and run its notebook again") from error
+        raise ValueError(
+            f"{path} is damaged or no ledger file ({type(error).__name__}: {error}); restore it or delete "
+            f"it, and run its notebook again"
+        ) from error
     return run
 
 

@@ -72,9 +72,11 @@ def published(key: str) -> Published:
     known = everything()
     if key not in known:
         close = difflib.get_close_matches(str(key), known, n=3, cutoff=0.4)
-        raise ValueError(f"published key {key!r} is not known; "
-                         + (f"did you mean {', '.join(map(repr, close))}? " if close else "")
-                         + f"All {len(known)} keys are formed in {_file()}")
+        raise ValueError(
+            f"published key {key!r} is not known; "
+            + (f"did you mean {', '.join(map(repr, close))}? " if close else "")
+            + f"All {len(known)} keys are formed in {_file()}"
+        )
     return known[key]
 
 
@@ -105,7 +107,9 @@ def claims() -> tuple[Published, ...]:
     """What the papers say without a number, in the order of the file."""
     return tuple(
         Published(key, None, None, "", block["paper"], where, "", says, block["chapter"], block["system"])
-        for block in _content()["claims"] for key, (where, says) in block["claims"].items())
+        for block in _content()["claims"]
+        for key, (where, says) in block["claims"].items()
+    )
 
 
 def papers() -> Mapping[str, tuple[str, str]]:
@@ -119,8 +123,10 @@ def _table(block: Mapping[str, Any], names: Mapping[str, str]) -> Table:
     cells = {}
     for row, *texts in lines:
         if len(texts) != len(columns):
-            raise ValueError(f"{_file()}: {block['table']} of {block['paper']}, row {row}: "
-                             f"{len(columns)} columns, {len(texts)} cells")
+            raise ValueError(
+                f"{_file()}: {block['table']} of {block['paper']}, row {row}: "
+                f"{len(columns)} columns, {len(texts)} cells"
+            )
         for column, text in zip(columns, texts, strict=True):
             if text == "-":
                 continue
@@ -130,12 +136,26 @@ def _table(block: Mapping[str, Any], names: Mapping[str, str]) -> Table:
             if place in cells:
                 raise ValueError(f"{_file()}: {block['table']} of {block['paper']} has two cells for {place}")
             cells[place] = Published(
-                key=f"{block['key']}.{words}", value=float(value), sd=float(sd) if sd else None, text=text,
-                unit=_choose(block["unit"], words), system=_choose(block["system"], words),
-                chapter=_choose(block["chapter"], words), paper=block["paper"], table=block["table"],
-                row=", ".join(filter(None, (row_text, column_text))), quantity=block["quantity"])
-    return Table(block["paper"], block["table"], block["quantity"],
-                 tuple(_words(row, names) for row, *_ in lines), tuple(_words(c, names) for c in columns), cells)
+                key=f"{block['key']}.{words}",
+                value=float(value),
+                sd=float(sd) if sd else None,
+                text=text,
+                unit=_choose(block["unit"], words),
+                system=_choose(block["system"], words),
+                chapter=_choose(block["chapter"], words),
+                paper=block["paper"],
+                table=block["table"],
+                row=", ".join(filter(None, (row_text, column_text))),
+                quantity=block["quantity"],
+            )
+    return Table(
+        block["paper"],
+        block["table"],
+        block["quantity"],
+        tuple(_words(row, names) for row, *_ in lines),
+        tuple(_words(c, names) for c in columns),
+        cells,
+    )
 
 
 def _choose(option: str | Mapping[str, str], words: str) -> str:

@@ -135,15 +135,22 @@ def _details(rows: Iterable[Row]) -> str:
     for row in rows:
         if row.record is not None:
             reason = f": {escape(row.record.reason)}" if row.record.reason else ""
-            lines.append(f"* {escape(row.published.row or row.published.quantity)}: {_measured(row.record, row.run)}, "
-                         f"*{row.verdict}*{reason}")
+            lines.append(
+                f"* {escape(row.published.row or row.published.quantity)}: {_measured(row.record, row.run)}, "
+                f"*{row.verdict}*{reason}"
+            )
     return "\n".join(["````{dropdown} How this was measured", *lines, "````"]) if lines else ""
 
 
 def _beyond(runs: Iterable[ledger.Run]) -> str:
     """Records without a published counterpart, the newest of each notebook and profile."""
-    newest = {(run.notebook, run.profile, record.name): (record, run)
-              for run in runs if run.profile != "smoke" for record in run.records if record.published is None}
+    newest = {
+        (run.notebook, run.profile, record.name): (record, run)
+        for run in runs
+        if run.profile != "smoke"
+        for record in run.records
+        if record.published is None
+    }
     if not newest:
         return ""
     lines = [["experiment", "metric", "measured", "verdict"]]

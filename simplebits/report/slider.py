@@ -51,8 +51,14 @@ def slider(
             close(frame)
 
     handle = ipywidgets.IntSlider(
-        0, 0, len(pages) - 1, description=description, tooltip=description, readout=False,
-        style={"description_width": "initial"}, layout={"width": "100%", "max_width": "32rem"},
+        0,
+        0,
+        len(pages) - 1,
+        description=description,
+        tooltip=description,
+        readout=False,
+        style={"description_width": "initial"},
+        layout={"width": "100%", "max_width": "32rem"},
     )
     if hasattr(ipywidgets, "Stack"):
         stage = ipywidgets.Stack([ipywidgets.HTML(page) for page in pages], selected_index=0)

@@ -120,14 +120,20 @@ class Record:
             _check.positive("band", self.band)
         number = self.published is not None and self.published.value is not None
         if self.same_setting and not number and self.trend is None:
-            raise ValueError(f"same_setting=True of {self.name}: there is no published number to compare with; "
-                             f"name one with published=, or check a trend")
+            raise ValueError(
+                f"same_setting=True of {self.name}: there is no published number to compare with; "
+                f"name one with published=, or check a trend"
+            )
         if self.band is not None and not (self.same_setting and number):
-            raise ValueError(f"band={self.band!r} of {self.name}: a band judges the difference to a published number "
-                             f"in the paper's setting; give published= and same_setting=True as well")
+            raise ValueError(
+                f"band={self.band!r} of {self.name}: a band judges the difference to a published number "
+                f"in the paper's setting; give published= and same_setting=True as well"
+            )
         if number and self.unit != self.published.unit:
-            raise ValueError(f"unit={self.unit!r} of {self.name}: {self.published.key} is published in "
-                             f"{self.published.unit!r}; convert the values")
+            raise ValueError(
+                f"unit={self.unit!r} of {self.name}: {self.published.key} is published in "
+                f"{self.published.unit!r}; convert the values"
+            )
 
     @property
     def name(self) -> str:
@@ -177,8 +183,14 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """For the ledger; mean, sd, verdict and reason are written for readers and computed anew when read."""
-        return asdict(self) | {"values": list(self.values), "setting": dict(self.setting), "mean": self.mean,
-                               "sd": self.sd, "verdict": self.verdict, "reason": self.reason}
+        return asdict(self) | {
+            "values": list(self.values),
+            "setting": dict(self.setting),
+            "mean": self.mean,
+            "sd": self.sd,
+            "verdict": self.verdict,
+            "reason": self.reason,
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Record:
@@ -190,9 +202,17 @@ class Record:
         try:
             said, trend = content["published"], content["trend"]
             return cls(
-                content["experiment"], content["metric"], tuple(map(float, content["values"])), content["unit"],
-                content["setting"], said and everything().get(said["key"], Published(**said)), content["same_setting"],
-                content["band"], trend and Trend(**trend), content["time"])
+                content["experiment"],
+                content["metric"],
+                tuple(map(float, content["values"])),
+                content["unit"],
+                content["setting"],
+                said and everything().get(said["key"], Published(**said)),
+                content["same_setting"],
+                content["band"],
+                trend and Trend(**trend),
+                content["time"],
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a record: {type(error).__name__} {error}") from error
 

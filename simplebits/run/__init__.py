@@ -3,7 +3,17 @@
 import importlib
 
 __all__ = [
-    "address", "book", "datasets", "digest", "doctor", "execute", "job", "notebook", "profiles", "summary", "sweep",
+    "address",
+    "book",
+    "datasets",
+    "digest",
+    "doctor",
+    "execute",
+    "job",
+    "notebook",
+    "profiles",
+    "summary",
+    "sweep",
 ]
 
 

@@ -11,8 +11,11 @@ from simplebits import _files
 _SLUG = r"(?P<slug>[\w.-]+/[\w.-]*?\w)(?=\.git\b|[^\w.-]|\.?(?:\s|$))"
 # What can only mean this repository, whatever address stands there: an address changed by hand is found and mended too.
 _OWN = {
-    "": (rf"colab\.research\.google\.com/github/{_SLUG}", rf"mybinder\.org/v2/gh/{_SLUG}",
-         rf"github\.com/{_SLUG}(?=/actions/workflows/)"),
+    "": (
+        rf"colab\.research\.google\.com/github/{_SLUG}",
+        rf"mybinder\.org/v2/gh/{_SLUG}",
+        rf"github\.com/{_SLUG}(?=/actions/workflows/)",
+    ),
     "notebooks/": (rf"git\+https://github\.com/{_SLUG}",),
     "_config.yml": (rf"^repository:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+url[ \t]*:[ \t]*[\"']?https://github\.com/{_SLUG}",),
     "CITATION.cff": (rf"^repository-code:[ \t]*[\"']?https://github\.com/{_SLUG}",),
@@ -31,8 +34,10 @@ def current(root: Path) -> str:
     """
     found = _REPOSITORY.search(_urls(root))
     if not found:
-        raise ValueError(f"{root / 'pyproject.toml'} has no Repository under [project.urls]; "
-                         'add: Repository = "https://github.com/OWNER/REPO"')
+        raise ValueError(
+            f"{root / 'pyproject.toml'} has no Repository under [project.urls]; "
+            'add: Repository = "https://github.com/OWNER/REPO"'
+        )
     return f"https://github.com/{slug(found['url'])}"
 
 

@@ -27,8 +27,16 @@ _NBVAL = re.compile(r"^# NBVAL_\w+\n", re.MULTILINE)
 _STYLE_FETCHES = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)")
 # Attributes that make a browser fetch something when it opens the page (plain links do not).
 _FETCHED = {"src", "srcset", "poster", "data"}
-_FETCHED_LINKS = {"stylesheet", "icon", "shortcut icon", "preload", "modulepreload", "preconnect", "dns-prefetch",
-                  "manifest"}
+_FETCHED_LINKS = {
+    "stylesheet",
+    "icon",
+    "shortcut icon",
+    "preload",
+    "modulepreload",
+    "preconnect",
+    "dns-prefetch",
+    "manifest",
+}
 
 
 def build(root: Path, profile: str = profiles.DEFAULT, warnings_as_errors: bool = True) -> Path:
@@ -197,8 +205,10 @@ def chapter_table(executed: dict[str, Path]) -> str:
     for stem, path in executed.items():
         prose = "\n".join("".join(cell["source"]) for cell in _read(path)["cells"] if cell["cell_type"] == "markdown")
         heading = re.search(r"^# (.+)", prose, re.MULTILINE)
-        links = (f"[The chapter](/notebooks/{stem}.ipynb), its "
-                 f"{{download}}`handout without solutions <generated/handouts/{stem}.ipynb>`")
+        links = (
+            f"[The chapter](/notebooks/{stem}.ipynb), its "
+            f"{{download}}`handout without solutions <generated/handouts/{stem}.ipynb>`"
+        )
         cost = measured_cost(stem)._repr_markdown_()
         text += [f"### {heading[1] if heading else stem}", "", cost, "", links, ""]
     return "\n".join(text)
@@ -211,12 +221,27 @@ def render(stage: Path, target: Path, warnings_as_errors: bool = True) -> Path:
         RuntimeError: with the warnings and errors it printed.
     """
     shutil.rmtree(target, ignore_errors=True)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage),
-               "--path-output", str(target), "-n", *(["-W", "--keep-going"] if warnings_as_errors else [])]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(stage),
+        "--path-output",
+        str(target),
+        "-n",
+        *(["-W", "--keep-going"] if warnings_as_errors else []),
+    ]
     package = str(Path(execute.__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace",
-                          env=os.environ | {"PYTHONPATH": path, "NO_COLOR": "1"})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"PYTHONPATH": path, "NO_COLOR": "1"},
+    )
     if done.returncode:
         said = plain(done.stdout + done.stderr).splitlines()
         complaints = [line for line in said if "WARNING" in line or "ERROR" in line] or said[-20:]
@@ -239,8 +264,10 @@ def faults(site: Path) -> list[str]:
         own = {(page.parent / source).resolve() for source in reader.fetched if "_images/" in source}
         size = page.stat().st_size + sum(path.stat().st_size for path in own if path.is_file())
         if size > PAGE_LIMIT:
-            found.append(f"{name}: {size / 1e6:.2f} MB with its pictures, above the limit of {PAGE_LIMIT / 1e6:g} MB; "
-                         "show fewer or smaller frames and figures")
+            found.append(
+                f"{name}: {size / 1e6:.2f} MB with its pictures, above the limit of {PAGE_LIMIT / 1e6:g} MB; "
+                "show fewer or smaller frames and figures"
+            )
         found += [f"{name}: asks {source} of another host" for source in sorted(reader.fetched) if _elsewhere(source)]
     for style in sorted(site.rglob("*.css")):
         name, text = style.relative_to(site).as_posix(), style.read_text(encoding="utf-8")

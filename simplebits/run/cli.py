@@ -53,7 +53,11 @@ def run(
 @main.command()
 @click.argument("notebook")
 @click.option(
-    "--grid", "-g", multiple=True, required=True, metavar="NAME=V1,V2",
+    "--grid",
+    "-g",
+    multiple=True,
+    required=True,
+    metavar="NAME=V1,V2",
     help="Values of one parameter (YAML literals); may be repeated, every combination is run.",
 )
 @console.profile_option
@@ -209,9 +213,15 @@ def address(url: str | None, check: bool) -> None:
             click.echo(f"changed {path.relative_to(folder)}")
         present = addresses.current(folder)
         if check and (found := addresses.disagreements(folder)):
-            raise click.ClickException("\n".join((
-                f"{len(found)} places disagree with {present}:", *found, f"mend them: simplebits address {present}",
-            )))
+            raise click.ClickException(
+                "\n".join(
+                    (
+                        f"{len(found)} places disagree with {present}:",
+                        *found,
+                        f"mend them: simplebits address {present}",
+                    )
+                )
+            )
         click.echo(present)
 
 

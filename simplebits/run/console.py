@@ -17,15 +17,28 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 profile_option = click.option(
-    "--profile", "-P", default="laptop", show_default=True, metavar="NAME",
+    "--profile",
+    "-P",
+    default="laptop",
+    show_default=True,
+    metavar="NAME",
     help="Whose parameters: smoke, laptop (the notebooks' defaults), standard, paper.",
 )
 force_option = click.option("--force", is_flag=True, help="Run also what is up to date, from the start.")
 jobs_option = click.option(
-    "--jobs", "-j", default=1, show_default=True, type=click.IntRange(1), help="Notebooks at a time.",
+    "--jobs",
+    "-j",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Notebooks at a time.",
 )
 own_option = click.option(
-    "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE",
+    "-p",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
     help="A parameter of your own (a YAML literal) over the profile's; may be repeated.",
 )
 

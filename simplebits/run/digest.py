@@ -17,11 +17,24 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(simplebits.__file__).parent
 VERSIONS = (
-    "torch", "torchvision", "numpy", "scikit-learn", "scikit-image", "scipy", "pillow", "matplotlib", "ipywidgets",
+    "torch",
+    "torchvision",
+    "numpy",
+    "scikit-learn",
+    "scikit-image",
+    "scipy",
+    "pillow",
+    "matplotlib",
+    "ipywidgets",
 )
 _WORDS = {
-    "source": "the notebook", "parameters": "its parameters", "package": "the package's sources", "weights": "weights",
-    "published": "published.yml", "versions": "versions", "data": "data files",
+    "source": "the notebook",
+    "parameters": "its parameters",
+    "package": "the package's sources",
+    "weights": "weights",
+    "published": "published.yml",
+    "versions": "versions",
+    "data": "data files",
 }
 
 
@@ -94,8 +107,7 @@ def data_sums(parameters: Mapping[str, Any]) -> dict[str, str]:
     for name, source in sets.items():
         files = {file: md5 for split in source.files.values() for file, md5 in split.items()}
         here = {
-            file: md5 or _files.sha256(root() / file)
-            for file, md5 in files.items() if md5 or (root() / file).is_file()
+            file: md5 or _files.sha256(root() / file) for file, md5 in files.items() if md5 or (root() / file).is_file()
         }
         if len(here) == len(files):
             sums[name] = _hash(here)

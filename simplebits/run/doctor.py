@@ -18,7 +18,11 @@ from simplebits.run import address, notebook, root
 
 Requirement = tuple[str, str, str]  # extra ("" for what is always needed), name, the requirement as written
 _EXTRAS = {
-    "": "the library", "book": "the book", "test": "the tests", "attribution": "attributions", "cluster": "sweeps",
+    "": "the library",
+    "book": "the book",
+    "test": "the tests",
+    "attribution": "attributions",
+    "cluster": "sweeps",
 }
 
 
@@ -40,21 +44,36 @@ class Finding:
 def examine() -> Iterator[Finding]:
     """Everything, one finding after another; a check that itself fails is a finding too."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _jupyter_book, _kernel, _devices, _room, _checkout, _weights, _data, _browser,
+        _python,
+        _packages,
+        _jupyter_book,
+        _kernel,
+        _devices,
+        _room,
+        _checkout,
+        _weights,
+        _data,
+        _browser,
     )
     for check in checks:
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001 a broken installation raises anything; say so and go on
             name = check.__name__.strip("_").replace("_", "-")
-            yield Finding("bad", f"looking at {name} failed: {type(error).__name__}: {error}",
-                          f"pip install --force-reinstall {_source('book')}")
+            yield Finding(
+                "bad",
+                f"looking at {name} failed: {type(error).__name__}: {error}",
+                f"pip install --force-reinstall {_source('book')}",
+            )
 
 
 def _python() -> Iterator[Finding]:
     ok = sys.version_info >= (3, 11)
-    yield Finding("ok" if ok else "bad", f"Python {platform.python_version()} at {sys.executable}",
-                  "" if ok else "Python 3.11 or newer is needed: conda env create -f environment.yml")
+    yield Finding(
+        "ok" if ok else "bad",
+        f"Python {platform.python_version()} at {sys.executable}",
+        "" if ok else "Python 3.11 or newer is needed: conda env create -f environment.yml",
+    )
 
 
 def requirements() -> list[Requirement]:
@@ -88,8 +107,11 @@ def _packages() -> Iterator[Finding]:
         what = _EXTRAS.get(extra, extra)
         if wrong:
             level = "bad" if extra in ("", "book") else "note"
-            yield Finding(level, f"for {what}, missing or of the wrong version: {', '.join(wrong)}",
-                          f"pip install {_source(extra)}")
+            yield Finding(
+                level,
+                f"for {what}, missing or of the wrong version: {', '.join(wrong)}",
+                f"pip install {_source(extra)}",
+            )
         else:
             yield Finding("ok", f"for {what}: {', '.join(here)}")
 
@@ -114,8 +136,11 @@ def _jupyter_book() -> Iterator[Finding]:
     if have.split(".")[0] == "1":
         yield Finding("ok", f"jupyter-book {have}")
     else:
-        yield Finding("bad", f"jupyter-book {have}: version 2 is another program and cannot build this book",
-                      "pip install 'jupyter-book<2'")
+        yield Finding(
+            "bad",
+            f"jupyter-book {have}: version 2 is another program and cannot build this book",
+            "pip install 'jupyter-book<2'",
+        )
 
 
 def _kernel() -> Iterator[Finding]:
@@ -156,13 +181,19 @@ def _room() -> Iterator[Finding]:
     free = _free_memory()
     if free is not None:
         ok = free > 3e9
-        yield Finding("ok" if ok else "note", f"memory: {free / 1e9:.1f} GB free; a notebook may take 3",
-                      "" if ok else "close other programs, and keep --jobs at 1")
+        yield Finding(
+            "ok" if ok else "note",
+            f"memory: {free / 1e9:.1f} GB free; a notebook may take 3",
+            "" if ok else "close other programs, and keep --jobs at 1",
+        )
     folder = _here.repository() or Path.cwd()
     disk = shutil.disk_usage(folder).free
     level = "ok" if disk > 2e9 else "note" if disk > 2e8 else "bad"
-    yield Finding(level, f"disk: {disk / 1e9:.1f} GB free at {folder}",
-                  "" if level == "ok" else "free 2 GB there; what lies in _build can be made again")
+    yield Finding(
+        level,
+        f"disk: {disk / 1e9:.1f} GB free at {folder}",
+        "" if level == "ok" else "free 2 GB there; what lies in _build can be made again",
+    )
 
 
 def _free_memory() -> float | None:
@@ -176,18 +207,27 @@ def _free_memory() -> float | None:
 def _checkout() -> Iterator[Finding]:
     folder = _here.repository()
     if folder is None:
-        yield Finding("bad", f"{Path.cwd()} is not inside a checkout of the repository: no notebooks to run here",
-                      f"git clone {root.published_address()}, and work inside it")
+        yield Finding(
+            "bad",
+            f"{Path.cwd()} is not inside a checkout of the repository: no notebooks to run here",
+            f"git clone {root.published_address()}, and work inside it",
+        )
         return
     known = notebook.all_of(folder)
-    yield Finding("ok" if known else "bad", f"checkout: {folder}, {len(known)} notebooks",
-                  "" if known else "git checkout -- notebooks")
+    yield Finding(
+        "ok" if known else "bad",
+        f"checkout: {folder}, {len(known)} notebooks",
+        "" if known else "git checkout -- notebooks",
+    )
     for one in known:
         if one.pair_differs():
             yield Finding("bad", f"{one.path.name} and its script differ", notebook.MEND)
     if found := address.disagreements(folder):
-        yield Finding("note", f"{len(found)} places name another address than pyproject.toml ({found[0]})",
-                      f"simplebits address {address.current(folder)}")
+        yield Finding(
+            "note",
+            f"{len(found)} places name another address than pyproject.toml ({found[0]})",
+            f"simplebits address {address.current(folder)}",
+        )
 
 
 def _weights() -> Iterator[Finding]:
@@ -220,11 +260,15 @@ def _data() -> Iterator[Finding]:
     yield Finding("ok", f"data folder: {data.root()} ({origin}); at hand: {', '.join(here)}")
     for state in found:
         if state.state in ("damaged", "incomplete"):
-            yield Finding("note", f"data {state.name}, {state.state}: {', '.join(state.files)}",
-                          f"simplebits data {state.name}")
+            yield Finding(
+                "note", f"data {state.name}, {state.state}: {', '.join(state.files)}", f"simplebits data {state.name}"
+            )
     if missing := [state.name for state in found if state.state == "missing"]:
-        yield Finding("note", f"data not on this machine (smoke and laptop do without): {', '.join(missing)}",
-                      f"simplebits data {' '.join(missing)}")
+        yield Finding(
+            "note",
+            f"data not on this machine (smoke and laptop do without): {', '.join(missing)}",
+            f"simplebits data {' '.join(missing)}",
+        )
 
 
 def _browser() -> Iterator[Finding]:
@@ -233,5 +277,8 @@ def _browser() -> Iterator[Finding]:
     if browser and shutil.which("chromedriver"):
         yield Finding("ok", f"browser for the tests of the site: {browser}")
     else:
-        yield Finding("note", "no Chromium with chromedriver: the browser tests of the site are skipped",
-                      "apt-get install chromium chromium-driver (or your system's packages)")
+        yield Finding(
+            "note",
+            "no Chromium with chromedriver: the browser tests of the site are skipped",
+            "apt-get install chromium chromium-driver (or your system's packages)",
+        )

@@ -128,7 +128,11 @@ def _follow(futures: Sequence[Future[Outcome]], events: SimpleQueue[tuple[Any, .
 
 
 def run_job(
-    one: Job, force: bool = False, threads: int | None = None, stop: threading.Event | None = None, tell: Any = None,
+    one: Job,
+    force: bool = False,
+    threads: int | None = None,
+    stop: threading.Event | None = None,
+    tell: Any = None,
 ) -> Outcome:
     """Run one job, unless it is up to date, and close its entry in the ledger whatever happens.
 
@@ -151,8 +155,14 @@ def run_job(
         shutil.rmtree(one.checkpoints, ignore_errors=True)
     tell("started", one)
     entry = ledger.start_run(
-        one.notebook.stem, one.profile, one.parameters, command=one.command, digest=one.digest, own=one.own,
-        data=digest.data_sums(one.parameters), weights=one.parts["weights"],
+        one.notebook.stem,
+        one.profile,
+        one.parameters,
+        command=one.command,
+        digest=one.digest,
+        own=one.own,
+        data=digest.data_sums(one.parameters),
+        weights=one.parts["weights"],
         results=ledger.results_folder(one.notebook.root),
     )
     # A run that goes on from checkpoints has taken what the killed ones before it took, too.
@@ -167,8 +177,15 @@ def run_job(
         shutil.rmtree(one.checkpoints, ignore_errors=True)
         return Outcome(one.name, status, one.output, seconds, result["peak_memory_mb"])
     return Outcome(
-        one.name, "interrupted" if stop.is_set() else status, one.unfinished, seconds, result.get("peak_memory_mb"),
-        result["error"], result.get("cell"), result.get("source", ""), result.get("detail", ""),
+        one.name,
+        "interrupted" if stop.is_set() else status,
+        one.unfinished,
+        seconds,
+        result.get("peak_memory_mb"),
+        result["error"],
+        result.get("cell"),
+        result.get("source", ""),
+        result.get("detail", ""),
     )
 
 

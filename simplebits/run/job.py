@@ -87,8 +87,11 @@ class Job:
 
 
 def plan(
-    names: Iterable[str] = (), profile: str = profiles.DEFAULT, parameters: Mapping[str, Any] | None = None,
-    folder: Path | None = None, points: Sequence[Mapping[str, Any]] = ({},),
+    names: Iterable[str] = (),
+    profile: str = profiles.DEFAULT,
+    parameters: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+    points: Sequence[Mapping[str, Any]] = ({},),
 ) -> list[Job]:
     """Jobs for these notebooks, everything checked before anything starts.
 
@@ -116,18 +119,22 @@ def plan(
             wanted.append((notebook, own, profiles.given(notebook, profile, values.get(notebook.stem, {}), own)))
     for notebook in chosen:
         if notebook.pair_differs():
-            raise ValueError(f"{notebook.path.name} and its script {notebook.stem}.py differ: which one is meant? "
-                             f"The .py: {notebooks.MEND}; the .ipynb: {notebooks.MEND} py")
+            raise ValueError(
+                f"{notebook.path.name} and its script {notebook.stem}.py differ: which one is meant? "
+                f"The .py: {notebooks.MEND}; the .ipynb: {notebooks.MEND} py"
+            )
     shared = digest.shared(folder)
     return [_job(notebook, profile, given, own, shared) for notebook, own, given in wanted]
 
 
-def _job(
-    notebook: Notebook, profile: str, given: dict[str, Any], own: dict[str, Any], shared: dict[str, Any]
-) -> Job:
+def _job(notebook: Notebook, profile: str, given: dict[str, Any], own: dict[str, Any], shared: dict[str, Any]) -> Job:
     parts = shared | digest.own(notebook, notebook.parameters() | given)
     return Job(
-        notebook, profile, given, own, parts,
+        notebook,
+        profile,
+        given,
+        own,
+        parts,
         output=output_path(notebook.root, notebook.stem, profile, own),
         checkpoints=notebook.root / "_build" / "checkpoints" / profile / notebook.stem / digest.total(parts)[:16],
     )

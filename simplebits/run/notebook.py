@@ -44,8 +44,9 @@ class Notebook:
                 for cell in content["cells"]
             ]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{self.path} is not a notebook ({error!r}); make it again from its script: {MEND}"
-                             ) from error
+            raise ValueError(
+                f"{self.path} is not a notebook ({error!r}); make it again from its script: {MEND}"
+            ) from error
 
     def parameters(self) -> dict[str, Any]:
         """Names and default values in the cell tagged `parameters`; empty without such a cell.
@@ -58,8 +59,10 @@ class Notebook:
             statements = ast.parse("\n".join(cell["source"] for cell in tagged)).body
             return dict(_assignment(statement) for statement in statements)
         except (ValueError, SyntaxError) as error:
-            raise ValueError(f"{self.path}: the cell tagged 'parameters' must hold literals only, one `name = value` a "
-                             f"line ({error})") from error
+            raise ValueError(
+                f"{self.path}: the cell tagged 'parameters' must hold literals only, one `name = value` a "
+                f"line ({error})"
+            ) from error
 
     def pair_differs(self) -> bool:
         """Whether the script beside it says something else; False without a script or without jupytext."""
@@ -95,8 +98,9 @@ def resolve(root: Path, names: Iterable[str]) -> list[Notebook]:
     """
     known = {notebook.stem: notebook for notebook in all_of(root)}
     if not known:
-        raise FileNotFoundError(f"{root / 'notebooks'} holds no notebooks (*.ipynb); where their scripts are, "
-                                f"make them: {MEND}")
+        raise FileNotFoundError(
+            f"{root / 'notebooks'} holds no notebooks (*.ipynb); where their scripts are, make them: {MEND}"
+        )
     wanted = {_stem(name, list(known)) for name in names} or set(known)
     return [notebook for stem, notebook in known.items() if stem in wanted]
 

@@ -37,15 +37,21 @@ def run(
         What `worker.execute` says, with `peak_memory_mb`; only an `error` where the worker ended without a word.
     """
     task = {
-        "notebook": str(one.notebook.path), "given": one.given,
-        "unfinished": str(one.unfinished), "output": str(one.output),
+        "notebook": str(one.notebook.path),
+        "given": one.given,
+        "unfinished": str(one.unfinished),
+        "output": str(one.output),
         "data_root": _data_root() if one.parts["data"] else None,
         "note": {"profile": one.profile, "parameters": one.parameters, "run": entry.stem, "parts": one.parts},
     }
     with tempfile.TemporaryFile() as noise:
         child = subprocess.Popen(
             [sys.executable, "-m", "simplebits.run.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=noise, text=True, encoding="utf-8",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            text=True,
+            encoding="utf-8",
             env=_environment(one, entry, threads),
             start_new_session=True,  # Ctrl-C on a terminal reaches us alone, and we end it in order
         )

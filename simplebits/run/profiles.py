@@ -81,8 +81,10 @@ def given(notebook: Notebook, profile: str, values: Mapping[str, Any], own: Mapp
         for name, value in part.items():
             argument = f"{source}{notebook.stem}: parameter"
             if name not in known:
-                raise ValueError(f"{argument} {name!r} is not known; " + (
-                    _check.nearest(name, known) if known else "this notebook has no parameters"))
+                raise ValueError(
+                    f"{argument} {name!r} is not known; "
+                    + (_check.nearest(name, known) if known else "this notebook has no parameters")
+                )
             default = known[name]
             if default is not None and value is not None and _kind(value) != _kind(default):
                 raise ValueError(f"{argument} {name!r} takes {_kind(default)} (default {default!r}), got {value!r}")

@@ -52,9 +52,13 @@ def text(found: dict[str, Any]) -> str:
     """The same as tables for a terminal."""
     rows = [
         (
-            run["profile"], run["notebook"] + _own(run["own"]), run["status"], (run["started"] or "")[:10],
+            run["profile"],
+            run["notebook"] + _own(run["own"]),
+            run["status"],
+            (run["started"] or "")[:10],
             "" if run["seconds"] is None else duration(run["seconds"]),
-            "" if run["peak_memory_mb"] is None else f"{run['peak_memory_mb']:,.0f} MB", _counts(run["verdicts"]),
+            "" if run["peak_memory_mb"] is None else f"{run['peak_memory_mb']:,.0f} MB",
+            _counts(run["verdicts"]),
         )
         for run in found["runs"]
     ]

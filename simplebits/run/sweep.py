@@ -163,8 +163,13 @@ def _client(scheduler: str | None, workers: int) -> Iterator[tuple[Any, int | No
         raise ModuleNotFoundError("sweeps need Dask, not installed here: pip install 'simplebits[cluster]'") from error
     if scheduler is None:
         # No memory limit: a point runs in a process of its own, which Dask does not see. No dashboard: it needs a port.
-        local = LocalCluster(n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None,
-                             silence_logs=logging.CRITICAL)
+        local = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
         with local as cluster, Client(cluster) as client:
             yield client, max(1, execute.cores() // workers)
         return
@@ -172,7 +177,9 @@ def _client(scheduler: str | None, workers: int) -> Iterator[tuple[Any, int | No
     try:
         client = Client(**where, timeout=30)
     except (OSError, ValueError) as error:
-        raise ConnectionError(f"no Dask scheduler answers at {scheduler!r} ({error}); give the address it printed at "
-                              f"its start (tcp://host:port), or its scheduler file") from error
+        raise ConnectionError(
+            f"no Dask scheduler answers at {scheduler!r} ({error}); give the address it printed at "
+            f"its start (tcp://host:port), or its scheduler file"
+        ) from error
     with client:
         yield client, None

@@ -66,8 +66,13 @@ def execute(task: dict[str, Any], emit: Emit) -> dict[str, Any]:
     try:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         executed = papermill.execute_notebook(
-            task["notebook"], str(unfinished), parameters=task["given"], cwd=str(Path(task["notebook"]).parent),
-            progress_bar=False, start_timeout=300, on_cell_start=cell_starts,
+            task["notebook"],
+            str(unfinished),
+            parameters=task["given"],
+            cwd=str(Path(task["notebook"]).parent),
+            progress_bar=False,
+            start_timeout=300,
+            on_cell_start=cell_starts,
             iopub_timeout=300,  # a busy machine may be slow to deliver outputs; that is no failure
             extra_arguments=["--HistoryManager.enabled=False"],  # kernels side by side would share one history file
         )

@@ -69,8 +69,8 @@ def test_a_fit_that_was_cut_short_resumes_to_the_same_model(tmp_path, optimiser)
     cut.bits_per_dim = killed_at_the_tenth_call
     with pytest.raises(KeyboardInterrupt):
         fit(cut, IMAGES, steps=12, checkpoint=tmp_path / "cut", **options)
-    _, note = _files.read_tensors(tmp_path / "cut")
-    assert note["step"] == 8
+    _, header = _files.read_tensors(tmp_path / "cut")
+    assert header["note"]["step"] == 8
     again = fresh()
     two = fit(again, IMAGES, steps=12, checkpoint=tmp_path / "cut", **options)
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
@@ -143,11 +143,11 @@ def test_damaged_and_foreign_checkpoints_are_named(tmp_path):
         (fresh(), {"optimiser": "adamax"}, "optimiser='adam' there, 'adamax' here"),
         (fresh(), {"batch_size": 9}, "batch_size=8 there, 9 here"),
     ):
-        with pytest.raises(ValueError, match=f"{path} belongs to another fit") as caught:
+        with pytest.raises(ValueError, match=f"{path} belongs to another training") as caught:
             fit(model, IMAGES, steps=4, checkpoint=path, **(SETTINGS | change))
         assert named in str(caught.value)
     _files.write_tensors(tmp_path / "weights", fresh().state_dict(), {})
-    with pytest.raises(ValueError, match="not a checkpoint of a fit"):
+    with pytest.raises(ValueError, match="not a checkpoint of a training"):
         fit(fresh(), IMAGES, steps=4, checkpoint=tmp_path / "weights", **SETTINGS)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ValueError, match=f"{path} is damaged"):

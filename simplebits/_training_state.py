@@ -1,0 +1,93 @@
+"""All that a long training needs to go on after it was killed: networks, optimisers' moments, settings, notes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simplebits import _files
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """The draws of one step. Seeded by its number: resuming needs no saved generator and gives the same run."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+
+
+@contextlib.contextmanager
+def dropout_seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let layers that draw from torch's global generator (dropout) draw from this seed; put the generator back after.
+
+    nn.Dropout takes no generator of its own: there is no other way to give two passes the same mask.
+    """
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+class TrainingState:
+    """Networks and optimisers of one training, written to and read from one safetensors file.
+
+    Args:
+        modules: what is trained, by name.
+        optimisers: what trains it, by name.
+        settings: compared on resuming: a file of another training is refused.
+    """
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        optimisers: Mapping[str, torch.optim.Optimizer],
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.modules, self.optimisers = dict(modules), dict(optimisers)
+        # Through JSON, so that what is compared with a file's note has the same form.
+        self.settings = json.loads(json.dumps(dict(settings)))
+
+    def save(self, path: Path, note: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> None:
+        """Write everything in one step; `note` and `tensors` are what else the loop wants back."""
+        content = {f"extra/{key}": value for key, value in (tensors or {}).items()}
+        for name, module in self.modules.items():
+            content |= {f"module/{name}/{key}": value for key, value in module.state_dict().items()}
+        for name, optimiser in self.optimisers.items():
+            for index, moments in optimiser.state_dict()["state"].items():
+                content |= {f"optimiser/{name}/{index}/{k}": torch.as_tensor(v) for k, v in moments.items()}
+        # Cloned: safetensors refuses tensors that share memory.
+        content = {key: value.detach().clone() for key, value in content.items()}
+        _files.write_tensors(Path(path), content, {"settings": self.settings, "note": dict(note)})
+
+    def load(self, path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Take up what `save` wrote; returns its note and tensors.
+
+        Raises:
+            ValueError: the file is no checkpoint, or one of another training, naming what differs.
+        """
+        content, header = _files.read_tensors(Path(path))
+        if not {"settings", "note"} <= header.keys():
+            raise ValueError(f"{path} is not a checkpoint of a training; name another file")
+        there = header["settings"]
+        differ = [
+            f"{name}={there.get(name)!r} there, {value!r} here"
+            for name, value in self.settings.items()
+            if there.get(name) != value
+        ]
+        if differ:
+            raise ValueError(f"{path} belongs to another training: {'; '.join(differ)}. Delete it or name another file")
+        for name, module in self.modules.items():
+            module.load_state_dict(_under(content, f"module/{name}/"))
+        for name, optimiser in self.optimisers.items():
+            moments: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(content, f"optimiser/{name}/").items():
+                index, _, moment = key.partition("/")
+                moments.setdefault(int(index), {})[moment] = value
+            optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        return header["note"], _under(content, "extra/")
+
+
+def _under(content: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}

@@ -1,0 +1,78 @@
+"""What is left of the task in simplified images: a fresh classifier learns from them (SimpleBits, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from simplebits.data import ImageSet, RandomShift
+from simplebits.networks.classify import fit_classifier
+
+GREY_LEVEL = 1 / 255
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What a fresh classifier learned from simplified images.
+
+    Attributes:
+        accuracy: on each set, after the last step, 0 to 1.
+        curve: (step, accuracies by set): the learning curve (figure S3).
+        losses: cross-entropy of each step's batch, nats.
+    """
+
+    accuracy: dict[str, float]
+    curve: list[tuple[int, dict[str, float]]]
+    losses: list[float]
+
+
+def retrain(
+    classifier: nn.Module,
+    simplified: ImageSet,
+    test: Mapping[str, ImageSet],
+    *,
+    steps: int,
+    size: int | None = None,
+    batch_size: int = 32,
+    augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
+    noise: float = GREY_LEVEL,
+    measure_every: int | None = None,
+    bf16: bool = True,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+) -> Retraining:
+    """Train a fresh classifier on images that were simplified once and for all, and test it on original images.
+
+    The settings are the paper's (AdamW, 5e-4, weight decay 1e-5, batches of 32, 100 epochs of them), as is the noise of
+    one grey level that every batch gets anew.
+
+    Args:
+        classifier: with fresh weights; trained in place.
+        simplified: training images as `SimplifyWhileTraining.simplify` gives them, or a baseline.
+        test: sets to measure on, by name: the *original* test images above all.
+        steps: number of updates.
+        size: height and width to resize the images to; None keeps them.
+        batch_size: images a step.
+        augment: crops and flips.
+        noise: width of the uniform noise on training images.
+        measure_every: steps between two points of the learning curve; None: its end only.
+        bf16: bfloat16 autocast.
+        seed: of batches, augmentation, noise and dropout.
+        checkpoint: file to write and to resume from.
+        progress: show a bar; None: on a terminal only.
+
+    Raises:
+        ValueError: no test set, an argument out of range, labels that the classifier has no output for.
+    """
+    if not test:
+        raise ValueError("test: give at least one set to measure on, as {'original': images}")
+    history = fit_classifier(
+        classifier, simplified, steps=steps, size=size, batch_size=batch_size, augment=augment, noise=noise,
+        evaluate=test, evaluate_every=measure_every, bf16=bf16, seed=seed, checkpoint=checkpoint, progress=progress,
+        description="retrain", channels=3,
+    )  # fmt: skip
+    return Retraining(history.curve[-1][1], history.curve, history.losses)

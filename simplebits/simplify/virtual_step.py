@@ -1,0 +1,76 @@
+"""One step of AdamW as a formula: the weights after it, differentiable in the gradients (SimpleBits, equation 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+def virtual_adamw_step(
+    optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Parameter], gradients: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What `optimiser.step()` would make of the parameters, as a function of the gradients; nothing is changed.
+
+    With the optimiser's own moments m, v and step count t: m' = b1 m + (1 - b1) g, v' = b2 v + (1 - b2) g^2, and
+    theta' = theta (1 - lr wd) - lr m' / (1 - b1^(t+1)) / (sqrt(v' / (1 - b2^(t+1))) + eps). Derivatives pass through g
+    in both moments, not through theta, m or v.
+
+    Args:
+        optimiser: over (at least) these parameters; learning rate, betas and weight decay are those of each group.
+        parameters: by name, as `dict(module.named_parameters())`.
+        gradients: of the same names.
+
+    Returns:
+        The new parameters by name.
+
+    Raises:
+        TypeError: the optimiser is not AdamW.
+        ValueError: it does not hold one of the parameters, or runs a variant (amsgrad, maximize).
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    >>> names = dict(layer.named_parameters())
+    >>> new = virtual_adamw_step(optimiser, names, {name: torch.ones_like(p) for name, p in names.items()})
+    >>> bool((new["bias"] - (layer.bias * (1 - 0.1 * 0.01) - 0.1)).abs().max() < 1e-6)
+    True
+    """
+    if not isinstance(optimiser, torch.optim.AdamW):
+        raise TypeError(f"optimiser: the unrolled step follows torch.optim.AdamW, got {type(optimiser).__name__}")
+    names = {id(p): name for name, p in parameters.items()}
+    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    if missing := [name for name, p in parameters.items() if id(p) not in held]:
+        raise ValueError(
+            f"optimiser: it does not hold {', '.join(missing)}; build it from this classifier's parameters"
+        )
+
+    def state(p: Tensor) -> Mapping[str, Tensor]:
+        return optimiser.state.get(p, {})  # [p] would make an entry
+
+    new: dict[str, Tensor] = {}
+    for group in optimiser.param_groups:
+        if group["amsgrad"] or group["maximize"]:
+            raise ValueError("optimiser: AdamW with amsgrad or maximize is not supported; leave both off")
+        chosen = [p for p in group["params"] if id(p) in names]
+        if not chosen:
+            continue
+        t = 1 + float(state(chosen[0]).get("step", 0))
+        beta1, beta2 = group["betas"]
+        # One long vector: a dozen operations in all, not a dozen for each of some forty tensors.
+        theta = torch.cat([p.detach().flatten() for p in chosen])
+        g = torch.cat([gradients[names[id(p)]].flatten() for p in chosen])
+        m, v = (
+            torch.cat([state(p).get(key, torch.zeros_like(p)).flatten() for p in chosen])
+            for key in ("exp_avg", "exp_avg_sq")
+        )
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g.square()
+        # The root's derivative is infinite at 0, where a weight has never had a gradient: there it counts as 0.
+        seen = v > 0
+        root = torch.where(seen, torch.where(seen, v, 1.0).sqrt(), 0.0)
+        denominator = root / (1 - beta2**t) ** 0.5 + group["eps"]
+        moved = theta * (1 - group["lr"] * group["weight_decay"]) - (group["lr"] / (1 - beta1**t)) * m / denominator
+        for p, part in zip(chosen, moved.split([p.numel() for p in chosen]), strict=True):
+            new[names[id(p)]] = part.view_as(p)
+    return new

@@ -1,0 +1,438 @@
+"""SimpleBits: a simplifier and a classifier trained side by side (SimpleBits, section 3; its appendix S4)."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from simplebits import _check
+from simplebits._training_state import TrainingState, dropout_seeded, step_generator
+from simplebits.data import ImageSet, RandomShift, to_bytes
+from simplebits.density import DensityModel, mean_bits, quantise
+from simplebits.networks.classify import accuracy, classifier_optimiser, fit_classifier
+from simplebits.simplify.history import TERMS, CollapseError, SimplifyHistory
+from simplebits.simplify.loss import GATES, per_instance_loss
+from simplebits.simplify.schedule import Stage, stage_at, stages_of
+
+COLLAPSED = 0.05  # share of the originals' contrast below which simplified images count as constant
+
+
+class SimplifyWhileTraining:
+    """Train a simplifier to lower the bits of images as far as a classifier can still learn its task from them.
+
+    Every step lowers `per_instance_loss` in the simplifier's weights, then takes one ordinary AdamW step of the
+    classifier on the newly simplified images. The defaults are the published settings; what a short run on few cores
+    needs instead is in chapter 04.
+
+    Args:
+        classifier: f: images [n, c, h, w] in [0, 1] to logits; trained in place.
+        simplifier: images to images in [0, 1], `ResidualUNet` for example; trained in place.
+        density: measures bits: one model for the whole run (as published) or a schedule of stages.
+        bit_weight: lambda, at least 0.
+        threshold: tau of the gate, nats.
+        gate: `ramp` or `threshold`, see `bit_gate`.
+        weights: of the three classification losses, see `per_instance_loss`.
+        learning_rate: of the classifier's AdamW (betas .9, .995, weight decay 1e-5 but on biases).
+        simplifier_learning_rate: of the simplifier's Adam.
+        simplifier_betas: its betas.
+        simplifier_weight_decay: its coupled L2 penalty (the paper says AdamW with 1e-5).
+        clip: largest norm of the simplifier's gradient; None: as it is.
+        augment: drawn once for both images of a pair.
+        noise: width of the uniform noise on the simplified images that the classifier sees, in grey levels of the
+            density: nothing can hide below it. The reference code's earlier runs have 1, its final ones 0; without it,
+            dimming the whole image is the cheapest way to few bits where the task is easy.
+        reuse_gradient: take the classifier's step with the gradient that the loss has computed anyway, on the images as
+            they were before the simplifier's update. The reference code simplifies again and computes it anew, which
+            takes a sixth of the step's time.
+        bf16: bfloat16 autocast in all three networks; the likelihood itself stays in single precision.
+        seed: of batches, augmentation, noise and dropout.
+
+    Raises:
+        TypeError: no density model, or a stage that is none.
+        ValueError: an argument out of range, networks on different devices, densities of different sizes.
+
+    >>> import simplebits as sb
+    >>> run = SimplifyWhileTraining(
+    ...     sb.networks.NFWideResNet(10, 1, size=16, stem_stride=2), sb.networks.ResidualUNet(4, 2, merge=1.0),
+    ...     sb.density.load("glow-16px"), bit_weight=4.0)
+    >>> history = run.fit(sb.data.load("digits", "train"), steps=2, batch_size=8, progress=False)
+    >>> len(history.terms["bits"]), run.simplify(torch.rand(3, 3, 16, 16)).shape
+    (2, torch.Size([3, 3, 16, 16]))
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        simplifier: nn.Module,
+        density: DensityModel | Sequence[Stage],
+        *,
+        bit_weight: float = 1.0,
+        threshold: float = 0.1,
+        gate: str = "ramp",
+        weights: tuple[float, float, float] = (1.0, 1.0, 10.0),
+        learning_rate: float = 5e-4,
+        simplifier_learning_rate: float = 5e-4,
+        simplifier_betas: tuple[float, float] = (0.5, 0.99),
+        simplifier_weight_decay: float = 5e-5,
+        clip: float | None = None,
+        augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
+        noise: float = 0.0,
+        reuse_gradient: bool = False,
+        bf16: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.stages = stages_of(density)
+        _check.positive("bit_weight", bit_weight, allow_zero=True)
+        _check.positive("threshold", threshold)
+        _check.positive("noise", noise, allow_zero=True)
+        _check.one_of("gate", gate, GATES)
+        if clip is not None:
+            _check.positive("clip", clip)
+        _check.positive("learning_rate", learning_rate)
+        _check.positive("simplifier_learning_rate", simplifier_learning_rate)
+        parts = {"classifier": classifier, "simplifier": simplifier, "density": self.stages[0].density}
+        devices = {name: next(part.parameters()).device for name, part in parts.items()}
+        if len(set(devices.values())) > 1:
+            raise ValueError(
+                "all parts must be on one device, got "
+                + ", ".join(f"{name} on {device}" for name, device in devices.items())
+            )
+        self.classifier, self.simplifier = classifier, simplifier
+        self.device = devices["classifier"]
+        self.bit_weight, self.threshold, self.gate, self.weights = bit_weight, threshold, gate, tuple(weights)
+        self.clip, self.augment, self.bf16, self.seed = clip, augment, bf16, seed
+        self.noise, self.reuse_gradient = noise, reuse_gradient
+        self.rates = [learning_rate, simplifier_learning_rate]
+        self.classifier_optimiser = classifier_optimiser(classifier, learning_rate)
+        self.simplifier_optimiser = torch.optim.Adam(
+            simplifier.parameters(),
+            lr=simplifier_learning_rate,
+            betas=tuple(simplifier_betas),
+            weight_decay=simplifier_weight_decay,
+        )
+        self.step, self.history = 0, SimplifyHistory()
+        self.kept: list[tuple[int, Tensor]] = []
+
+    @property
+    def density(self) -> DensityModel:
+        """The last stage's density: what bits are reported in."""
+        return self.stages[-1].density
+
+    def fit(
+        self,
+        images: ImageSet,
+        *,
+        steps: int,
+        batch_size: int = 32,
+        warm_up: int = 0,
+        cool_down: float = 0.0,
+        test: ImageSet | None = None,
+        measure_every: int | None = None,
+        keep: ImageSet | None = None,
+        keep_every: int | None = None,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int = 200,
+        collapse_patience: int | None = 20,
+        patience: int = 20,
+        progress: bool | None = None,
+    ) -> SimplifyHistory:
+        """Train both networks; calling again with more steps goes on.
+
+        A fit with a `checkpoint` goes on from it if the file is there. What a step draws depends on `seed` and its
+        number alone: on a CPU, a resumed run ends bit for bit where an uninterrupted one does.
+
+        Args:
+            images: the training set, brought to the density's size and channels batch by batch.
+            steps: of the simplifier, in all, resumed ones included. The paper takes 100 epochs.
+            batch_size: images a step.
+            warm_up: steps in which the classifier alone learns from the original images. While it errs on them, the
+                gate is shut and nothing is simplified; the paper has none and waits.
+            cool_down: share of all steps, the last ones, in which both learning rates fall to zero; 0 as published.
+            test: images to measure on; `measured` of the history.
+            measure_every: steps between two measurements; None: at the end only.
+            keep: images whose simplified versions are kept in `kept`, a list of (step, uint8 images).
+            keep_every: steps between two of them; None: at the start and at the end.
+            checkpoint: file to write and to resume from.
+            checkpoint_every: steps between two checkpoints.
+            collapse_patience: so many batches of constant images in a row end the fit; None: never.
+            patience: so many non-finite steps in a row end the fit.
+            progress: show a bar; None: on a terminal only.
+
+        Returns:
+            `history`.
+
+        Raises:
+            ValueError: an argument out of range, labels that the classifier has no output for, another training's
+                checkpoint.
+            CollapseError: the images became constant; says at which lambda.
+            FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
+        """
+        whole = {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every, "patience": patience}
+        optional = {"measure_every": measure_every, "keep_every": keep_every, "collapse_patience": collapse_patience}
+        for name, value in (whole | {k: v for k, v in optional.items() if v is not None}).items():
+            _check.positive(name, value, integer=True)
+        _check.positive("warm_up", warm_up, allow_zero=True, integer=True)
+        _check.share("cool_down", cool_down)
+        state = self._state(images, batch_size, warm_up, cool_down, steps)
+        path = None if checkpoint is None else Path(checkpoint)
+        if path is not None and path.is_file() and self.step == 0:
+            self._load(state, path)
+        elif self.step == 0 and warm_up:
+            self._warm_up(images, warm_up, batch_size, path, progress)
+
+        clock, bad, flat = time.perf_counter(), 0, 0
+        shown = None if keep is None else self._convert(keep)
+        bar = tqdm(
+            total=steps, initial=self.step, desc=f"simplify, λ = {self.bit_weight:g}", unit="step",
+            disable=None if progress is None else not progress,
+        )  # fmt: skip
+        self.classifier.train()
+        self.simplifier.train()
+        with bar:
+            if self.step == 0:
+                self._keep(shown)
+            while self.step < steps:
+                self._set_rates((steps - self.step) / max(cool_down * steps, 1))
+                finite, contrast = self._update(images, batch_size, stage_at(self.stages, self.step / steps))
+                self.step += 1
+                bad = 0 if finite else bad + 1
+                flat = flat + 1 if contrast < COLLAPSED else 0
+                if bad >= patience:
+                    raise FloatingPointError(
+                        f"{bad} steps in a row gave a loss or gradient that is not finite (step {self.step}, "
+                        f"{self.history.skipped} skipped in all); lower the learning rates, or set clip"
+                    )
+                bar.update()
+                if collapse_patience and flat >= collapse_patience:
+                    self.history.collapsed = self.step
+                last = self.step == steps or self.history.collapsed is not None
+                if last or (keep_every and self.step % keep_every == 0):
+                    self._keep(shown)
+                if test is not None and (last or (measure_every and self.step % measure_every == 0)):
+                    self.history.measured.append({"step": self.step} | self.measure(test))
+                    bar.set_postfix({k: f"{v:.2f}" for k, v in self.history.measured[-1].items() if k != "step"})
+                if last or self.step % checkpoint_every == 0:
+                    self.history.seconds += time.perf_counter() - clock
+                    clock = time.perf_counter()
+                    if path is not None:
+                        self._save(state, path)
+                if self.history.collapsed is not None:
+                    break
+        self.classifier.eval()
+        self.simplifier.eval()
+        if self.history.collapsed is not None:
+            raise CollapseError(
+                f"at lambda = {self.bit_weight:g} every image had become constant by step {self.history.collapsed} "
+                f"(contrast below {COLLAPSED:.0%} of the originals'); lower bit_weight, or stop earlier"
+            )
+        return self.history
+
+    def sweep(
+        self, images: ImageSet, bit_weights: Sequence[float], **options: Any
+    ) -> dict[float, SimplifyWhileTraining]:
+        """One run for each lambda, all from this one's present state and from one warm-up.
+
+        A run that collapses stays in the result, with `history.collapsed` set: a point of the curve like any other.
+
+        Args:
+            images: the training set.
+            bit_weights: the lambdas.
+            options: arguments of `fit`. With a `checkpoint`, each lambda has a file of its own beside it.
+
+        Returns:
+            The runs by lambda; this one has taken the warm-up only.
+
+        Raises:
+            ValueError: no lambda, a negative one, or one given twice; else as `fit`.
+        """
+        if not bit_weights or len(set(bit_weights)) < len(bit_weights):
+            raise ValueError(f"bit_weights={bit_weights!r}: give at least one lambda, and each once")
+        for value in bit_weights:
+            _check.positive("bit_weights", value, allow_zero=True)
+        warm_up, checkpoint = options.pop("warm_up", 0), options.pop("checkpoint", None)
+        path = None if checkpoint is None else Path(checkpoint)
+        if warm_up:
+            self._warm_up(images, warm_up, options.get("batch_size", 32), path, options.get("progress"))
+        runs = {}
+        for value in bit_weights:
+            # Everything is copied but the densities, which no run changes.
+            run = copy.deepcopy(self, {id(stage): stage for stage in self.stages})
+            run.bit_weight = value
+            own = path and path.with_name(f"{path.stem}-{value:g}{path.suffix}")
+            with contextlib.suppress(CollapseError):
+                run.fit(images, checkpoint=own, **options)
+            runs[value] = run
+        return runs
+
+    @overload
+    def simplify(self, images: ImageSet) -> ImageSet: ...
+    @overload
+    def simplify(self, images: Tensor) -> Tensor: ...
+
+    @torch.no_grad()
+    def simplify(self, images: ImageSet | Float[Tensor, "n c h w"]) -> ImageSet | Float[Tensor, "n c h w"]:
+        """Simplified images, on the grid of the (last) density's grey levels, from the simplifier in evaluation mode.
+
+        Args:
+            images: an `ImageSet` (brought to the density's size and channels) or images in [0, 1] of that size.
+
+        Returns:
+            The same kind of thing, an image set with the labels of the original one.
+
+        Raises:
+            ValueError: images outside [0, 1], or of another size than the density's.
+        """
+        if isinstance(images, ImageSet):
+            parts = [to_bytes(self.simplify(self._convert(images.subset(i)))).cpu() for i in _batches(len(images))]
+            return ImageSet(torch.cat(parts), images.labels, images.classes, f"{images.name}, simplified")
+        _check.image_batch("images", images, channels=self.density.channels, size=self.density.image_size)
+        training = self.simplifier.training
+        self.simplifier.eval()
+        try:
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+                depth = self.density.bit_depth
+                parts = [quantise(self.simplifier(images[i].to(self.device)), depth) for i in _batches(len(images))]
+        finally:
+            self.simplifier.train(training)
+        return torch.cat(parts).to(images.device)
+
+    @torch.no_grad()
+    def measure(self, images: ImageSet) -> dict[str, float]:
+        """Accuracy of the classifier on original and on simplified images, and bits and contrast of the latter."""
+        x = self._convert(images).cpu()
+        simple = self.simplify(x)
+        return {
+            "accuracy_original": accuracy(self.classifier, x, images.labels, bf16=self.bf16),
+            "accuracy_simplified": accuracy(self.classifier, simple, images.labels, bf16=self.bf16),
+            "bits": mean_bits(self.density, simple),
+            "contrast": _contrast(simple, x),
+        }
+
+    def _update(self, images: ImageSet, batch_size: int, stage: Stage) -> tuple[bool, float]:
+        """One step of both networks: (were all numbers finite, contrast of the simplified batch)."""
+        generator = step_generator(self.seed, self.step)
+        batch = images.subset(torch.randint(len(images), (batch_size,), generator=generator))
+        x, labels = self._convert(batch), batch.labels.to(self.device)
+        again = torch.Generator()
+        again.set_state(generator.get_state())  # the classifier's step sees the same augmentation
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+        with autocast:
+            simple = quantise(self.simplifier(x), stage.density.bit_depth)
+            loss = per_instance_loss(
+                self.classifier, self.classifier_optimiser, stage.density, x, simple, labels,
+                bit_weight=self.bit_weight * stage.factor, threshold=self.threshold, gate=self.gate,
+                weights=self.weights, augment=self.augment, noise=self._noise_width(stage), generator=generator,
+            )  # fmt: skip
+        parameters = list(self.simplifier.parameters())
+        # Of these parameters only: what the graph would give for the classifier's is never computed.
+        gradients = torch.autograd.grad(loss.total, parameters, allow_unused=True)
+        for p, g in zip(parameters, gradients, strict=True):
+            p.grad = g
+        norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf if self.clip is None else self.clip)
+        finite = bool(torch.isfinite(loss.total) & torch.isfinite(norm))
+        if finite:
+            self.simplifier_optimiser.step()
+            classifier_gradients = (
+                loss.gradients.values() if self.reuse_gradient else self._fresh(stage, x, labels, again, autocast)
+            )
+            finite = self._classifier_step(classifier_gradients)
+        self.simplifier_optimiser.zero_grad()
+        self.history.skipped += not finite
+        for name in TERMS:
+            self.history.terms[name].append(float(getattr(loss, name).detach().mean()) if finite else math.nan)
+        return finite, _contrast(simple.detach(), x)
+
+    def _fresh(
+        self, stage: Stage, x: Tensor, labels: Tensor, generator: torch.Generator, autocast: Any
+    ) -> Iterable[Tensor]:
+        """The classifier's gradient on the images as the updated simplifier makes them."""
+        with torch.no_grad(), autocast:
+            simple = quantise(self.simplifier(x), stage.density.bit_depth)
+            if self.augment is not None:
+                (simple,) = self.augment(generator, simple)
+            if self.noise:
+                drawn = torch.rand(simple.shape, generator=generator).to(simple)
+                simple = simple + self._noise_width(stage) * drawn
+        with autocast, dropout_seeded(self.seed * 1_000_003 + self.step, self.device):
+            loss = F.cross_entropy(self.classifier(simple).float(), labels)
+        return torch.autograd.grad(loss, list(self.classifier.parameters()))
+
+    def _classifier_step(self, gradients: Iterable[Tensor]) -> bool:
+        """An ordinary step of the classifier, if all of its gradients are finite."""
+        gradients = list(gradients)
+        finite = all(bool(torch.isfinite(g).all()) for g in gradients)
+        if finite:
+            for p, g in zip(self.classifier.parameters(), gradients, strict=True):
+                p.grad = g
+            self.classifier_optimiser.step()
+            self.classifier_optimiser.zero_grad()
+        return finite
+
+    def _noise_width(self, stage: Stage) -> float:
+        return self.noise / (2**stage.density.bit_depth - 1)
+
+    def _set_rates(self, factor: float) -> None:
+        for optimiser, rate in zip((self.classifier_optimiser, self.simplifier_optimiser), self.rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1.0, factor)
+
+    def _warm_up(self, images: ImageSet, steps: int, batch_size: int, path: Path | None, progress: bool | None) -> None:
+        fit_classifier(
+            self.classifier, images, steps=steps, size=self.density.image_size, channels=self.density.channels,
+            batch_size=batch_size, optimiser=self.classifier_optimiser, augment=self.augment, bf16=self.bf16,
+            seed=self.seed, progress=progress, description="warm-up",
+            checkpoint=path and path.with_name(f"{path.stem}-warm-up{path.suffix}"),
+        )  # fmt: skip
+
+    def _convert(self, images: ImageSet) -> Float[Tensor, "n c h w"]:
+        return images.to_float(self.density.image_size, self.density.channels, self.device)
+
+    def _keep(self, shown: Tensor | None) -> None:
+        if shown is not None and (not self.kept or self.kept[-1][0] != self.step):
+            self.kept.append((self.step, to_bytes(self.simplify(shown)).cpu()))
+
+    def _state(self, images: ImageSet, batch_size: int, warm_up: int, cool_down: float, steps: int) -> TrainingState:
+        settings = {
+            "set": images.name, "images": len(images), "batch_size": batch_size, "warm_up": warm_up,
+            "bit_weight": self.bit_weight, "threshold": self.threshold, "gate": self.gate, "weights": self.weights,
+            "clip": self.clip, "augment": repr(self.augment), "noise": self.noise, "bf16": self.bf16, "seed": self.seed,
+            "reuse_gradient": self.reuse_gradient,
+            "learning_rates": self.rates, "cool_down": cool_down,
+            "stages": [[s.density.bit_depth, s.density.image_size, s.share, s.factor] for s in self.stages],
+        }  # fmt: skip
+        if len(self.stages) > 1 or cool_down:
+            settings["steps"] = steps  # where a stage ends and the cooling begins depends on it
+        return TrainingState(
+            {"classifier": self.classifier, "simplifier": self.simplifier},
+            {"classifier": self.classifier_optimiser, "simplifier": self.simplifier_optimiser},
+            settings,
+        )
+
+    def _save(self, state: TrainingState, path: Path) -> None:
+        note = {"step": self.step, "history": vars(self.history)}
+        state.save(path, note, {f"kept/{step}": images for step, images in self.kept})
+
+    def _load(self, state: TrainingState, path: Path) -> None:
+        note, tensors = state.load(path)
+        self.step, self.history = note["step"], SimplifyHistory(**note["history"])
+        kept = {int(name.removeprefix("kept/")): images for name, images in tensors.items()}
+        self.kept = sorted(kept.items(), key=lambda pair: pair[0])
+
+
+def _batches(n: int) -> Sequence[Tensor]:
+    return torch.arange(n).split(100)
+
+
+def _contrast(simple: Tensor, x: Tensor) -> float:
+    return float(simple.flatten(1).std(1).mean() / x.flatten(1).std(1).mean().clamp(min=1e-6))

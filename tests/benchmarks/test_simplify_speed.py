@@ -1,0 +1,136 @@
+"""One step of SimplifyWhileTraining against the plain formulation, in one run: only the ratio means anything.
+
+The plain one is what a reader of the paper would write: functional copies of all weights, a pass for each of the three
+classification losses, `backward` through everything, single precision. `pytest tests/benchmarks -s` prints the ratios,
+the peak memory, and how a step's time grows with batch and width.
+"""
+
+import time
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.func import functional_call
+
+import simplebits as sb
+from simplebits.simplify import SimplifyWhileTraining
+
+pytestmark = pytest.mark.unchecked
+BATCH, ROUNDS = 32, 3
+TRAIN = "digits"
+
+
+def make(bf16, filters=64, widen=2, threshold=1e6):
+    """The paper's networks; a threshold that keeps the gate open, so that both measure bits for every image."""
+    torch.manual_seed(0)
+    classifier = sb.networks.NFWideResNet(16, widen, dropout=0.0)
+    return SimplifyWhileTraining(
+        classifier, sb.networks.ResidualUNet(filters), sb.density.load("glow"), threshold=threshold, bf16=bf16
+    )
+
+
+def adamw(p, g, state, group):
+    """One differentiable step for one tensor, written out."""
+    t = float(state["step"]) + 1 if state else 1.0
+    beta1, beta2 = group["betas"]
+    m = beta1 * (state["exp_avg"] if state else 0.0) + (1 - beta1) * g
+    v = beta2 * (state["exp_avg_sq"] if state else 0.0) + (1 - beta2) * g**2
+    root = torch.sqrt(v / (1 - beta2**t) + 1e-30)
+    return p * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * m / (1 - beta1**t) / (root + group["eps"])
+
+
+def plain_step(run, x, labels, generator):
+    """The same step without any of the savings; returns the loss."""
+    simple = sb.density.quantise(run.simplifier(x))
+    here = generator.get_state()
+    shifted, original = run.augment(generator, simple, x)
+    torch.randint(2**62, (), generator=generator)  # the library draws a seed for dropout here
+    net = run.classifier
+    theta = {name: p.clone() for name, p in net.named_parameters()}
+    before = F.cross_entropy(functional_call(net, theta, (shifted,)), labels)
+    gradients = dict(zip(theta, torch.autograd.grad(before, list(theta.values()), create_graph=True), strict=True))
+    groups = {id(p): group for group in run.classifier_optimiser.param_groups for p in group["params"]}
+    state = run.classifier_optimiser.state
+    new = {
+        name: adamw(theta[name], gradients[name], state.get(p, {}), groups[id(p)]) for name, p in net.named_parameters()
+    }
+    after = F.cross_entropy(functional_call(net, new, (shifted,)), labels)
+    each = F.cross_entropy(functional_call(net, new, (original,)), labels, reduction="none")
+    gate = ((run.threshold - each.detach()) / run.threshold).clamp(0, 1)
+    bits = run.density.bits_per_dim(simple, generator)
+    total = before + after + 10 * each.mean() + run.bit_weight * (gate * bits).mean()
+    total = total / (12 + run.bit_weight)
+    run.simplifier_optimiser.zero_grad()
+    total.backward()
+    run.simplifier_optimiser.step()
+    simple = sb.density.quantise(run.simplifier(x))
+    generator.set_state(here)
+    (shifted,) = run.augment(generator, simple)
+    run.classifier_optimiser.zero_grad()
+    F.cross_entropy(net(shifted.detach()), labels).backward()
+    run.classifier_optimiser.step()
+    return total.item()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Time of the processor on one thread: other work on the machine does not count, waiting threads neither."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    images = sb.data.load(TRAIN, "train").draw(BATCH)
+    return images, images.to_float(32, 3), images.labels
+
+
+def seconds(call):
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def compare(what, bf16, batch, benchmark, at_least):
+    images, x, labels = batch
+    slow, fast = make(False), make(bf16)
+
+    def ours():
+        fast._update(images, BATCH, fast.stages[0])
+
+    def plain():
+        plain_step(slow, x, labels, torch.Generator().manual_seed(0))
+
+    ours(), plain()
+    times = [(seconds(plain), seconds(ours)) for _ in range(ROUNDS)]
+    ratio = min(t for t, _ in times) / min(t for _, t in times)
+    print(f"\n{what}, plain / simplebits: {ratio:.2f} ({min(t for t, _ in times):.2f} s to {min(t for _, t in times):.2f} s)")
+    benchmark.extra_info["ratio to the plain formulation"] = round(ratio, 2)
+    benchmark.pedantic(ours, rounds=1)
+    assert ratio >= at_least
+
+
+def test_both_compute_the_same_loss(batch):
+    """To 1e-4, over three steps, so that the moments of both optimisers are live."""
+    images, _, _ = batch
+    slow, fast = make(False, filters=8, widen=1), make(False, filters=8, widen=1)
+    for step in range(3):
+        generator = sb._training_state.step_generator(fast.seed, step)
+        chosen = images.subset(torch.randint(len(images), (BATCH,), generator=generator))
+        seed_state = generator.get_state()
+        fast._update(images, BATCH, fast.stages[0])
+        fast.step += 1
+        replay = torch.Generator()
+        replay.set_state(seed_state)
+        loss = plain_step(slow, chosen.to_float(32, 3), chosen.labels, replay)
+        assert abs(loss - fast.history.terms["total"][-1]) < 1e-4
+
+
+def test_a_step_in_single_precision_is_faster(batch, benchmark):
+    compare("training step, single precision", False, batch, benchmark, 1.2)
+
+
+def test_a_step_in_bfloat16_is_faster_still(batch, benchmark):
+    compare("training step, bf16", True, batch, benchmark, 1.5)

@@ -1,0 +1,30 @@
+"""Classifiers by name."""
+
+import pytest
+import torch
+
+from simplebits.networks import CLASSIFIERS, NFWideResNet, build
+
+SMALL = {"NFWideResNet": {"depth": 10, "widen": 1}}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_every_classifier_is_built_with_the_common_arguments(name):
+    net = build(name, classes=7, channels=1, size=16, **SMALL[name])
+    assert type(net) is CLASSIFIERS[name] and net(torch.rand(2, 1, 16, 16)).shape == (2, 7)
+
+
+def test_options_are_handed_on():
+    net = build("NFWideResNet", depth=10, widen=1, shortcut="activated", dropout=0.0, stem_stride=2)
+    assert isinstance(net, NFWideResNet) and net.blocks[0].activated_shortcut and net.stem.stride == 2
+    assert net.blocks[0].dropout.p == 0
+
+
+@pytest.mark.unchecked
+def test_unknown_names_options_and_values_are_refused():
+    with pytest.raises(ValueError, match=r"name='NFWideResnet' is not known; .*NFWideResNet"):
+        build("NFWideResnet")
+    with pytest.raises(TypeError, match="colour"):
+        build("NFWideResNet", colour=True)
+    with pytest.raises(ValueError, match="classes=0"):
+        build("NFWideResNet", classes=0)
