@@ -23,10 +23,15 @@ class Retention:
     Attributes:
         task: float64 `[n]`.
         distractor: float64 `[n]`.
+        task_overall: one coefficient for all images: an image counts by its contrast, so that one with a part that is
+            all but flat, whose own coefficients are mostly rounding, counts next to nothing.
+        distractor_overall: the same of the distractor.
     """
 
     task: Float[Tensor, " n"]
     distractor: Float[Tensor, " n"]
+    task_overall: float
+    distractor_overall: float
 
 
 def retention(
@@ -49,7 +54,7 @@ def retention(
         distractor_part: of the originals, in [0, 1].
 
     Returns:
-        `.task` (a) and `.distractor` (b), `[n]` each.
+        `.task` (a) and `.distractor` (b), `[n]` each, and one of each for all images together.
 
     Raises:
         TypeError: not a tensor.
@@ -73,10 +78,24 @@ def retention(
     s, t, d = (x.double().flatten(1) for x in batches.values())
     s, t, d = (x - x.mean(1, keepdim=True) for x in (s, t, d))
     tt, td, dd, st, sd = ((x * y).sum(1) for x, y in ((t, t), (t, d), (d, d), (s, t), (s, d)))
-    flat_t, flat_d = (squares <= _FLAT**2 * s.shape[1] for squares in (tt, dd))
+    size = s.shape[1]
+    overall = _coefficients(*(products.sum()[None] for products in (tt, td, dd, st, sd)), size * len(s))
+    return Retention(*_coefficients(tt, td, dd, st, sd, size), *(float(share) for share in overall))
+
+
+def _coefficients(
+    tt: Float[Tensor, " n"],
+    td: Float[Tensor, " n"],
+    dd: Float[Tensor, " n"],
+    st: Float[Tensor, " n"],
+    sd: Float[Tensor, " n"],
+    size: int,
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """The normal equations of two unknowns, solved; `size` is the number of values that the products sum over."""
+    flat_t, flat_d = (squares <= _FLAT**2 * size for squares in (tt, dd))
     determinant = tt * dd - td**2
     collinear = determinant <= _COLLINEAR * tt * dd
     a = torch.where(flat_d, st / tt, (st * dd - sd * td) / determinant)
     b = torch.where(flat_t, sd / dd, (sd * tt - st * td) / determinant)
     both = ~flat_t & ~flat_d & collinear
-    return Retention(a.masked_fill(flat_t | both, torch.nan), b.masked_fill(flat_d | both, torch.nan))
+    return a.masked_fill(flat_t | both, torch.nan), b.masked_fill(flat_d | both, torch.nan)

@@ -132,7 +132,9 @@ def test_wrong_arguments_are_refused_by_name(wrong):
         ResidualUNet(**({"filters": 2, "downsamplings": 2} | wrong))
 
 
-@pytest.mark.parametrize(("size", "options"), [(12, {}), (20, {"pool": 8}), (16, {"downsamplings": 5}), (8, {"pool": 3})])
+@pytest.mark.parametrize(
+    ("size", "options"), [(12, {}), (20, {"pool": 8}), (16, {"downsamplings": 5}), (8, {"pool": 3})]
+)
 def test_sizes_that_do_not_divide_are_refused(size, options):
     net = ResidualUNet(**({"filters": 2, "downsamplings": 3 if size == 12 else 2} | options))
     with pytest.raises(ValueError, match=f"x: {size}x{size} pixels do not divide by 2\\^downsamplings"):

@@ -11,7 +11,7 @@ from simplebits.report.published import Published, claims, everything, papers, p
 
 CHAPTERS = {
     "01_bits_per_dimension", "02_glow_step_by_step", "03_other_density_models", "04_per_instance_simplification",
-    "05_injected_distractors", "06_accuracy_against_bits", "07_gradient_matching", "08_distribution_matching",
+    "05_injected_distractors", "06_accuracy_vs_bits", "07_gradient_matching", "08_distribution_matching",
     "09_condense_and_simplify", "10_chest_radiographs", "11_continual_learning", "12_architecture_search",
     "13_simplify_after_training", "14_sufficient_input_subsets", "15_overinterpretation", "16_unique_information",
     "17_which_samples_matter", "18_one_image_five_lenses",

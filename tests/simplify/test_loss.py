@@ -152,9 +152,11 @@ def test_gradient_equals_that_of_three_separate_passes(gate):
 def test_gradient_for_the_images_equals_finite_differences(augment, dropout):
     net, optimiser = trained(dropout=dropout)
     x, model = images(), density()
-    total = lambda s: loss(  # noqa: E731
-        net, optimiser, x, s, model=model, bit_weight=3.0, augment=augment, generator=seeded(3), **OPEN
-    ).total
+    total = lambda s: (
+        loss(  # noqa: E731
+            net, optimiser, x, s, model=model, bit_weight=3.0, augment=augment, generator=seeded(3), **OPEN
+        ).total
+    )
     at = images(seed=7)
     (gradient,) = torch.autograd.grad(total(at.requires_grad_()), at)
     for seed in range(4):
@@ -257,6 +259,17 @@ def test_the_gate_switches_the_bit_loss_off_image_by_image(gate):
     assert expected[~off].abs().max() > 1e-4
 
 
+def test_gradients_are_those_of_an_ordinary_step_on_the_simplified_images():
+    net, optimiser = trained()
+    x, simplified = images(), images(seed=7).requires_grad_()
+    got = loss(net, optimiser, x, simplified, **OPEN)
+    ordinary = torch.autograd.grad(F.cross_entropy(net(simplified), LABELS), list(net.parameters()))
+    assert list(got.gradients) == list(dict(net.named_parameters()))
+    for value, expected in zip(got.gradients.values(), ordinary, strict=True):
+        torch.testing.assert_close(value, expected, atol=1e-12, rtol=0)
+        assert not value.requires_grad
+
+
 def test_no_bits_are_measured_where_nothing_depends_on_them():
     class Untouchable(Quiet):
         def log_density(self, g):
@@ -312,6 +325,36 @@ def test_both_images_of_a_pair_are_augmented_alike_and_bits_are_measured_before(
     torch.testing.assert_close(same.original.mean(), same.after, atol=1e-12, rtol=0)
 
 
+def test_noise_reaches_the_classifier_on_simplified_images_and_nothing_else():
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.seen = nn.Linear(3, CLASSES), []
+
+        def forward(self, x):
+            self.seen.append(x.detach())
+            return self.linear(x.mean((2, 3)))
+
+    net, optimiser = trained(Watched(), steps=1)
+    net.seen.clear()
+    x, simplified, model = images(), images(seed=7).requires_grad_(), density()
+    got = loss(net, optimiser, x, simplified, model=model, noise=0.25, generator=seeded(1), **OPEN)
+    before, after, original = net.seen
+    assert torch.equal(original, x) and torch.equal(before, after)
+    added = before - simplified.detach()
+    assert added.min() >= 0 and added.max() <= 0.25 and added.std().item() == pytest.approx(0.25 / 12**0.5, rel=0.1)
+    torch.testing.assert_close(got.bits, model.bits_per_dim(simplified))
+    other = loss(net, optimiser, x, simplified, model=model, noise=0.25, generator=seeded(2), **OPEN)
+    assert not torch.equal(other.before, got.before) and torch.equal(other.bits, got.bits)
+    # A constant to the gradient: that of the images with the noise already in them.
+    shifted = before.clone().requires_grad_()
+    by_hand = loss(net, optimiser, x, shifted, model=model, bit_weight=0.0)
+    with_noise = loss(net, optimiser, x, simplified, model=model, bit_weight=0.0, noise=0.25, generator=seeded(1))
+    torch.testing.assert_close(
+        *(torch.autograd.grad(v.total, s)[0] for v, s in ((by_hand, shifted), (with_noise, simplified)))
+    )
+
+
 def test_a_generator_makes_it_repeatable_and_leaves_the_global_one_alone():
     net, optimiser = trained(dropout=0.5)
     options = {"augment": RandomShift(2, flip=True), "model": density(Glow), **OPEN}
@@ -355,7 +398,9 @@ def test_batch_normalisation_works_as_in_three_separate_passes():
     net.dropout.p = 0.0
     x, simplified, model = images(), images(seed=7).requires_grad_(), density()
     got = loss(net, optimiser, x, simplified, model=model, bit_weight=2.0, **OPEN)
-    total, before, after, original = plain(net, optimiser, model, x, simplified, LABELS, (1.0, 1.0, 10.0), 2.0, got.gate)
+    total, before, after, original = plain(
+        net, optimiser, model, x, simplified, LABELS, (1.0, 1.0, 10.0), 2.0, got.gate
+    )
     for value, expected in (
         (got.before, before),
         (got.after, after),
@@ -399,14 +444,23 @@ def test_parameters_that_the_logits_do_not_depend_on_are_allowed():
         ({"labels": LABELS.float()}, ValueError, r"^labels: .*float32"),
         ({"bit_weight": -1.0}, ValueError, "^bit_weight=-1.0"),
         ({"bit_weight": float("nan")}, ValueError, "^bit_weight=nan"),
+        ({"noise": -0.1}, ValueError, "^noise=-0.1"),
         ({"threshold": 0.0}, ValueError, "^threshold=0.0"),
         ({"gate": "step"}, ValueError, "^gate='step'"),
         ({"weights": (1.0, 1.0)}, ValueError, "^weights="),
         ({"weights": (1.0, 1.0, -1.0)}, ValueError, "^weights="),
         ({"weights": (0.0, 0.0, 0.0), "bit_weight": 0.0}, ValueError, "^weights="),
         ({"weights": (1.0, 1.0, float("nan"))}, ValueError, "^weights="),
-        ({"optimiser": torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)}, TypeError, "^optimiser: .*AdamW, got SGD"),
-        ({"optimiser": torch.optim.AdamW([nn.Parameter(torch.ones(1))])}, ValueError, "^optimiser: it does not hold stem"),
+        (
+            {"optimiser": torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)},
+            TypeError,
+            "^optimiser: .*AdamW, got SGD",
+        ),
+        (
+            {"optimiser": torch.optim.AdamW([nn.Parameter(torch.ones(1))])},
+            ValueError,
+            "^optimiser: it does not hold stem",
+        ),
     ],
 )
 def test_wrong_use_is_refused_by_name(wrong, error, message):

@@ -125,3 +125,15 @@ def test_parts_of_another_shape_are_refused(argument):
     batches = dict.fromkeys(("simplified", "task_part", "distractor_part"), noise(2, 3, 8, 8))
     with pytest.raises(ValueError, match=rf"^{argument}: expected shape \[2, 3, 8, 8\].*got \[2, 1, 8, 8\]"):
         retention(**batches | {argument: noise(2, 1, 8, 8)})
+
+
+def test_overall_is_one_fit_for_all_images_in_which_a_nearly_flat_part_hardly_counts():
+    """One image keeps everything, one with a hundredth of the contrast seems to keep ten times its distractor."""
+    generator = torch.Generator().manual_seed(0)
+    task, distractor = (0.4 * torch.rand(2, 3, 8, 8, generator=generator) for _ in range(2))
+    distractor[1] = 0.02 + 0.01 * distractor[1]
+    simplified = task + distractor * torch.tensor([0.5, 10.0])[:, None, None, None] * 0.5
+    kept = retention(simplified.clamp(0, 1), task, distractor)
+    assert kept.distractor[1] > 4.9
+    assert abs(kept.task_overall - 1) < 0.01
+    assert abs(kept.distractor_overall - 0.25) < 0.01

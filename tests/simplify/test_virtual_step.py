@@ -121,7 +121,9 @@ def test_a_weight_that_never_had_a_gradient_makes_nothing_infinite(dtype, steps)
     for value in (*new.values(), *torch.autograd.grad(total, list(g.values()))):
         assert torch.isfinite(value).all()
     if steps == 0:
-        assert_equals_a_real_step(net.double(), classifier_optimiser(net), {k: v.detach().double() for k, v in g.items()})
+        assert_equals_a_real_step(
+            net.double(), classifier_optimiser(net), {k: v.detach().double() for k, v in g.items()}
+        )
 
 
 def test_nothing_is_changed_and_nothing_but_the_gradients_is_differentiated():
