@@ -79,6 +79,12 @@ class TrainingState:
         if differ:
             raise ValueError(f"{path} belongs to another training: {'; '.join(differ)}. Delete it or name another file")
         for name, module in self.modules.items():
+            shapes = {key: value.shape for key, value in module.state_dict().items()}
+            if shapes != {key: value.shape for key, value in _under(content, f"module/{name}/").items()}:
+                raise ValueError(
+                    f"{path} belongs to another training: its {name} has other weights. Delete it or name another file"
+                )
+        for name, module in self.modules.items():
             module.load_state_dict(_under(content, f"module/{name}/"))
         for name, optimiser in self.optimisers.items():
             moments: dict[int, dict[str, Tensor]] = {}

@@ -24,7 +24,7 @@ def bits_of(
     Raises:
         ValueError: as `DensityModel.bits_per_dim`.
     """
-    generator, device = torch.Generator().manual_seed(seed), next(density.parameters()).device
+    generator, device = torch.Generator().manual_seed(seed), next(density.parameters(), x).device
     parts = [density.bits_per_dim(part.to(device), generator, quantised=True) for part in x.split(batch_size)]
     return torch.cat(parts).to(x.device)
 

@@ -123,7 +123,7 @@ def fit_classifier(
         batch_size: images a step.
         optimiser: of the classifier's parameters; None: `classifier_optimiser` with the paper's settings.
         augment: draws crops and flips; None: images as they are.
-        noise: width of uniform noise added to each batch, freshly drawn; 1/255 is one grey level.
+        noise: width of uniform noise, centred on 0, added to each batch, freshly drawn; 1/255 is one grey level.
         evaluate: sets to measure the accuracy on.
         evaluate_every: steps between two measurements; None: at the end only.
         bf16: bfloat16 autocast.
@@ -142,6 +142,8 @@ def fit_classifier(
     for name, value in {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every}.items():
         _check.positive(name, value, integer=True)
     _check.positive("noise", noise, allow_zero=True)
+    if evaluate_every is not None:
+        _check.positive("evaluate_every", evaluate_every, integer=True)
     device = next(classifier.parameters()).device
     optimiser = optimiser or classifier_optimiser(classifier)
     history, step = ClassifierHistory(), 0
@@ -152,7 +154,8 @@ def fit_classifier(
     state = TrainingState({"classifier": classifier}, {"classifier": optimiser}, settings)
     if checkpoint is not None and Path(checkpoint).is_file():
         note, _ = state.load(Path(checkpoint))
-        step, history = note["step"], ClassifierHistory(**note["history"])
+        curve = [(at, now) for at, now in note["history"]["curve"]]  # JSON has no tuples
+        step, history = note["step"], ClassifierHistory(**(note["history"] | {"curve": curve}))
     held = {name: (s.to_float(size, channels), s.labels) for name, s in (evaluate or {}).items()}
     clock = time.perf_counter()
     bar = tqdm(
@@ -168,17 +171,17 @@ def fit_classifier(
             if transform is not None:
                 x = transform(x)
             if noise:
-                x = x + noise * torch.rand(x.shape, generator=generator).to(device)
+                x = x + noise * (torch.rand(x.shape, generator=generator) - 0.5).to(device)
             if augment is not None:
                 (x,) = augment(generator, x)
-            if step == 0:
-                with torch.no_grad():
-                    check_labels(images.labels, len(images), classifier(x[:1]).shape[1])
             with (
                 dropout_seeded(seed * 1_000_003 + step, device),
                 torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16),
             ):
-                loss = F.cross_entropy(classifier(x).float(), labels)
+                logits = classifier(x).float()
+            if step == 0:
+                check_labels(images.labels, len(images), logits.shape[1])
+            loss = F.cross_entropy(logits, labels)
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
             optimiser.zero_grad()

@@ -125,9 +125,10 @@ def fit_mse_simplifier(
         _check.positive(name, value, integer=True)
     _check.positive("bit_weight", bit_weight, allow_zero=True)
     _check.positive("mse_weight", mse_weight)
+    _check.positive("learning_rate", learning_rate)
     device = next(simplifier.parameters()).device
     optimiser = torch.optim.Adam(simplifier.parameters(), lr=learning_rate, betas=betas, weight_decay=weight_decay)
-    losses = []
+    losses, parameters = [], list(simplifier.parameters())
     simplifier.train()
     description = f"squared error, λ = {bit_weight:g}"
     for step in tqdm(range(steps), desc=description, unit="step", disable=None if progress is None else not progress):
@@ -141,8 +142,9 @@ def fit_mse_simplifier(
         loss = (mse_weight * (simple + noise - x).square().mean() + bit_weight * bits) / (mse_weight + bit_weight)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate, or set clip")
-        optimiser.zero_grad()
-        loss.backward()
+        # Of these parameters only: the density's get no gradient.
+        for p, g in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
+            p.grad = g
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(simplifier.parameters(), clip)
         optimiser.step()

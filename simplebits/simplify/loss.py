@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,6 +44,15 @@ class PerInstanceLoss:
     gate: Float[Tensor, " n"]
     bits: Float[Tensor, " n"]
     gradients: dict[str, Tensor]
+
+
+def check_weights(weights: tuple[float, float, float], bit_weight: float) -> None:
+    """Raise ValueError unless these are three numbers of at least 0 that do not add up to 0 with lambda."""
+    if len(weights) != 3 or not all(0 <= w < math.inf for w in weights) or sum(weights) + bit_weight == 0:
+        raise ValueError(
+            f"weights={weights!r}: give three numbers of at least 0, of l(f(X_sim)), l(f'(X_sim)) and l(f'(X_orig)), "
+            f"at least one of them or bit_weight above 0"
+        )
 
 
 def bit_gate(original: Float[Tensor, " n"], threshold: float = 0.1, gate: str = "ramp") -> Float[Tensor, " n"]:
@@ -106,7 +116,8 @@ def per_instance_loss(
         gate: `ramp` (the code's) or `threshold` (the paper's), see `bit_gate`.
         weights: w1, w2, w3.
         augment: one draw of it is applied to both images of a pair.
-        noise: width of uniform noise that the classifier sees on simplified images; the bits are those without.
+        noise: width of the uniform noise, centred on 0, that the classifier sees on simplified images; the bits are
+            those without. The reference code adds U(0, 1/255) and, in evaluation, its mean.
         generator: draws augmentation, noise and dropout; without one, torch's global generator does.
 
     Returns:
@@ -121,6 +132,8 @@ def per_instance_loss(
     device = next(iter(parameters.values())).device
     _check.image_batch("x", x)
     _check.image_batch("simplified", simplified, channels=x.shape[1], size=x.shape[2], like=x)
+    if simplified.shape != x.shape:
+        raise ValueError(f"simplified: expected shape {list(x.shape)}, that of x, got {list(simplified.shape)}")
     if x.device != device:
         raise ValueError(f"x is on {x.device}, the classifier on {device}; move one to the other with .to(...)")
     if (density.image_size, density.channels) != (x.shape[2], x.shape[1]):
@@ -129,8 +142,7 @@ def per_instance_loss(
             f"x is {'x'.join(map(str, x.shape[1:]))}; resize the images or load another density"
         )
     _check.positive("bit_weight", bit_weight, allow_zero=True)
-    if len(weights) != 3 or min(weights) < 0:
-        raise ValueError(f"weights={weights!r}: give three numbers of at least 0, of l(f(X_sim)), l(f'(X_sim)), l(f')")
+    check_weights(weights, bit_weight)
     _check.positive("noise", noise, allow_zero=True)
     check_labels(labels, len(x))
 
@@ -139,7 +151,7 @@ def per_instance_loss(
         seen, original = augment(generator, seen, original)
     if noise:
         drawn = torch.rand(seen.shape, generator=generator, device=generator.device if generator else device)
-        seen = seen + noise * drawn.to(seen)
+        seen = seen + noise * (drawn.to(seen) - 0.5)
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device if generator else None))
     run = _passes(classifier, seed, device)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from simplebits.data import ImageSet, RandomShift
-from simplebits.networks.classify import fit_classifier
+from simplebits.networks.classify import classifier_optimiser, fit_classifier
 
 GREY_LEVEL = 1 / 255
 
@@ -36,7 +36,9 @@ def retrain(
     *,
     steps: int,
     size: int | None = None,
+    channels: int | None = None,
     batch_size: int = 32,
+    learning_rate: float = 5e-4,
     augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
     noise: float = GREY_LEVEL,
     measure_every: int | None = None,
@@ -56,7 +58,9 @@ def retrain(
         test: sets to measure on, by name: the *original* test images above all.
         steps: number of updates.
         size: height and width to resize the images to; None keeps them.
+        channels: 1 or 3; None keeps them.
         batch_size: images a step.
+        learning_rate: of AdamW.
         augment: crops and flips.
         noise: width of the uniform noise on training images.
         measure_every: steps between two points of the learning curve; None: its end only.
@@ -71,8 +75,9 @@ def retrain(
     if not test:
         raise ValueError("test: give at least one set to measure on, as {'original': images}")
     history = fit_classifier(
-        classifier, simplified, steps=steps, size=size, batch_size=batch_size, augment=augment, noise=noise,
-        evaluate=test, evaluate_every=measure_every, bf16=bf16, seed=seed, checkpoint=checkpoint, progress=progress,
-        description="retrain", channels=3,
+        classifier, simplified, steps=steps, size=size, channels=channels, batch_size=batch_size, augment=augment,
+        noise=noise, evaluate=test, evaluate_every=measure_every, bf16=bf16, seed=seed, checkpoint=checkpoint,
+        progress=progress,
+        description="retrain", optimiser=classifier_optimiser(classifier, learning_rate),
     )  # fmt: skip
     return Retraining(history.curve[-1][1], history.curve, history.losses)

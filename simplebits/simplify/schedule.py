@@ -31,8 +31,12 @@ def stages_of(density: DensityModel | Sequence[Stage]) -> tuple[Stage, ...]:
         TypeError: neither a model nor stages of models.
         ValueError: a share or factor out of range, or models of different image sizes.
     """
-    stages = (Stage(density),) if isinstance(density, DensityModel) else tuple(density)
-    if not stages or not all(isinstance(s, Stage) and isinstance(s.density, DensityModel) for s in stages):
+    stages = (Stage(density),) if isinstance(density, DensityModel) else density
+    if (
+        not isinstance(stages, Sequence)
+        or not stages
+        or not all(isinstance(s, Stage) and isinstance(s.density, DensityModel) for s in stages)
+    ):
         raise TypeError(
             f"density: expected a DensityModel or a sequence of Stage(density, share, factor), got {density!r}"
         )
@@ -42,7 +46,7 @@ def stages_of(density: DensityModel | Sequence[Stage]) -> tuple[Stage, ...]:
     sizes = {(s.density.channels, s.density.image_size) for s in stages}
     if len(sizes) > 1:
         raise ValueError(f"density: all stages must measure images of one size, got {sorted(sizes)} (channels, pixels)")
-    return stages
+    return tuple(stages)
 
 
 def stage_at(stages: Sequence[Stage], progress: float) -> Stage:

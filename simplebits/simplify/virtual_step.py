@@ -52,25 +52,25 @@ def virtual_adamw_step(
     for group in optimiser.param_groups:
         if group["amsgrad"] or group["maximize"]:
             raise ValueError("optimiser: AdamW with amsgrad or maximize is not supported; leave both off")
-        chosen = [p for p in group["params"] if id(p) in names]
-        if not chosen:
-            continue
-        t = 1 + float(state(chosen[0]).get("step", 0))
-        beta1, beta2 = group["betas"]
-        # One long vector: a dozen operations in all, not a dozen for each of some forty tensors.
-        theta = torch.cat([p.detach().flatten() for p in chosen])
-        g = torch.cat([gradients[names[id(p)]].flatten() for p in chosen])
-        m, v = (
-            torch.cat([state(p).get(key, torch.zeros_like(p)).flatten() for p in chosen])
-            for key in ("exp_avg", "exp_avg_sq")
-        )
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g.square()
-        # The root's derivative is infinite at 0, where a weight has never had a gradient: there it counts as 0.
-        seen = v > 0
-        root = torch.where(seen, torch.where(seen, v, 1.0).sqrt(), 0.0)
-        denominator = root / (1 - beta2**t) ** 0.5 + group["eps"]
-        moved = theta * (1 - group["lr"] * group["weight_decay"]) - (group["lr"] / (1 - beta1**t)) * m / denominator
-        for p, part in zip(chosen, moved.split([p.numel() for p in chosen]), strict=True):
-            new[names[id(p)]] = part.view_as(p)
+        inside = [p for p in group["params"] if id(p) in names]
+        # A parameter that had no gradient in some step has taken fewer of them than the others.
+        for t in {1 + float(state(p).get("step", 0)) for p in inside}:
+            chosen = [p for p in inside if 1 + float(state(p).get("step", 0)) == t]
+            beta1, beta2 = group["betas"]
+            # One long vector: a dozen operations in all, not a dozen for each of some forty tensors.
+            theta = torch.cat([p.detach().flatten() for p in chosen])
+            g = torch.cat([gradients[names[id(p)]].flatten() for p in chosen])
+            m, v = (
+                torch.cat([state(p).get(key, torch.zeros_like(p)).flatten() for p in chosen])
+                for key in ("exp_avg", "exp_avg_sq")
+            )
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * g.square()
+            # The root's derivative is infinite at 0, where a weight has never had a gradient: there it counts as 0.
+            seen = v > 0
+            root = torch.where(seen, torch.where(seen, v, 1.0).sqrt(), 0.0)
+            denominator = root / (1 - beta2**t) ** 0.5 + group["eps"]
+            moved = theta * (1 - group["lr"] * group["weight_decay"]) - (group["lr"] / (1 - beta1**t)) * m / denominator
+            for p, part in zip(chosen, moved.split([p.numel() for p in chosen]), strict=True):
+                new[names[id(p)]] = part.view_as(p)
     return new

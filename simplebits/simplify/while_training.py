@@ -22,7 +22,7 @@ from simplebits.data import ImageSet, RandomShift, to_bytes
 from simplebits.density import DensityModel, mean_bits, quantise
 from simplebits.networks.classify import accuracy, classifier_optimiser, fit_classifier
 from simplebits.simplify.history import TERMS, CollapseError, SimplifyHistory
-from simplebits.simplify.loss import GATES, per_instance_loss
+from simplebits.simplify.loss import GATES, check_weights, per_instance_loss
 from simplebits.simplify.schedule import Stage, stage_at, stages_of
 
 COLLAPSED = 0.05  # share of the originals' contrast below which simplified images count as constant
@@ -50,8 +50,8 @@ class SimplifyWhileTraining:
         clip: largest norm of the simplifier's gradient; None: as it is.
         augment: drawn once for both images of a pair.
         noise: width of the uniform noise on the simplified images that the classifier sees, in grey levels of the
-            density: nothing can hide below it. The reference code's earlier runs have 1, its final ones 0; without it,
-            dimming the whole image is the cheapest way to few bits where the task is easy.
+            density: nothing can hide below it. The reference code's earlier runs have 1, its final ones 0. Where the
+            task is easy, dimming the whole image is a cheap way to few bits; more noise makes it a dear one.
         reuse_gradient: take the classifier's step with the gradient that the loss has computed anyway, on the images as
             they were before the simplifier's update. The reference code simplifies again and computes it anew, which
             takes a sixth of the step's time.
@@ -101,13 +101,18 @@ class SimplifyWhileTraining:
             _check.positive("clip", clip)
         _check.positive("learning_rate", learning_rate)
         _check.positive("simplifier_learning_rate", simplifier_learning_rate)
-        parts = {"classifier": classifier, "simplifier": simplifier, "density": self.stages[0].density}
-        devices = {name: next(part.parameters()).device for name, part in parts.items()}
+        check_weights(weights, bit_weight)
+        parts = {"classifier": classifier, "simplifier": simplifier}
+        parts |= {f"density {k}" if k else "density": stage.density for k, stage in enumerate(self.stages)}
+        weight = {name: next(part.parameters(), None) for name, part in parts.items()}
+        devices = {name: p.device for name, p in weight.items() if p is not None}
         if len(set(devices.values())) > 1:
             raise ValueError(
                 "all parts must be on one device, got "
                 + ", ".join(f"{name} on {device}" for name, device in devices.items())
             )
+        if reuse_gradient and any(getattr(m, "track_running_stats", False) for m in classifier.modules()):
+            raise ValueError("reuse_gradient: running statistics of the classifier would never move; leave it off")
         self.classifier, self.simplifier = classifier, simplifier
         self.device = devices["classifier"]
         self.bit_weight, self.threshold, self.gate, self.weights = bit_weight, threshold, gate, tuple(weights)
@@ -121,8 +126,10 @@ class SimplifyWhileTraining:
             betas=tuple(simplifier_betas),
             weight_decay=simplifier_weight_decay,
         )
+        self.simplifier_settings = [simplifier_betas, simplifier_weight_decay]
         self.step, self.history = 0, SimplifyHistory()
         self.kept: list[tuple[int, Tensor]] = []
+        self._flat = self._bad = 0
 
     @property
     def density(self) -> DensityModel:
@@ -191,7 +198,7 @@ class SimplifyWhileTraining:
         elif self.step == 0 and warm_up:
             self._warm_up(images, warm_up, batch_size, path, progress)
 
-        clock, bad, flat = time.perf_counter(), 0, 0
+        clock = time.perf_counter()
         shown = None if keep is None else self._convert(keep)
         bar = tqdm(
             total=steps, initial=self.step, desc=f"simplify, λ = {self.bit_weight:g}", unit="step",
@@ -202,19 +209,19 @@ class SimplifyWhileTraining:
         with bar:
             if self.step == 0:
                 self._keep(shown)
-            while self.step < steps:
+            while self.step < steps and self.history.collapsed is None:
                 self._set_rates((steps - self.step) / max(cool_down * steps, 1))
                 finite, contrast = self._update(images, batch_size, stage_at(self.stages, self.step / steps))
                 self.step += 1
-                bad = 0 if finite else bad + 1
-                flat = flat + 1 if contrast < COLLAPSED else 0
-                if bad >= patience:
+                self._bad = 0 if finite else self._bad + 1
+                self._flat = self._flat + 1 if contrast < COLLAPSED else 0
+                if self._bad >= patience:
                     raise FloatingPointError(
-                        f"{bad} steps in a row gave a loss or gradient that is not finite (step {self.step}, "
+                        f"{self._bad} steps in a row gave a loss or gradient that is not finite (step {self.step}, "
                         f"{self.history.skipped} skipped in all); lower the learning rates, or set clip"
                     )
                 bar.update()
-                if collapse_patience and flat >= collapse_patience:
+                if collapse_patience and self._flat >= collapse_patience:
                     self.history.collapsed = self.step
                 last = self.step == steps or self.history.collapsed is not None
                 if last or (keep_every and self.step % keep_every == 0):
@@ -227,8 +234,6 @@ class SimplifyWhileTraining:
                     clock = time.perf_counter()
                     if path is not None:
                         self._save(state, path)
-                if self.history.collapsed is not None:
-                    break
         self.classifier.eval()
         self.simplifier.eval()
         if self.history.collapsed is not None:
@@ -328,7 +333,7 @@ class SimplifyWhileTraining:
         again.set_state(generator.get_state())  # the classifier's step sees the same augmentation
         autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
         with autocast:
-            simple = quantise(self.simplifier(x), stage.density.bit_depth)
+            simple = quantise(self.simplifier(x).to(x.dtype), stage.density.bit_depth)
             loss = per_instance_loss(
                 self.classifier, self.classifier_optimiser, stage.density, x, simple, labels,
                 bit_weight=self.bit_weight * stage.factor, threshold=self.threshold, gate=self.gate,
@@ -363,10 +368,12 @@ class SimplifyWhileTraining:
                 (simple,) = self.augment(generator, simple)
             if self.noise:
                 drawn = torch.rand(simple.shape, generator=generator).to(simple)
-                simple = simple + self._noise_width(stage) * drawn
+                simple = simple + self._noise_width(stage) * (drawn - 0.5)
         with autocast, dropout_seeded(self.seed * 1_000_003 + self.step, self.device):
             loss = F.cross_entropy(self.classifier(simple).float(), labels)
-        return torch.autograd.grad(loss, list(self.classifier.parameters()))
+        parameters = list(self.classifier.parameters())
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
 
     def _classifier_step(self, gradients: Iterable[Tensor]) -> bool:
         """An ordinary step of the classifier, if all of its gradients are finite."""
@@ -408,7 +415,7 @@ class SimplifyWhileTraining:
             "bit_weight": self.bit_weight, "threshold": self.threshold, "gate": self.gate, "weights": self.weights,
             "clip": self.clip, "augment": repr(self.augment), "noise": self.noise, "bf16": self.bf16, "seed": self.seed,
             "reuse_gradient": self.reuse_gradient,
-            "learning_rates": self.rates, "cool_down": cool_down,
+            "learning_rates": self.rates, "simplifier": self.simplifier_settings, "cool_down": cool_down,
             "stages": [[s.density.bit_depth, s.density.image_size, s.share, s.factor] for s in self.stages],
         }  # fmt: skip
         if len(self.stages) > 1 or cool_down:
@@ -420,12 +427,13 @@ class SimplifyWhileTraining:
         )
 
     def _save(self, state: TrainingState, path: Path) -> None:
-        note = {"step": self.step, "history": vars(self.history)}
+        note = {"step": self.step, "flat": self._flat, "bad": self._bad, "history": vars(self.history)}
         state.save(path, note, {f"kept/{step}": images for step, images in self.kept})
 
     def _load(self, state: TrainingState, path: Path) -> None:
         note, tensors = state.load(path)
         self.step, self.history = note["step"], SimplifyHistory(**note["history"])
+        self._flat, self._bad = note.get("flat", 0), note.get("bad", 0)
         kept = {int(name.removeprefix("kept/")): images for name, images in tensors.items()}
         self.kept = sorted(kept.items(), key=lambda pair: pair[0])
 
@@ -435,4 +443,4 @@ def _batches(n: int) -> Sequence[Tensor]:
 
 
 def _contrast(simple: Tensor, x: Tensor) -> float:
-    return float(simple.flatten(1).std(1).mean() / x.flatten(1).std(1).mean().clamp(min=1e-6))
+    return float(simple.flatten(2).std(2).mean() / x.flatten(2).std(2).mean().clamp(min=1e-6))

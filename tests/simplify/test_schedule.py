@@ -39,7 +39,7 @@ def test_every_stage_gets_its_share_of_the_steps(shares, steps):
     [
         (lambda: torch.nn.Linear(1, 1), TypeError, "^density: expected a DensityModel or a sequence of Stage"),
         (lambda: 7, TypeError, "^density: expected"),
-        (lambda: [], TypeError, "^density: "),
+        (list, TypeError, "^density: "),
         (lambda: [Flat()], TypeError, "^density: "),
         (lambda: [Stage(torch.nn.Linear(1, 1))], TypeError, "^density: "),
         (lambda: [Stage(Flat(), share=0.0)], ValueError, "^share=0.0"),

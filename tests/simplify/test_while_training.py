@@ -1,4 +1,4 @@
-"""SimpleBits' loop: starts at the identity, lowers bits but not accuracy, resumes exactly, and says when it collapses."""
+"""SimpleBits' loop: starts at the identity, lowers bits but not accuracy, resumes exactly, tells of a collapse."""
 
 import copy
 import math
@@ -123,7 +123,8 @@ def pixel_runs():
     train, test, density = one_pixel(400, 0), one_pixel(100, 1), sb.density.load("glow-16px")
     base = SimplifyWhileTraining(
         classifier(2, 16, dropout=0.0), unet(filters=8, pool=4), density, threshold=0.3, clip=0.3,
-        learning_rate=2e-3, simplifier_learning_rate=3e-3, simplifier_betas=(0.9, 0.99), augment=None, bf16=False,
+        learning_rate=2e-3, simplifier_learning_rate=3e-3, simplifier_betas=(0.9, 0.99), augment=None, noise=1.0,
+        bf16=False,
     )  # fmt: skip
     options = {"steps": 80, "batch_size": 16, "warm_up": 60, "test": test, "collapse_patience": None}
     return test, density, base.sweep(train, [0.0, 4.0], progress=False, **options)
@@ -132,21 +133,20 @@ def pixel_runs():
 def test_without_a_price_bits_stay(pixel_runs):
     test, density, runs = pixel_runs
     before, after = mean_bits(density, test.to_float()), runs[0.0].history.measured[-1]
-    assert after["bits"] == pytest.approx(before, rel=0.15)
+    assert after["bits"] == pytest.approx(before, rel=0.1)
     assert after["accuracy_original"] >= 0.95 and after["accuracy_simplified"] >= 0.95
 
 
 def test_a_price_lowers_bits_and_keeps_the_pixel_that_the_task_needs(pixel_runs):
     test, density, runs = pixel_runs
     before, after = mean_bits(density, test.to_float()), runs[4.0].history.measured[-1]
-    assert after["bits"] < 0.75 * before
+    assert after["bits"] < 0.8 * before
     assert after["accuracy_original"] >= 0.95 and after["accuracy_simplified"] >= 0.95
     simple = runs[4.0].simplify(test)
     white, black = (simple.images[simple.labels == label].float() for label in (1, 0))
-    pixel = white[:, :, 8, 8].mean() - black[:, :, 8, 8].mean()
-    kept = float(pixel) / 255
-    elsewhere = float(simple.images[:, :, :8].float().std() / test.images[:, :, :8].float().std())
-    assert kept > 0.3 and elsewhere < 0.6 * kept
+    kept = (white[:, :, 8, 8].mean() - black[:, :, 8, 8].mean()) / 255
+    elsewhere = simple.images[:, :, :8].float().std() / test.images[:, :, :8].float().std()
+    assert kept > 0.3 and elsewhere < 0.75
 
 
 # One step
@@ -233,7 +233,7 @@ def test_noise_is_counted_in_grey_levels_of_the_density_and_lies_on_simplified_i
     before, after, original, trained_on = run.classifier.seen
     assert torch.equal(original, torch.ones(8, 3, 8, 8)) and torch.equal(before, after)
     for x in (before, trained_on):
-        assert 1 <= x.min() < 1 + 0.05 * width and 1 + 0.95 * width < x.max() <= 1 + width
+        assert -0.5001 <= (x.min() - 1) / width < -0.45 and 0.45 < (x.max() - 1) / width <= 0.5001
 
 
 def test_rates_fall_to_zero_at_the_end_if_asked_to(monkeypatch):
