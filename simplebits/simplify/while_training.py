@@ -6,29 +6,28 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from simplebits import _check
-from simplebits._training_state import TrainingState, dropout_seeded, step_generator
-from simplebits.data import ImageSet, RandomShift, to_bytes
+from simplebits._training_state import TrainingState, step_generator
+from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel, mean_bits, quantise
-from simplebits.networks.classify import accuracy, classifier_optimiser, fit_classifier
+from simplebits.networks.classify import accuracy, fit_classifier
 from simplebits.simplify.history import TERMS, CollapseError, SimplifyHistory
-from simplebits.simplify.loss import GATES, check_weights, per_instance_loss
-from simplebits.simplify.schedule import Stage, stage_at, stages_of
+from simplebits.simplify.schedule import Stage, stage_at
+from simplebits.simplify.step import StepResult, TrainingStep, contrast
 
 COLLAPSED = 0.05  # share of the originals' contrast below which simplified images count as constant
 
 
-class SimplifyWhileTraining:
+class SimplifyWhileTraining(TrainingStep):
     """Train a simplifier to lower the bits of images as far as a classifier can still learn its task from them.
 
     Every step lowers `per_instance_loss` in the simplifier's weights, then takes one ordinary AdamW step of the
@@ -70,66 +69,6 @@ class SimplifyWhileTraining:
     >>> len(history.terms["bits"]), run.simplify(torch.rand(3, 3, 16, 16)).shape
     (2, torch.Size([3, 3, 16, 16]))
     """
-
-    def __init__(
-        self,
-        classifier: nn.Module,
-        simplifier: nn.Module,
-        density: DensityModel | Sequence[Stage],
-        *,
-        bit_weight: float = 1.0,
-        threshold: float = 0.1,
-        gate: str = "ramp",
-        weights: tuple[float, float, float] = (1.0, 1.0, 10.0),
-        learning_rate: float = 5e-4,
-        simplifier_learning_rate: float = 5e-4,
-        simplifier_betas: tuple[float, float] = (0.5, 0.99),
-        simplifier_weight_decay: float = 5e-5,
-        clip: float | None = None,
-        augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
-        noise: float = 0.0,
-        reuse_gradient: bool = False,
-        bf16: bool = True,
-        seed: int = 0,
-    ) -> None:
-        self.stages = stages_of(density)
-        _check.positive("bit_weight", bit_weight, allow_zero=True)
-        _check.positive("threshold", threshold)
-        _check.positive("noise", noise, allow_zero=True)
-        _check.one_of("gate", gate, GATES)
-        if clip is not None:
-            _check.positive("clip", clip)
-        _check.positive("learning_rate", learning_rate)
-        _check.positive("simplifier_learning_rate", simplifier_learning_rate)
-        check_weights(weights, bit_weight)
-        parts = {"classifier": classifier, "simplifier": simplifier}
-        parts |= {f"density {k}" if k else "density": stage.density for k, stage in enumerate(self.stages)}
-        weight = {name: next(part.parameters(), None) for name, part in parts.items()}
-        devices = {name: p.device for name, p in weight.items() if p is not None}
-        if len(set(devices.values())) > 1:
-            raise ValueError(
-                "all parts must be on one device, got "
-                + ", ".join(f"{name} on {device}" for name, device in devices.items())
-            )
-        if reuse_gradient and any(getattr(m, "track_running_stats", False) for m in classifier.modules()):
-            raise ValueError("reuse_gradient: running statistics of the classifier would never move; leave it off")
-        self.classifier, self.simplifier = classifier, simplifier
-        self.device = devices["classifier"]
-        self.bit_weight, self.threshold, self.gate, self.weights = bit_weight, threshold, gate, tuple(weights)
-        self.clip, self.augment, self.bf16, self.seed = clip, augment, bf16, seed
-        self.noise, self.reuse_gradient = noise, reuse_gradient
-        self.rates = [learning_rate, simplifier_learning_rate]
-        self.classifier_optimiser = classifier_optimiser(classifier, learning_rate)
-        self.simplifier_optimiser = torch.optim.Adam(
-            simplifier.parameters(),
-            lr=simplifier_learning_rate,
-            betas=tuple(simplifier_betas),
-            weight_decay=simplifier_weight_decay,
-        )
-        self.simplifier_settings = [simplifier_betas, simplifier_weight_decay]
-        self.step, self.history = 0, SimplifyHistory()
-        self.kept: list[tuple[int, Tensor]] = []
-        self._flat = self._bad = 0
 
     @property
     def density(self) -> DensityModel:
@@ -211,10 +150,10 @@ class SimplifyWhileTraining:
                 self._keep(shown)
             while self.step < steps and self.history.collapsed is None:
                 self._set_rates((steps - self.step) / max(cool_down * steps, 1))
-                finite, contrast = self._update(images, batch_size, stage_at(self.stages, self.step / steps))
+                result = self._update(images, batch_size, stage_at(self.stages, self.step / steps))
                 self.step += 1
-                self._bad = 0 if finite else self._bad + 1
-                self._flat = self._flat + 1 if contrast < COLLAPSED else 0
+                self._bad = 0 if result.finite else self._bad + 1
+                self._flat = self._flat + 1 if result.contrast < COLLAPSED else 0
                 if self._bad >= patience:
                     raise FloatingPointError(
                         f"{self._bad} steps in a row gave a loss or gradient that is not finite (step {self.step}, "
@@ -321,73 +260,19 @@ class SimplifyWhileTraining:
             "accuracy_original": accuracy(self.classifier, x, images.labels, bf16=self.bf16),
             "accuracy_simplified": accuracy(self.classifier, simple, images.labels, bf16=self.bf16),
             "bits": mean_bits(self.density, simple),
-            "contrast": _contrast(simple, x),
+            "contrast": contrast(simple, x),
         }
 
-    def _update(self, images: ImageSet, batch_size: int, stage: Stage) -> tuple[bool, float]:
-        """One step of both networks: (were all numbers finite, contrast of the simplified batch)."""
+    def _update(self, images: ImageSet, batch_size: int, stage: Stage) -> StepResult:
+        """One step on a batch that depends on the seed and the step's number alone."""
         generator = step_generator(self.seed, self.step)
         batch = images.subset(torch.randint(len(images), (batch_size,), generator=generator))
-        x, labels = self._convert(batch), batch.labels.to(self.device)
-        again = torch.Generator()
-        again.set_state(generator.get_state())  # the classifier's step sees the same augmentation
-        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
-        with autocast:
-            simple = quantise(self.simplifier(x).to(x.dtype), stage.density.bit_depth)
-            loss = per_instance_loss(
-                self.classifier, self.classifier_optimiser, stage.density, x, simple, labels,
-                bit_weight=self.bit_weight * stage.factor, threshold=self.threshold, gate=self.gate,
-                weights=self.weights, augment=self.augment, noise=self._noise_width(stage), generator=generator,
-            )  # fmt: skip
-        parameters = list(self.simplifier.parameters())
-        # Of these parameters only: what the graph would give for the classifier's is never computed.
-        gradients = torch.autograd.grad(loss.total, parameters, allow_unused=True)
-        for p, g in zip(parameters, gradients, strict=True):
-            p.grad = g
-        norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf if self.clip is None else self.clip)
-        finite = bool(torch.isfinite(loss.total) & torch.isfinite(norm))
-        if finite:
-            self.simplifier_optimiser.step()
-            classifier_gradients = (
-                loss.gradients.values() if self.reuse_gradient else self._fresh(stage, x, labels, again, autocast)
-            )
-            finite = self._classifier_step(classifier_gradients)
-        self.simplifier_optimiser.zero_grad()
-        self.history.skipped += not finite
+        result = self.take(self._convert(batch), batch.labels.to(self.device), stage, generator)
+        self.history.skipped += not result.finite
         for name in TERMS:
-            self.history.terms[name].append(float(getattr(loss, name).detach().mean()) if finite else math.nan)
-        return finite, _contrast(simple.detach(), x)
-
-    def _fresh(
-        self, stage: Stage, x: Tensor, labels: Tensor, generator: torch.Generator, autocast: Any
-    ) -> Iterable[Tensor]:
-        """The classifier's gradient on the images as the updated simplifier makes them."""
-        with torch.no_grad(), autocast:
-            simple = quantise(self.simplifier(x), stage.density.bit_depth)
-            if self.augment is not None:
-                (simple,) = self.augment(generator, simple)
-            if self.noise:
-                drawn = torch.rand(simple.shape, generator=generator).to(simple)
-                simple = simple + self._noise_width(stage) * (drawn - 0.5)
-        with autocast, dropout_seeded(self.seed * 1_000_003 + self.step, self.device):
-            loss = F.cross_entropy(self.classifier(simple).float(), labels)
-        parameters = list(self.classifier.parameters())
-        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-        return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
-
-    def _classifier_step(self, gradients: Iterable[Tensor]) -> bool:
-        """An ordinary step of the classifier, if all of its gradients are finite."""
-        gradients = list(gradients)
-        finite = all(bool(torch.isfinite(g).all()) for g in gradients)
-        if finite:
-            for p, g in zip(self.classifier.parameters(), gradients, strict=True):
-                p.grad = g
-            self.classifier_optimiser.step()
-            self.classifier_optimiser.zero_grad()
-        return finite
-
-    def _noise_width(self, stage: Stage) -> float:
-        return self.noise / (2**stage.density.bit_depth - 1)
+            value = float(getattr(result.loss, name).detach().mean()) if result.finite else math.nan
+            self.history.terms[name].append(value)
+        return result
 
     def _set_rates(self, factor: float) -> None:
         for optimiser, rate in zip((self.classifier_optimiser, self.simplifier_optimiser), self.rates, strict=True):
@@ -440,7 +325,3 @@ class SimplifyWhileTraining:
 
 def _batches(n: int) -> Sequence[Tensor]:
     return torch.arange(n).split(100)
-
-
-def _contrast(simple: Tensor, x: Tensor) -> float:
-    return float(simple.flatten(2).std(2).mean() / x.flatten(2).std(2).mean().clamp(min=1e-6))

@@ -59,16 +59,16 @@ class Watched(nn.Module):
 def test_every_batch_gets_fresh_noise_of_one_grey_level_and_tests_get_none(size):
     black = ImageSet(torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.arange(8) % 2, ("a", "b"), "black")
     net = Watched()
-    retrain(net, black, {"same": black}, steps=3, size=size, **QUIET)
+    retrain(net, black, {"same": black}, steps=3, size=size, channels=3, **QUIET)
     batches = [x for x in net.seen if len(x) == 16]
     assert len(batches) == 3
     for x in batches:
-        assert x.shape == (16, 1, size or 8, size or 8)
+        assert x.shape == (16, 3, size or 8, size or 8)
         assert -0.5 <= x.min() * 255 < -0.45 and 0.45 < x.max() / GREY_LEVEL <= 0.5
         assert not torch.equal(x[0], x[1])  # each image its own
     assert not torch.equal(batches[0], batches[1])
     without = Watched()
-    retrain(without, black, {"same": black}, steps=1, noise=0.0, **QUIET)
+    retrain(without, black, {"same": black}, steps=1, noise=0.0, channels=3, **QUIET)
     assert all(x.eq(0).all() for x in without.seen)
 
 

@@ -18,7 +18,7 @@ from simplebits.simplify import (
     SimplifyWhileTraining,
     Stage,
     per_instance_loss,
-    while_training,
+    step,
 )
 
 TERMS = ("total", "before", "after", "original", "gate", "bits")
@@ -350,7 +350,7 @@ def test_stages_follow_each_other_in_the_order_and_shares_given(monkeypatch):
         seen.append((density, bit_weight))
         return per_instance_loss(net, optimiser, density, *args, bit_weight=bit_weight, **options)
 
-    monkeypatch.setattr(while_training, "per_instance_loss", watched)
+    monkeypatch.setattr(step, "per_instance_loss", watched)
     run = trainer([Stage(coarse, 1.0, 4.0), Stage(fine, 3.0, 0.5)], simplifier=Fader(), bit_weight=2.0)
     run.fit(shapes(), steps=8, test=shapes(4), collapse_patience=None, **QUIET)
     assert [density is fine for density, _ in seen] == [False] * 2 + [True] * 6
