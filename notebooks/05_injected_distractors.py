@@ -65,7 +65,7 @@ bit_weights = {
 }  # lambda of each set; the paper has 1, 2 or 4
 noises = {
     "side-by-side": 1.0,
-    "uniform-noise": 1.0,
+    "uniform-noise": 8.0,
     "interpolated": 32.0,
     "stripes": 24.0,
 }  # uniform noise on the simplified images that the classifier sees, in grey levels
