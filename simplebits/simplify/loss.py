@@ -94,7 +94,7 @@ def per_instance_loss(
 ) -> PerInstanceLoss:
     """Equations (2) to (5) and (S3) of SimpleBits, in the weighting of its code.
 
-    f' is the classifier f after one AdamW step on the simplified images (equation 2), with the live moments of its
+    f' is the classifier f after one AdamW step on the simplified images (equation 3), with the live moments of its
     optimiser and differentiable. The loss is
 
         [w1 l(f(X_sim), y) + w2 l(f'(X_sim), y) + w3 l(f'(X_orig), y) + lambda mean_i b_i bpd(x_sim,i)]

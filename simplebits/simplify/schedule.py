@@ -38,7 +38,8 @@ def stages_of(density: DensityModel | Sequence[Stage]) -> tuple[Stage, ...]:
         or not all(isinstance(s, Stage) and isinstance(s.density, DensityModel) for s in stages)
     ):
         raise TypeError(
-            f"density: expected a DensityModel or a sequence of Stage(density, share, factor), got {density!r}"
+            f"density: expected a DensityModel or a sequence of Stage(density, share, factor), "
+            f"got {type(density).__name__}"
         )
     for stage in stages:
         _check.positive("share", stage.share)

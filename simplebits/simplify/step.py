@@ -42,7 +42,7 @@ def contrast(simple: Tensor, x: Tensor) -> float:
 
 
 class TrainingStep:
-    """Simplifier, classifier, their optimisers and all settings of a step (paper: section 3.1, appendix S4).
+    """Simplifier, classifier, their optimisers and all settings of a step (SimpleBits, section 3 and appendix S4).
 
     `SimplifyWhileTraining`, which adds the loop, documents the arguments.
     """

@@ -1,4 +1,4 @@
-"""One step of AdamW as a formula: the weights after it, differentiable in the gradients (SimpleBits, equation 2)."""
+"""One step of AdamW as a formula: the weights after it, differentiable in the gradients (SimpleBits, equation 3)."""
 
 from __future__ import annotations
 

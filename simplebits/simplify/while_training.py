@@ -19,7 +19,7 @@ from simplebits import _check
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel, mean_bits, quantise
-from simplebits.networks.classify import accuracy, fit_classifier
+from simplebits.networks.classify import accuracy, check_labels, fit_classifier, predict
 from simplebits.simplify.history import TERMS, CollapseError, SimplifyHistory
 from simplebits.simplify.schedule import Stage, stage_at
 from simplebits.simplify.step import StepResult, TrainingStep, contrast
@@ -119,17 +119,25 @@ class SimplifyWhileTraining(TrainingStep):
             `history`.
 
         Raises:
-            ValueError: an argument out of range, labels that the classifier has no output for, another training's
-                checkpoint.
+            TypeError: images, test or keep is no ImageSet.
+            ValueError: an argument out of range, an empty set, labels that the classifier has no output for, another
+                training's checkpoint.
             CollapseError: the images became constant; says at which lambda.
             FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
         """
+        for name, value in {"images": images, "test": test, "keep": keep}.items():
+            if not isinstance(value, ImageSet) and not (value is None and name != "images"):
+                raise TypeError(f"{name}: expected an ImageSet, got {type(value).__name__}")
+        if not len(images):
+            raise ValueError("images: the set is empty; give at least one image")
         whole = {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every, "patience": patience}
         optional = {"measure_every": measure_every, "keep_every": keep_every, "collapse_patience": collapse_patience}
         for name, value in (whole | {k: v for k, v in optional.items() if v is not None}).items():
             _check.positive(name, value, integer=True)
         _check.positive("warm_up", warm_up, allow_zero=True, integer=True)
         _check.share("cool_down", cool_down)
+        outputs = predict(self.classifier, self._convert(images.subset([0]))).shape[1]
+        check_labels(images.labels, len(images), outputs)
         state = self._state(images, batch_size, warm_up, cool_down, steps)
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None and path.is_file() and self.step == 0:
