@@ -199,7 +199,7 @@ print(f"library: {library.task[0]:.3f} of the task, {library.distractor[0]:.3f} 
 # the numbers below are those of settings that suit these sets, not of untouched data.
 
 # %%
-shown_in_motion = {name: images.subset(range(10)) for name, images in tests.items()}
+shown_in_motion = {name: images.subset(range(8)) for name, images in tests.items()}
 
 
 def train(
@@ -250,7 +250,7 @@ def train(
         cool_down=cool_down,
         test=tests[name],
         keep=keep,
-        keep_every=max(steps // 8, 1),
+        keep_every=max(steps // 4, 1),
         collapse_patience=None,
         checkpoint=sb.report.checkpoint(
             f"{name}-{seed}" + ("" if noise_levels is None else "-faint")
@@ -297,18 +297,18 @@ for name, trained in runs.items():
         for _, x in trained[0].kept
     ]
     part, other = shown_in_motion[name].parts(size, 3)
-    along = [sb.simplify.retention(frame[10:], part, other) for frame in frames]
+    along = [sb.simplify.retention(frame[8:], part, other) for frame in frames]
     labels = [
         f"step {step}: task {k.task_overall:.2f}, distractor {k.distractor_overall:.2f}"
         for (step, _), k in zip(trained[0].kept, along, strict=True)
     ]
     sb.report.slider(
         [
-            sb.report.image_grid(f, columns=10, row_titles=["original", "simplified"], zoom=0.7)
+            sb.report.image_grid(f, columns=8, row_titles=["original", "simplified"], zoom=0.7)
             for f in frames
         ],
         labels,
-        [f"{name}: ten test images and their simplified versions. {label}." for label in labels],
+        [f"{name}: eight test images and their simplified versions. {label}." for label in labels],
         name,
     )
 
