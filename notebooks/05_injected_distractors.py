@@ -194,7 +194,7 @@ print(f"library: {library.task[0]:.3f} of the task, {library.distractor[0]:.3f} 
 #
 # ## Train on each
 #
-# The training of chapter 04, once for each set and seed. What differs between sets is λ, the noise, and that for `side-by-side` the
+# The training of [chapter 04](04_per_instance_simplification.ipynb), once for each set and seed. What differs between sets is λ, the noise, and that for `side-by-side` the
 # simplifier changes small blocks of pixels together. These settings were found by trying a few and looking at retention on test images, so
 # the numbers below are those of settings that suit these sets, not of untouched data.
 

@@ -100,7 +100,7 @@ seed = 0  # of the simplifiers' trainings
 # The classifier that is trained beside a simplifier has seen the simplifier change, and original images in its warm-up. A fair question
 # needs a fresh one. So, for every λ (the paper's section 3.2):
 #
-# 1. train simplifier and classifier together (chapter 04), then keep the simplifier only;
+# 1. train simplifier and classifier together ([chapter 04](04_per_instance_simplification.ipynb)), then keep the simplifier only;
 # 2. simplify the whole training set once;
 # 3. train a *fresh* classifier on the simplified set, with new noise of one grey level on every batch;
 # 4. test it on the *original* test set, and measure the bits of the simplified test set.

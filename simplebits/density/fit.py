@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from simplebits import _check
+from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_float
 from simplebits.density.base import DensityModel, quantise
@@ -124,9 +123,7 @@ def fit(
         state.restart_average()
 
     history, clock, bad = state.history, time.perf_counter(), 0
-    bar = tqdm(
-        total=steps, initial=state.step, desc="fit", unit="step", disable=None if progress is None else not progress
-    )
+    bar = _progress.bar(steps, state.step, "fit", progress)
     with bar:
         while state.step < steps:
             generator = step_generator(seed, state.step)

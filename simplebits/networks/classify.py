@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from simplebits import _check
+from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, dropout_seeded, step_generator
 from simplebits.data import ImageSet, RandomShift
 
@@ -158,9 +157,7 @@ def fit_classifier(
         step, history = note["step"], ClassifierHistory(**(note["history"] | {"curve": curve}))
     held = {name: (s.to_float(size, channels), s.labels) for name, s in (evaluate or {}).items()}
     clock = time.perf_counter()
-    bar = tqdm(
-        total=steps, initial=step, desc=description, unit="step", disable=None if progress is None else not progress
-    )
+    bar = _progress.bar(steps, step, description, progress)
     classifier.train()
     with bar:
         while step < steps:

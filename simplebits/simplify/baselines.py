@@ -15,9 +15,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
-from tqdm.auto import tqdm
 
-from simplebits import _check
+from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
@@ -150,9 +149,8 @@ def fit_mse_simplifier(
     if checkpoint is not None and Path(checkpoint).is_file():
         losses = state.load(Path(checkpoint))[0]["losses"]
     simplifier.train()
-    description = f"squared error, λ = {bit_weight:g}"
-    hidden = None if progress is None else not progress
-    for step in tqdm(range(len(losses), steps), desc=description, unit="step", disable=hidden):
+    bar = _progress.bar(steps, len(losses), f"squared error, λ = {bit_weight:g}", progress)
+    for step in range(len(losses), steps):
         generator = step_generator(seed, step)
         batch = images.subset(torch.randint(len(images), (batch_size,), generator=generator))
         x = batch.to_float(density.image_size, density.channels, device)
@@ -170,7 +168,9 @@ def fit_mse_simplifier(
             torch.nn.utils.clip_grad_norm_(simplifier.parameters(), clip)
         optimiser.step()
         losses.append(float(loss.detach()))
+        bar.update()
         if checkpoint is not None and (step + 1 == steps or (step + 1) % checkpoint_every == 0):
             state.save(Path(checkpoint), {"losses": losses})
+    bar.close()
     simplifier.eval()
     return losses

@@ -13,9 +13,8 @@ from typing import Any, overload
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from simplebits import _check
+from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel, mean_bits, quantise
@@ -147,10 +146,7 @@ class SimplifyWhileTraining(TrainingStep):
 
         clock = time.perf_counter()
         shown = None if keep is None else self._convert(keep)
-        bar = tqdm(
-            total=steps, initial=self.step, desc=f"simplify, λ = {self.bit_weight:g}", unit="step",
-            disable=None if progress is None else not progress,
-        )  # fmt: skip
+        bar = _progress.bar(steps, self.step, f"simplify, λ = {self.bit_weight:g}", progress)
         self.classifier.train()
         self.simplifier.train()
         with bar:
