@@ -137,7 +137,7 @@ def test_both_compute_the_same_loss(batch):
         assert abs(loss - fast.history.terms["total"][-1]) < 1e-4
 
 
-# What is asserted leaves room for noise below what is measured on a quiet machine: 1.05, 1.25, 1.45 and 1.75.
+# What is asserted leaves room for noise below what was measured: 1.06, 1.23, 1.68 and 1.94.
 @pytest.mark.parametrize(
     ("what", "bf16", "reuse", "at_least"),
     [
@@ -159,33 +159,3 @@ def test_a_step_is_faster_than_the_plain_one(what, bf16, reuse, at_least, batch,
     benchmark.extra_info["ratio to the plain formulation"] = round(ratio, 2)
     benchmark.pedantic(step, rounds=1)
     assert ratio >= at_least
-
-
-def test_bfloat16_keeps_retention_and_accuracy():
-    """Three seeds of a short training on digits beside photographs, in both precisions."""
-    sources = {"task": "digits", "distractor": "photos"}
-    train = sb.data.composite("side-by-side", "train", **sources)
-    test = sb.data.composite("side-by-side", "test", **sources).draw(200)
-    x, parts = test.to_float(16, 3), test.parts(16, 3)
-    found = {}
-    for bf16 in (False, True):
-        for seed in range(3):
-            torch.manual_seed(seed)
-            classifier = sb.networks.NFWideResNet(
-                10, 1, size=16, standardise="composite", dropout=0.0, stem_kernel=5, stem_stride=2
-            )
-            run = SimplifyWhileTraining(
-                classifier, sb.networks.ResidualUNet(8, 3, merge=1.0, pool=2), sb.density.load("glow-16px"),
-                bit_weight=3.0, learning_rate=2e-3, simplifier_learning_rate=6e-3, simplifier_betas=(0.9, 0.99),
-                clip=0.3, noise=1.0, augment=sb.data.RandomShift(1), bf16=bf16, seed=seed,
-            )  # fmt: skip
-            history = run.fit(train, steps=140, warm_up=250, cool_down=0.3, test=test, progress=False)
-            kept = sb.simplify.retention(run.simplify(x), *parts)
-            measured = history.measured[-1]
-            found.setdefault(bf16, []).append(
-                (kept.task_overall, kept.distractor_overall, measured["accuracy_original"], measured["bits"])
-            )
-    single, half = (torch.tensor(found[bf16]).mean(0) for bf16 in (False, True))
-    print("\nretention of task and distractor, accuracy, bits: single precision", single, "bf16", half)
-    assert (single - half).abs().max() < 0.15
-    assert single[0] > 0.6 > 0.4 > single[1]

@@ -87,15 +87,22 @@ Markdown("| verdict | value |\\n|---|---|\\n| measured | 2.5 bits/dim |")
 def cells() -> list[Any]:
     """The cells, as a chapter of the book would have them."""
     new = nbformat.v4
-    solution = {"tags": ["hide-cell", "solution"], "jupyter": {"source_hidden": True}, "cellView": "form",
-                "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}}
+    solution = {
+        "tags": ["hide-cell", "solution"],
+        "jupyter": {"source_hidden": True},
+        "cellView": "form",
+        "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"},
+    }
     return [
         new.new_markdown_cell(OPENING),
         new.new_code_cell(SET_UP, metadata={"tags": ["hide-input"]}),
         new.new_code_cell("seed = 0  # of every random draw", metadata={"tags": ["parameters"]}),
         new.new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]}),
         new.new_markdown_cell("## Pictures"),
-        new.new_code_cell(LINES), new.new_code_cell(GRID), new.new_code_cell(PIXELS), new.new_code_cell(CURVES),
+        new.new_code_cell(LINES),
+        new.new_code_cell(GRID),
+        new.new_code_cell(PIXELS),
+        new.new_code_cell(CURVES),
         new.new_code_cell("from myst_nb import glue\nglue('answer', 2, display=False)"),
         new.new_code_cell(TABLE),
         new.new_markdown_cell("The answer is {glue:text}`answer`."),
@@ -106,8 +113,9 @@ def cells() -> list[Any]:
 
 def execute(path: Path) -> Path:
     """Write the chapter to `path`, executed."""
-    notebook = nbformat.v4.new_notebook(cells=cells(), metadata={
-        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    notebook = nbformat.v4.new_notebook(
+        cells=cells(), metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
     nbformat.write(notebook, path)
     return path

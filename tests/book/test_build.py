@@ -24,8 +24,14 @@ def repository(tmp_path: Path, chapter: Path, monkeypatch: pytest.MonkeyPatch) -
     """A small repository with one page and one chapter, whose run is up to date."""
     shutil.copytree(ROOT / "book" / "static", tmp_path / "book" / "static")
     (tmp_path / "book" / "extensions").mkdir()
-    for name in ("_config.yml", "pyproject.toml", "book/references.bib", "book/symbols.md", "book/bibliography.md",
-                 "book/extensions/signatures.py"):
+    for name in (
+        "_config.yml",
+        "pyproject.toml",
+        "book/references.bib",
+        "book/symbols.md",
+        "book/bibliography.md",
+        "book/extensions/signatures.py",
+    ):
         shutil.copy2(ROOT / name, tmp_path / name)
     (tmp_path / "book" / "intro.md").write_text("# First page\n\nGet it: {{ repository }} as {{ repository_name }}.\n")
     (tmp_path / "_toc.yml").write_text(
@@ -79,13 +85,16 @@ def test_contents_names_every_page_of_the_real_book_once() -> None:
     assert "book/api/simplebits.data" in made
 
 
-@pytest.mark.parametrize("content", [
-    '<script src="https://cdn.example.org/a.js"></script>',
-    '<img alt="a" src="//example.org/a.png">',
-    '<link rel="stylesheet" href="https://example.org/a.css">',
-    '<link rel="preconnect" href="https://example.org">',
-    '<iframe src="http://example.org"></iframe>',
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<script src="https://cdn.example.org/a.js"></script>',
+        '<img alt="a" src="//example.org/a.png">',
+        '<link rel="stylesheet" href="https://example.org/a.css">',
+        '<link rel="preconnect" href="https://example.org">',
+        '<iframe src="http://example.org"></iframe>',
+    ],
+)
 def test_addresses_of_other_hosts_are_found(tmp_path: Path, content: str) -> None:
     (tmp_path / "page.html").write_text(PAGE.format(content))
     (fault,) = book.faults(tmp_path)
@@ -94,10 +103,12 @@ def test_addresses_of_other_hosts_are_found(tmp_path: Path, content: str) -> Non
 
 
 def test_links_and_local_files_are_no_faults(tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text(PAGE.format(
-        '<a href="https://example.org">there</a><link rel="canonical" href="https://example.org/page">'
-        '<img alt="" src="data:image/png;base64,AA=="><script src="_static/a.js"></script>'
-    ))
+    (tmp_path / "page.html").write_text(
+        PAGE.format(
+            '<a href="https://example.org">there</a><link rel="canonical" href="https://example.org/page">'
+            '<img alt="" src="data:image/png;base64,AA=="><script src="_static/a.js"></script>'
+        )
+    )
     (tmp_path / "a.css").write_text("body { background: url(a.png) } /* https://example.org */")
     assert book.faults(tmp_path) == []
 

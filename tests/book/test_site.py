@@ -134,9 +134,14 @@ def test_nothing_is_left_for_the_builder_to_find(site: Any) -> None:
     assert book.faults(site.folder) == []
 
 
-@pytest.mark.parametrize(("page", "wanted"), [
-    ("book/scoreboard.html", "not run"), ("book/api/simplebits.density.html", "bits_per_dim"),
-    ("book/instructor.html", "handout"), ("book/how-to-run.html", "Run notebooks that are not up to date"),
-])
+@pytest.mark.parametrize(
+    ("page", "wanted"),
+    [
+        ("book/scoreboard.html", "not run"),
+        ("book/api/simplebits.density.html", "bits_per_dim"),
+        ("book/instructor.html", "handout"),
+        ("book/how-to-run.html", "Run notebooks that are not up to date"),
+    ],
+)
 def test_generated_pages_have_their_content(site: Any, page: str, wanted: str) -> None:
     assert wanted in (site.folder / page).read_text(encoding="utf-8")

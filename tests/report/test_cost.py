@@ -1,6 +1,5 @@
 """What a chapter costs is read from the ledger: newest complete run, the profile's own parameters."""
 
-
 from simplebits.report import ledger
 from simplebits.report import measured_cost as exported
 from simplebits.report.cost import measured_cost

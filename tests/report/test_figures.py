@@ -132,8 +132,14 @@ def test_line_drawings_are_small_and_look_the_same():
 
 
 @settings(max_examples=20, deadline=None)
-@given(n=st.integers(1, 5), channels=st.sampled_from([1, 3]), size=st.integers(3, 40), columns=st.integers(1, 6),
-       zoom=st.sampled_from([0.3, 1.0, 1.7]), titled=st.booleans())
+@given(
+    n=st.integers(1, 5),
+    channels=st.sampled_from([1, 3]),
+    size=st.integers(3, 40),
+    columns=st.integers(1, 6),
+    zoom=st.sampled_from([0.3, 1.0, 1.7]),
+    titled=st.booleans(),
+)
 def test_every_pixel_of_a_grid_is_an_exact_square(n, channels, size, columns, zoom, titled):
     x = images(n, channels, size)
     rows = -(-n // min(columns, n))
@@ -179,16 +185,19 @@ def test_line_breaks_of_a_title_stay():
 
 
 @pytest.mark.unchecked
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"images": images() * 255}, "must lie in"),
-    ({"images": images()[0]}, r"\[n, c, h, w\]"),
-    ({"images": images(2, 2)}, "1 .grey. or 3 .colour. channels, got 2"),
-    ({"images": images(0)}, "empty"),
-    ({"titles": ["one"]}, "titles: expected 3, one for each image, got 1"),
-    ({"row_titles": ["a", "b"]}, "row_titles: expected 1, one for each row, got 2"),
-    ({"columns": 0}, "columns=0"),
-    ({"zoom": 0}, "zoom=0"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": images() * 255}, "must lie in"),
+        ({"images": images()[0]}, r"\[n, c, h, w\]"),
+        ({"images": images(2, 2)}, "1 .grey. or 3 .colour. channels, got 2"),
+        ({"images": images(0)}, "empty"),
+        ({"titles": ["one"]}, "titles: expected 3, one for each image, got 1"),
+        ({"row_titles": ["a", "b"]}, "row_titles: expected 1, one for each row, got 2"),
+        ({"columns": 0}, "columns=0"),
+        ({"zoom": 0}, "zoom=0"),
+    ],
+)
 def test_a_grid_of_wrong_things_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         sb.report.image_grid(**({"images": images()} | arguments))

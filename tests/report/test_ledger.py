@@ -30,8 +30,15 @@ def content(path):
 
 def test_a_run_from_start_to_end(run, results):
     assert run.parent == results / "laptop" / "01_bits"
-    made = ledger.record("glow", "bits-per-dim", [0.38, 0.40], "bits/dim", setting={"draws": 4, "path": Path("x")},
-                         published="simplebits.bits.glow.black", trend=at_least("bits", 0.39, 0.0))
+    made = ledger.record(
+        "glow",
+        "bits-per-dim",
+        [0.38, 0.40],
+        "bits/dim",
+        setting={"draws": 4, "path": Path("x")},
+        published="simplebits.bits.glow.black",
+        trend=at_least("bits", 0.39, 0.0),
+    )
     ledger.note(data={"mnist": "abc"}, weights={"glow": "def"})
     ledger.finish_run(run, "complete", 12.5, 800.0)
 
@@ -102,8 +109,12 @@ def test_settings_that_json_does_not_know_still_give_valid_json(run):
 
 def test_the_commit_is_noted_and_the_ledger_itself_is_no_change(tmp_path, monkeypatch):
     def git(*command):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=tmp_path, check=True,
-                       capture_output=True)
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *command],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SIMPLEBITS_RESULTS")
@@ -213,10 +224,12 @@ def test_several_processes_in_one_run_lose_nothing(run):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_run_killed_while_writing_keeps_what_it_recorded(run):
-    endless = ("from simplebits.report import ledger\n"
-               "for number in range(100_000):\n"
-               "    ledger.record('e', 'm', float(number), '%', setting={'long': 'x' * 20_000})\n"
-               "    print(number, flush=True)")
+    endless = (
+        "from simplebits.report import ledger\n"
+        "for number in range(100_000):\n"
+        "    ledger.record('e', 'm', float(number), '%', setting={'long': 'x' * 20_000})\n"
+        "    print(number, flush=True)"
+    )
     for _ in range(3):
         process = subprocess.Popen([sys.executable, "-c", endless], stdout=subprocess.PIPE, text=True)
         before, said = len(ledger.read(run).records), -1
@@ -237,7 +250,8 @@ def test_records_reach_prose_through_glue(run, tmp_path):
     pytest.importorskip("myst_nb")
     papermill = pytest.importorskip("papermill")
     cell = nbformat.v4.new_code_cell(
-        "import simplebits as sb\nsb.report.record('glow', 'bits-per-dim', [0.391, 0.393], 'bits/dim')")
+        "import simplebits as sb\nsb.report.record('glow', 'bits-per-dim', [0.391, 0.393], 'bits/dim')"
+    )
     kernel = {"name": "python3", "display_name": "python3"}
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), tmp_path / "in.ipynb")
     papermill.execute_notebook(str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb"), progress_bar=False)

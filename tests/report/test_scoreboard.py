@@ -16,8 +16,10 @@ KEY = "dc.mnist.ipc1.dc"  # 91.7 ± 0.5
 @pytest.fixture
 def measure(monkeypatch):
     """Make a run with one record."""
-    def make(values, profile="paper", status="complete", notebook="07_gradient_matching", key=KEY, unit="%", own=None,
-             **more):
+
+    def make(
+        values, profile="paper", status="complete", notebook="07_gradient_matching", key=KEY, unit="%", own=None, **more
+    ):
         path = ledger.start_run(notebook, profile, own=own)
         with monkeypatch.context() as inside:
             inside.setenv(ledger.RUN, str(path))
@@ -47,14 +49,17 @@ def test_a_measurement_finds_its_row(measure):
     assert {row.verdict for row in scoreboard() if row.published.key != KEY} == {"not run"}
 
 
-@pytest.mark.parametrize(("worse", "better"), [
-    ({"profile": "paper"}, {"profile": "laptop", "same_setting": True}),  # the paper's setting
-    ({"profile": "laptop"}, {"profile": "standard"}),  # then the larger profile
-    ({"profile": "paper", "status": "failed"}, {"profile": "laptop"}),  # but complete runs before all others
-    ({"profile": "paper", "status": "running"}, {"profile": "laptop"}),
-    ({"profile": "paper", "own": {"steps": 1}}, {"profile": "laptop"}),  # the profile's before a reader's own
-    ({"profile": "smoke", "same_setting": True}, {"profile": "laptop"}),  # smoke never counts
-])
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        ({"profile": "paper"}, {"profile": "laptop", "same_setting": True}),  # the paper's setting
+        ({"profile": "laptop"}, {"profile": "standard"}),  # then the larger profile
+        ({"profile": "paper", "status": "failed"}, {"profile": "laptop"}),  # but complete runs before all others
+        ({"profile": "paper", "status": "running"}, {"profile": "laptop"}),
+        ({"profile": "paper", "own": {"steps": 1}}, {"profile": "laptop"}),  # the profile's before a reader's own
+        ({"profile": "smoke", "same_setting": True}, {"profile": "laptop"}),  # smoke never counts
+    ],
+)
 def test_the_nearest_setting_stands_for_a_number(measure, worse, better):
     for settings in ((worse, better), (better, worse)):
         for setting in settings:
@@ -81,8 +86,13 @@ def test_a_run_that_was_killed_keeps_its_number(measure):
 
 
 def test_a_claim_is_judged_by_its_trend(measure):
-    measure([3.0], key="simplebits.bits.order", unit="", notebook="01_bits_per_dimension",
-            trend=increasing({"black": 0.4, "mnist": 1.0}))
+    measure(
+        [3.0],
+        key="simplebits.bits.order",
+        unit="",
+        notebook="01_bits_per_dimension",
+        trend=increasing({"black": 0.4, "mnist": 1.0}),
+    )
     assert row("simplebits.bits.order").verdict == "trend holds"
     page = scoreboard_markdown()
     assert "1 *trend holds*" in page
@@ -110,7 +120,8 @@ def test_the_page_holds_every_system_and_number(measure):
         assert f"## {short}\n" in page
         assert title in page
     assert page.count("### ") == len(tables()) + sum(
-        any(said.paper == paper and said.value is None for said in everything().values()) for paper in papers())
+        any(said.paper == paper and said.value is None for said in everything().values()) for paper in papers()
+    )
     assert f"**{len(everything())} numbers and claims**: {len(everything())} *not run*." in page
 
 
@@ -174,7 +185,8 @@ def test_sphinx_reads_the_page_without_a_warning(measure, tmp_path):
     page = re.sub(r" {cite:p}`\w+`", "", page)  # this book has no bibliography
     (source / "index.md").write_text(f"# Scoreboard\n\n{page}\n```{{toctree}}\nnotebooks/07_gradient_matching\n```\n")
     (source / "conf.py").write_text(
-        "extensions = ['myst_nb', 'sphinx_design']\nmyst_enable_extensions = ['dollarmath']\n")
+        "extensions = ['myst_nb', 'sphinx_design']\nmyst_enable_extensions = ['dollarmath']\n"
+    )
     command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", source, tmp_path / "html"]
     built = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert built.returncode == 0, built.stderr

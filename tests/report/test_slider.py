@@ -70,13 +70,16 @@ def test_where_there_is_no_stack_python_switches(displayed, monkeypatch):
 
 
 @pytest.mark.unchecked
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"labels": LABELS[:2]}, "labels: expected 3, one for each frame, got 2"),
-    ({"alts": [*ALTS, "more"]}, "alts: expected 3, one for each frame, got 4"),
-    ({"alts": ["No noise.", "", "Much noise."]}, "say in a sentence"),
-    ({"description": " "}, "description is empty"),
-    ({"frames": FRAMES[:1], "labels": LABELS[:1], "alts": ALTS[:1]}, "at least two, got 1"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": LABELS[:2]}, "labels: expected 3, one for each frame, got 2"),
+        ({"alts": [*ALTS, "more"]}, "alts: expected 3, one for each frame, got 4"),
+        ({"alts": ["No noise.", "", "Much noise."]}, "say in a sentence"),
+        ({"description": " "}, "description is empty"),
+        ({"frames": FRAMES[:1], "labels": LABELS[:1], "alts": ALTS[:1]}, "at least two, got 1"),
+    ],
+)
 def test_what_is_missing_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         sb.report.slider(**({"frames": FRAMES, "labels": LABELS, "alts": ALTS, "description": "noise"} | arguments))

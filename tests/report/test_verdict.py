@@ -123,20 +123,29 @@ def test_a_claim_is_judged_by_its_trend():
         Record("e", "m", (1.0,), "%", published=claim, same_setting=True)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"values": ()}, "at least one value"),
-    ({"values": (1.0, math.nan)}, "finite"),
-    ({"values": (math.inf,)}, "finite"),
-    ({"unit": "fraction"}, "is published in '%'"),
-    ({"band": -1.0}, "band=-1.0"),
-    ({"same_setting": False, "band": 1.0}, "a band judges"),
-    ({"published": None}, "no published number"),
-    ({"experiment": " "}, "experiment=' '"),
-    ({"metric": "a:b"}, "without colons"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"values": ()}, "at least one value"),
+        ({"values": (1.0, math.nan)}, "finite"),
+        ({"values": (math.inf,)}, "finite"),
+        ({"unit": "fraction"}, "is published in '%'"),
+        ({"band": -1.0}, "band=-1.0"),
+        ({"same_setting": False, "band": 1.0}, "a band judges"),
+        ({"published": None}, "no published number"),
+        ({"experiment": " "}, "experiment=' '"),
+        ({"metric": "a:b"}, "without colons"),
+    ],
+)
 def test_wrong_use_is_named(change, message):
-    right = {"experiment": "e", "metric": "m", "values": (1.0,), "unit": "%", "published": said(1.0),
-             "same_setting": True}
+    right = {
+        "experiment": "e",
+        "metric": "m",
+        "values": (1.0,),
+        "unit": "%",
+        "published": said(1.0),
+        "same_setting": True,
+    }
     Record(**right)
     with pytest.raises(ValueError, match=message):
         Record(**right | change)

@@ -68,8 +68,14 @@ def simplebits() -> Callable[..., subprocess.Popen[str]]:
     started = []
 
     def start(*words: str) -> subprocess.Popen[str]:
-        started.append(subprocess.Popen([sys.executable, "-m", "simplebits.run.cli", *words], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "simplebits.run.cli", *words],
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        )
         return started[-1]
 
     yield start

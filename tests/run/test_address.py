@@ -54,7 +54,13 @@ def test_one_command_changes_it_everywhere(tree):
     paths = address.change(tree, "https://github.com/Some-One/little.bits/")
     changed = {path.relative_to(tree).as_posix() for path in paths}
     assert changed == {
-        "README.md", "_config.yml", "CITATION.cff", "pyproject.toml", "notebooks/01_a.ipynb", "notebooks/01_a.py"}
+        "README.md",
+        "_config.yml",
+        "CITATION.cff",
+        "pyproject.toml",
+        "notebooks/01_a.ipynb",
+        "notebooks/01_a.py",
+    }
     assert address.current(tree) == "https://github.com/Some-One/little.bits"
     assert address.disagreements(tree) == []
     after = texts(tree)
@@ -78,12 +84,15 @@ def test_the_present_address_again_changes_nothing(tree):
     assert address.change(tree, "https://github.com/OWNER/simplebits.git") == []
 
 
-@pytest.mark.parametrize(("name", "old", "new", "line"), [
-    ("README.md", "gh/OWNER/simplebits", "gh/OLD/simplebits", "README.md:4"),
-    ("_config.yml", "OWNER/simplebits", "OLD/bits", "_config.yml:4"),
-    ("CITATION.cff", "OWNER/simplebits", "OLD/bits", "CITATION.cff:2"),
-    ("notebooks/01_a.py", "git+https://github.com/OWNER", "git+https://github.com/OLD", "notebooks/01_a.py:1"),
-])
+@pytest.mark.parametrize(
+    ("name", "old", "new", "line"),
+    [
+        ("README.md", "gh/OWNER/simplebits", "gh/OLD/simplebits", "README.md:4"),
+        ("_config.yml", "OWNER/simplebits", "OLD/bits", "_config.yml:4"),
+        ("CITATION.cff", "OWNER/simplebits", "OLD/bits", "CITATION.cff:2"),
+        ("notebooks/01_a.py", "git+https://github.com/OWNER", "git+https://github.com/OLD", "notebooks/01_a.py:1"),
+    ],
+)
 def test_an_address_changed_by_hand_is_found_and_mended(tree, name, old, new, line):
     path = tree / name
     good = path.read_text()
@@ -103,10 +112,17 @@ def test_pyproject_changed_by_hand_is_followed(tree):
     assert "colab.research.google.com/github/someone/simplebits/blob" in (tree / "README.md").read_text()
 
 
-@pytest.mark.parametrize("url", [
-    "github.com/a/b", "https://github.com/a", "https://gitlab.com/a/b", "https://github.com/a/b/tree/main",
-    "https://github.com/a b/c", "",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "github.com/a/b",
+        "https://github.com/a",
+        "https://gitlab.com/a/b",
+        "https://github.com/a/b/tree/main",
+        "https://github.com/a b/c",
+        "",
+    ],
+)
 def test_other_forms_are_refused_and_nothing_changes(tree, url):
     before = texts(tree)
     with pytest.raises(ValueError, match="expected https://github.com/OWNER/REPO"):

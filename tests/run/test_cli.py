@@ -56,19 +56,26 @@ def test_every_command_explains_itself(call, command):
     assert "Usage:" in result.output
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["run", "01_aa"], "did you mean '01_a'"), (["run", "--profile", "labtop"], "did you mean 'laptop'"),
-    (["run", "1", "-p", "stepps", "3"], "did you mean 'steps'"),
-    (["run", "-p", "steps", "3"], "02_b: parameter 'steps' is not known"),
-    (["run", "1", "-p", "steps", "[1"], "is not YAML"), (["run", "--jobs", "0"], "--jobs"),
-    (["runn"], "No such command"),
-    (["sweep", "1", "--grid", "stepps=1,2"], "did you mean 'steps'"), (["sweep", "1"], "--grid"),
-    (["data", "minst"], "did you mean 'mnist'"), (["fit-density", "glow-6bit"], "did you mean 'glow-"),
-    (["fit-density", "glow", "--device", "cuda"], "has no such device here"),
-    (["address", "nowhere"], "expected https://github.com"),
-    (["address", "https://github.com/a/b", "--check"], "not both"),
-    (["book", "--profile", "labtop"], "did you mean 'laptop'"),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "01_aa"], "did you mean '01_a'"),
+        (["run", "--profile", "labtop"], "did you mean 'laptop'"),
+        (["run", "1", "-p", "stepps", "3"], "did you mean 'steps'"),
+        (["run", "-p", "steps", "3"], "02_b: parameter 'steps' is not known"),
+        (["run", "1", "-p", "steps", "[1"], "is not YAML"),
+        (["run", "--jobs", "0"], "--jobs"),
+        (["runn"], "No such command"),
+        (["sweep", "1", "--grid", "stepps=1,2"], "did you mean 'steps'"),
+        (["sweep", "1"], "--grid"),
+        (["data", "minst"], "did you mean 'mnist'"),
+        (["fit-density", "glow-6bit"], "did you mean 'glow-"),
+        (["fit-density", "glow", "--device", "cuda"], "has no such device here"),
+        (["address", "nowhere"], "expected https://github.com"),
+        (["address", "https://github.com/a/b", "--check"], "not both"),
+        (["book", "--profile", "labtop"], "did you mean 'laptop'"),
+    ],
+)
 def test_wrong_use_gets_a_sentence_before_anything_starts(book, call, pretended, monkeypatch, words, message):
     import re
 
@@ -217,7 +224,10 @@ def test_address_prints_changes_and_checks(book, call):
     result = call("address", "https://github.com/someone/book")
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        "changed notebooks/01_a.ipynb", "changed pyproject.toml", "https://github.com/someone/book"]
+        "changed notebooks/01_a.ipynb",
+        "changed pyproject.toml",
+        "https://github.com/someone/book",
+    ]
     assert call("address", "--check").exit_code == 0
     path = root / "notebooks" / "01_a.ipynb"
     path.write_text(path.read_text().replace("someone", "nobody"))

@@ -43,12 +43,15 @@ def test_nothing_changed(book, package):
     assert execute.fresh("01_a")
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    (lambda root, package: (package / "glow.py").write_text("bits = 5\n"), "the package's sources"),
-    (lambda root, package: (package / "new.py").write_text(""), "the package's sources"),
-    (lambda root, package: (package / "weights" / "glow.safetensors").write_bytes(b"124"), "weights"),
-    (lambda root, package: (root / "book" / "results" / "published.yml").write_text("a: 1"), "published.yml"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda root, package: (package / "glow.py").write_text("bits = 5\n"), "the package's sources"),
+        (lambda root, package: (package / "new.py").write_text(""), "the package's sources"),
+        (lambda root, package: (package / "weights" / "glow.safetensors").write_bytes(b"124"), "weights"),
+        (lambda root, package: (root / "book" / "results" / "published.yml").write_text("a: 1"), "published.yml"),
+    ],
+)
 def test_a_change_in_what_all_depend_on(book, package, change, reason):
     root = book(n01_a=CELLS)
     (root / "book" / "results").mkdir(parents=True)

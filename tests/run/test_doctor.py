@@ -21,8 +21,20 @@ def test_a_whole_examination(book, monkeypatch):
     book(n01_a=["1"])
     found = list(doctor.examine())
     text = "\n".join(finding.text for finding in found)
-    words = ("Python 3.", "torch", "papermill", "jupyter-book", "kernel python3", "CPU", "memory", "disk", "checkout",
-             "weights", "data folder", "digits, photos")
+    words = (
+        "Python 3.",
+        "torch",
+        "papermill",
+        "jupyter-book",
+        "kernel python3",
+        "CPU",
+        "memory",
+        "disk",
+        "checkout",
+        "weights",
+        "data folder",
+        "digits, photos",
+    )
     assert [word for word in words if word not in text] == []
     assert {finding.level for finding in found} <= {"ok", "note", "bad"}
     # Whatever is not in order comes with something to do.
@@ -53,8 +65,12 @@ def test_outside_a_checkout(tmp_path, monkeypatch):
 
 
 def test_missing_and_old_packages(monkeypatch):
-    needed = [("", "numpy", "numpy>=1"), ("", "click", "click>=900"), ("book", "no-such-package", "no-such-package"),
-              ("test", "no-such-either", "no-such-either>=2")]
+    needed = [
+        ("", "numpy", "numpy>=1"),
+        ("", "click", "click>=900"),
+        ("book", "no-such-package", "no-such-package"),
+        ("test", "no-such-either", "no-such-either>=2"),
+    ]
     monkeypatch.setattr(doctor, "requirements", lambda: needed)
     found = findings(doctor._packages)
     assert [finding.level for finding in found] == ["bad", "bad", "note"]

@@ -45,8 +45,14 @@ class Listener(Progress):
 def test_a_run_from_start_to_ledger_and_not_twice(book):
     root = book(
         {"smoke": "01_a:\n  n: 2\n"},
-        n01_a=["# %% Title", "# parameters\nn = 1", LOOK, "hold = bytearray(200_000_000)",
-               "from simplebits.report import record\nrecord('toy', 'score', n, 'bits')\nNone"])
+        n01_a=[
+            "# %% Title",
+            "# parameters\nn = 1",
+            LOOK,
+            "hold = bytearray(200_000_000)",
+            "from simplebits.report import record\nrecord('toy', 'score', n, 'bits')\nNone",
+        ],
+    )
     listener = Listener()
     (outcome,) = execute.run(["01_a"], "smoke", progress=listener)
     assert outcome.status == "complete"
@@ -89,7 +95,8 @@ def test_a_failing_notebook_is_named_and_the_others_run(book, monkeypatch):
     root = book(
         n01_a=["# %% Title", "# parameters\nn = 1", "def f():\n    a = 1\n    return a / 0", "b = 2\nf()\nc = 3"],
         n02_b=["# parameters\nn = 1", LOOK],
-        n03_c=["# parameters\nn = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"])
+        n03_c=["# parameters\nn = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"],
+    )
     failed, fine, dead = execute.run(jobs=2)
     assert [outcome.status for outcome in (failed, fine, dead)] == ["failed", "complete", "failed"]
     assert failed.cell == 4
@@ -138,9 +145,14 @@ def test_own_parameters_and_force(book):
 
 def test_a_full_disk_leaves_no_half_notebook(book, monkeypatch):
     root = book(n01_a=["# parameters\nn = 1", "print(n)"])
-    task = {"notebook": str(root / "notebooks" / "01_a.ipynb"), "given": {}, "data_root": None,
-            "output": str(root / "_build" / "01_a.ipynb"), "unfinished": str(root / "_build" / "01_a.unfinished.ipynb"),
-            "note": {"parts": {"data": {}}}}
+    task = {
+        "notebook": str(root / "notebooks" / "01_a.ipynb"),
+        "given": {},
+        "data_root": None,
+        "output": str(root / "_build" / "01_a.ipynb"),
+        "unfinished": str(root / "_build" / "01_a.unfinished.ipynb"),
+        "note": {"parts": {"data": {}}},
+    }
     write = Path.write_text
 
     def fill(self: Path, text: str, *more: object, **options: object) -> int:

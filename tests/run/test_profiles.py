@@ -19,10 +19,23 @@ def test_numbers_and_constants_survive_their_spelling(value):
     assert profiles.parse(spelled) == value
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("1e-3", 1e-3), ("2E5", 2e5), ("-.5", -0.5), ("3.", 3.0), ("[1, 2e-4, abc]", [1, 2e-4, "abc"]), ("no", "no"),
-    ("on", "on"), ("mnist", "mnist"), ("'5'", "5"), ("{a: 1}", {"a": 1}), ("cifar10", "cifar10"), ("", None),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("2E5", 2e5),
+        ("-.5", -0.5),
+        ("3.", 3.0),
+        ("[1, 2e-4, abc]", [1, 2e-4, "abc"]),
+        ("no", "no"),
+        ("on", "on"),
+        ("mnist", "mnist"),
+        ("'5'", "5"),
+        ("{a: 1}", {"a": 1}),
+        ("cifar10", "cifar10"),
+        ("", None),
+    ],
+)
 def test_literals(text, value):
     found = profiles.parse(text)
     assert found == value
@@ -45,10 +58,15 @@ def test_laptop_is_the_notebooks_own(book):
         profiles.load(root, "smok")
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("01_b:\n  n: 2\n", "notebook='01_b' is not known; did you mean '01_a'"),
-    ("- 01_a\n", "expected notebook"), ("01_a: 5\n", "expected notebook"), ("01_a: [", "is not YAML"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("01_b:\n  n: 2\n", "notebook='01_b' is not known; did you mean '01_a'"),
+        ("- 01_a\n", "expected notebook"),
+        ("01_a: 5\n", "expected notebook"),
+        ("01_a: [", "is not YAML"),
+    ],
+)
 def test_a_wrong_profile_file_is_named(book, text, message):
     root = book({"smoke": text}, n01_a=["# parameters\nn = 20"])
     with pytest.raises(ValueError, match=r"smoke\.yml.*" + message):
@@ -61,13 +79,18 @@ def test_own_parameters_stand_over_the_profiles(book):
     assert profiles.given(one, "smoke", {"n": 2, "m": 3}, {"n": 5}) == {"n": 5, "m": 3}
 
 
-@pytest.mark.parametrize(("values", "own", "message"), [
-    ({}, {"stpes": 1}, "01_a: parameter 'stpes' is not known; did you mean 'steps'"),
-    ({"stpes": 1}, {}, "profile 'smoke', 01_a: parameter 'stpes'"),
-    ({}, {"steps": "many"}, r"takes a number \(default 20\), got 'many'"),
-    ({}, {"steps": True}, "takes a number"), ({}, {"names": "mnist"}, "takes a list"),
-    ({}, {"fast": 1}, "takes true or false"), ({}, {"word": 3}, "takes a word"),
-])
+@pytest.mark.parametrize(
+    ("values", "own", "message"),
+    [
+        ({}, {"stpes": 1}, "01_a: parameter 'stpes' is not known; did you mean 'steps'"),
+        ({"stpes": 1}, {}, "profile 'smoke', 01_a: parameter 'stpes'"),
+        ({}, {"steps": "many"}, r"takes a number \(default 20\), got 'many'"),
+        ({}, {"steps": True}, "takes a number"),
+        ({}, {"names": "mnist"}, "takes a list"),
+        ({}, {"fast": 1}, "takes true or false"),
+        ({}, {"word": 3}, "takes a word"),
+    ],
+)
 def test_unknown_names_and_kinds_are_refused(book, values, own, message):
     root = book(n01_a=["# parameters\nsteps = 20\nnames = ['a']\nfast = True\nword = 'a'\nfree = None"])
     with pytest.raises(ValueError, match=message):

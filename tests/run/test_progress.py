@@ -48,7 +48,12 @@ def test_on_a_terminal_one_line_a_notebook_and_one_that_lives(planned):
     progress.finished(failed, Outcome(failed.name, "failed", failed.output, 2.0, None, *why))
     progress.close()
     assert terminal.screen()[1:] == [
-        "02_bb  FAILED after 2.0 s", "  in cell 3: KeyError: 1", "    | d[1]", "    from a.py:5", ""]
+        "02_bb  FAILED after 2.0 s",
+        "  in cell 3: KeyError: 1",
+        "    | d[1]",
+        "    from a.py:5",
+        "",
+    ]
 
 
 def test_elsewhere_plain_lines_for_start_and_end(planned):
@@ -58,8 +63,10 @@ def test_elsewhere_plain_lines_for_start_and_end(planned):
     watch(progress, planned)
     progress.close()
     assert stream.getvalue().splitlines() == [
-        "01_a   started (laptop, not run yet)", "02_bb  started (laptop, not run yet)",
-        "[1/2] 01_a   finished in 1 min 15 s, peak memory 1,234 MB"]
+        "01_a   started (laptop, not run yet)",
+        "02_bb  started (laptop, not run yet)",
+        "[1/2] 01_a   finished in 1 min 15 s, peak memory 1,234 MB",
+    ]
 
 
 def test_silence(planned, capsys):

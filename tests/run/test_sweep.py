@@ -34,10 +34,17 @@ def test_a_point_whose_worker_dies_is_repeated(book, simplebits):
     assert "1 run, 1 up to date, 1 failed" in lines
     assert lines[-1] == "  01_a@n=3: cell 2: AssertionError: three is too many"
     assert {path.name for path in (root / "_build" / "runs" / "laptop").glob("*.ipynb")} == {
-        "01_a@n=1.ipynb", "01_a@n=2.ipynb", "01_a@n=3.unfinished.ipynb"}
+        "01_a@n=1.ipynb",
+        "01_a@n=2.ipynb",
+        "01_a@n=3.unfinished.ipynb",
+    }
     runs = ledger.runs(root / "book" / "results")
     assert sorted((run.info["own"]["n"], run.status) for run in runs) == [
-        (1, "complete"), (2, "complete"), (2, "running"), (3, "failed")]
+        (1, "complete"),
+        (2, "complete"),
+        (2, "running"),
+        (3, "failed"),
+    ]
     assert [len(run.records) for run in runs if run.status == "complete"] == [1, 1]
 
 
@@ -57,10 +64,16 @@ def test_a_grid_of_another_form(words):
         sweep.parse_grid(words)
 
 
-@pytest.mark.parametrize(("grid", "message"), [
-    ({}, "at least one parameter"), ({"n": []}, "at least one parameter"), ({"n": [1, 1]}, "values that differ"),
-    ({"m": [1]}, "parameter 'm' is not known; did you mean 'n'|Known: n"), ({"n": ["a"]}, "takes a number"),
-])
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({}, "at least one parameter"),
+        ({"n": []}, "at least one parameter"),
+        ({"n": [1, 1]}, "values that differ"),
+        ({"m": [1]}, "parameter 'm' is not known; did you mean 'n'|Known: n"),
+        ({"n": ["a"]}, "takes a number"),
+    ],
+)
 def test_a_grid_the_notebook_does_not_know(book, grid, message):
     book(n01_a=["# parameters\nn = 0", "n"])
     with pytest.raises(ValueError, match=message):
