@@ -65,9 +65,9 @@ bit_weights = {
 }  # lambda of each set; the paper has 1, 2 or 4
 noises = {
     "side-by-side": 1.0,
-    "uniform-noise": 8.0,
+    "uniform-noise": 24.0,
     "interpolated": 32.0,
-    "stripes": 30.0,
+    "stripes": 40.0,
 }  # width of the noise on the simplified images that the classifier sees, in grey levels of the density (32 at 5 bits)
 pools = {
     "side-by-side": 2,
@@ -88,9 +88,9 @@ warm_ups = {
     "stripes": 200,
 }  # steps in which the classifier alone learns from original images
 training_steps = {
-    "side-by-side": 240,
+    "side-by-side": 360,
     "uniform-noise": 240,
-    "interpolated": 600,
+    "interpolated": 420,
     "stripes": 300,
 }  # steps of simplifier and classifier together
 faint_noise = 1.0  # the same for a second training on the stripes
