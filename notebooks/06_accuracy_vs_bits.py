@@ -567,8 +567,8 @@ print("accuracy lost at the largest lambda:", ", ".join(f"{n} {v:+.3f}" for n, v
 # **What you should see.** From the star to the left: fewer bits. {glue:text}`trade-off.bits-saved:.2f` bits per dimension are saved on the
 # first set with the largest λ, and {glue:text}`trade-off.accuracy-lost:.1%` of accuracy are lost. The verdicts against each baseline are
 # printed above, and below again with their numbers. Where one fails, look at two things before you conclude that the baseline is
-# better. Blur is measured where it still leaves the shapes whole; at 16×16 pixels its first pixel or two of width cost these tasks
-# nothing. And the trainings here are a few hundred steps: the fewer bits a λ asks for, the further it is from its end. JPEG adds block
+# better. A baseline's curve is drawn straight between its points, also across one that has collapsed. And
+# the trainings here are a few hundred steps: the fewer bits a λ asks for, the further it is from its end. JPEG adds block
 # artefacts of its own, which this density finds dear, so its bits may rise where those of its files fall.
 #
 # ## Do simplified images teach more slowly?
