@@ -16,9 +16,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("minst", ["mnist", "usps"])
     "did you mean 'mnist'? Known: mnist, usps."
     """
-    known = list(known)
-    close = difflib.get_close_matches(str(name).lower().replace("_", "-"), known, n=1, cutoff=0.5)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(known)}."
+    spelled = {option.lower().replace("_", "-"): option for option in known}
+    close = difflib.get_close_matches(str(name).lower().replace("_", "-"), spelled, n=1, cutoff=0.5)
+    return (f"did you mean {spelled[close[0]]!r}? " if close else "") + f"Known: {', '.join(spelled.values())}."
 
 
 def one_of(argument: str, value: str, known: Iterable[str]) -> str:

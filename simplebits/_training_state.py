@@ -20,10 +20,10 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 
 
 @contextlib.contextmanager
-def dropout_seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Let layers that draw from torch's global generator (dropout) draw from this seed; put the generator back after.
+def globally_seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let what draws from torch's global generator draw from this seed; put the generator back after.
 
-    nn.Dropout takes no generator of its own: there is no other way to give two passes the same mask.
+    nn.Dropout and the initial weights of layers take no generator of their own: there is no other way to choose them.
     """
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)

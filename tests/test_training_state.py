@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from simplebits import _files
-from simplebits._training_state import TrainingState, dropout_seeded, step_generator
+from simplebits._training_state import TrainingState, globally_seeded, step_generator
 
 CPU = torch.device("cpu")
 
@@ -127,11 +127,11 @@ def test_dropout_draws_from_its_seed_and_the_global_generator_goes_on_as_before(
     torch.manual_seed(0)
     masks = []
     for seed in (1, 1, 2):
-        with dropout_seeded(seed, CPU):
+        with globally_seeded(seed, CPU):
             masks.append(layer(x))
     assert torch.equal(torch.rand(5), expected)
     assert torch.equal(masks[0], masks[1]) and not torch.equal(masks[0], masks[2])
     state = torch.random.get_rng_state()
-    with pytest.raises(KeyboardInterrupt), dropout_seeded(3, CPU):
+    with pytest.raises(KeyboardInterrupt), globally_seeded(3, CPU):
         raise KeyboardInterrupt
     assert torch.equal(torch.random.get_rng_state(), state)

@@ -1,5 +1,7 @@
 """Classifiers and the simplifier network, one family a file, and the loop that trains a classifier."""
 
+from simplebits.networks.alexnet import AlexNet
+from simplebits.networks.base import Classifier
 from simplebits.networks.build import CLASSIFIERS, build
 from simplebits.networks.classify import (
     ClassifierHistory,
@@ -8,11 +10,17 @@ from simplebits.networks.classify import (
     fit_classifier,
     predict,
 )
+from simplebits.networks.convnet import ConvNet
+from simplebits.networks.lenet import LeNet
+from simplebits.networks.mlp import MLP
 from simplebits.networks.nf_wide_resnet import NFWideResNet, ScaledConv2d
 from simplebits.networks.residual_unet import ResidualUNet
+from simplebits.networks.resnet import ResNet18
 from simplebits.networks.standardise import Standardise
+from simplebits.networks.vgg import VGG11
 
 __all__ = [
-    "CLASSIFIERS", "ClassifierHistory", "NFWideResNet", "ResidualUNet", "ScaledConv2d", "Standardise", "accuracy",
-    "build", "classifier_optimiser", "fit_classifier", "predict",
+    "CLASSIFIERS", "MLP", "VGG11", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet", "LeNet", "NFWideResNet",
+    "ResNet18", "ResidualUNet", "ScaledConv2d", "Standardise", "accuracy", "build", "classifier_optimiser",
+    "fit_classifier", "predict",
 ]  # fmt: skip

@@ -7,16 +7,24 @@ from typing import Any
 from torch import nn
 
 from simplebits import _check
+from simplebits.networks.alexnet import AlexNet
+from simplebits.networks.convnet import ConvNet
+from simplebits.networks.lenet import LeNet
+from simplebits.networks.mlp import MLP
 from simplebits.networks.nf_wide_resnet import NFWideResNet
+from simplebits.networks.resnet import ResNet18
+from simplebits.networks.vgg import VGG11
 
-CLASSIFIERS: dict[str, type[nn.Module]] = {"NFWideResNet": NFWideResNet}
+CLASSIFIERS: dict[str, type[nn.Module]] = {
+    network.__name__: network for network in (ConvNet, MLP, LeNet, AlexNet, VGG11, ResNet18, NFWideResNet)
+}
 
 
 def build(name: str, classes: int = 10, channels: int = 3, size: int = 32, **options: Any) -> nn.Module:
     """A classifier with fresh weights.
 
     Args:
-        name: name of its class, `NFWideResNet` for example.
+        name: name of its class, `ConvNet` for example.
         classes: number of outputs.
         channels: of the images.
         size: height and width of the images.
@@ -26,8 +34,8 @@ def build(name: str, classes: int = 10, channels: int = 3, size: int = 32, **opt
         ValueError: unknown name, or an argument out of range.
         TypeError: an option that the class does not have.
 
-    >>> build("NFWideResNet", classes=4, depth=10, widen=1).linear.out_features
-    4
+    >>> build("ConvNet", classes=4, channels=1, size=16, width=32).linear
+    Linear(in_features=128, out_features=4, bias=True)
     """
     return CLASSIFIERS[_check.one_of("name", name, CLASSIFIERS)](
         classes=classes, channels=channels, size=size, **options

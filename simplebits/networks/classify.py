@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
-from simplebits._training_state import TrainingState, dropout_seeded, step_generator
+from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.data import ImageSet, RandomShift
 
 
@@ -172,7 +172,7 @@ def fit_classifier(
             if augment is not None:
                 (x,) = augment(generator, x)
             with (
-                dropout_seeded(seed * 1_000_003 + step, device),
+                globally_seeded(seed * 1_000_003 + step, device),
                 torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16),
             ):
                 logits = classifier(x).float()

@@ -153,6 +153,10 @@ class NFWideResNet(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.linear = nn.Linear(width, classes)
 
+    def embed(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+        """Features before the last layer. Between the last block and the pooling is no activation, as published."""
+        return self.blocks(self.stem(self.standardise(x))).mean((2, 3))
+
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """Logits of images in [0, 1]. Between the last block and the pooling there is no activation, as published."""
-        return self.linear(self.blocks(self.stem(self.standardise(x))).mean((2, 3)))
+        """Logits of images in [0, 1]."""
+        return self.linear(self.embed(x))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from simplebits import _check
-from simplebits._training_state import dropout_seeded
+from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel
 from simplebits.networks.classify import check_labels
@@ -189,7 +189,7 @@ def _passes(classifier: nn.Module, seed: int, device: torch.device) -> Callable[
     buffers = {name: buffer.clone() for name, buffer in classifier.named_buffers()}
 
     def run(theta: dict[str, Tensor], x: Tensor) -> Tensor:
-        with dropout_seeded(seed, device):
+        with globally_seeded(seed, device):
             logits = functional_call(classifier, (theta, buffers), (x,))
         return logits if logits.dtype == torch.float64 else logits.float()
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simplebits import _check
-from simplebits._training_state import dropout_seeded
+from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel, quantise
 from simplebits.networks.classify import classifier_optimiser
@@ -154,7 +154,7 @@ class TrainingStep:
                 drawn = torch.rand(simple.shape, generator=generator).to(simple)
                 simple = simple + self._noise_width(stage) * (drawn - 0.5)
         seed = int(torch.randint(2**62, (), generator=generator))
-        with autocast, dropout_seeded(seed, self.device):
+        with autocast, globally_seeded(seed, self.device):
             loss = F.cross_entropy(self.classifier(simple).float(), labels)
         parameters = list(self.classifier.parameters())
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
