@@ -61,13 +61,13 @@ bit_weights = {
     "side-by-side": 3.0,
     "uniform-noise": 3.0,
     "interpolated": 9.0,
-    "stripes": 3.0,
+    "stripes": 2.0,
 }  # lambda of each set; the paper has 1, 2 or 4
 noises = {
     "side-by-side": 1.0,
     "uniform-noise": 24.0,
     "interpolated": 32.0,
-    "stripes": 40.0,
+    "stripes": 68.0,
 }  # width of the noise on the simplified images that the classifier sees, in grey levels of the density (32 at 5 bits)
 pools = {
     "side-by-side": 2,
@@ -79,19 +79,19 @@ simplifier_rates = {
     "side-by-side": 0.003,
     "uniform-noise": 0.003,
     "interpolated": 0.01,
-    "stripes": 0.004,
+    "stripes": 0.003,
 }  # learning rate of the simplifier; 5e-4 in the paper
 warm_ups = {
     "side-by-side": 400,
     "uniform-noise": 400,
     "interpolated": 500,
-    "stripes": 200,
+    "stripes": 300,
 }  # steps in which the classifier alone learns from original images
 training_steps = {
-    "side-by-side": 360,
+    "side-by-side": 300,
     "uniform-noise": 240,
     "interpolated": 420,
-    "stripes": 300,
+    "stripes": 340,
 }  # steps of simplifier and classifier together
 faint_noise = 1.0  # the same for a second training on the stripes
 seeds = [0]  # one training for each
@@ -103,7 +103,12 @@ merge = 1.0  # initial weight of the simplifier's output; 0 in the paper
 clip = 0.3  # largest norm of its gradient; 0: as it is, as in the paper
 cool_down = 0.3  # share of the steps in which the rates fall to zero; 0 in the paper
 stem_stride = 2  # stride of its first convolution; 1 in the paper
-learning_rate = 0.002  # of the classifier; 5e-4 in the paper
+learning_rates = {
+    "side-by-side": 0.002,
+    "uniform-noise": 0.002,
+    "interpolated": 0.002,
+    "stripes": 0.001,
+}  # learning rate of the classifier; 5e-4 in the paper
 filters = 16  # of the simplifier's outermost level; 64 in the paper
 downsamplings = 3  # levels of the simplifier; 5 in the paper
 shift = 1  # pixels of random shift, 4 in the paper
@@ -195,8 +200,9 @@ print(f"library: {library.task[0]:.3f} of the task, {library.distractor[0]:.3f} 
 # ## Train on each
 #
 # The training of [chapter 04](04_per_instance_simplification.ipynb), once for each set and seed. What differs between sets is λ, the noise, and that for `side-by-side` the
-# simplifier changes small blocks of pixels together. These settings were found by trying a few and looking at retention on test images, so
-# the numbers below are those of settings that suit these sets, not of untouched data.
+# simplifier changes small blocks of pixels together. A short training ends somewhere on a steep descent, and where depends on the seed too. The settings of
+# the `laptop` profile were therefore chosen on a fifth of the training images that was held out, with several seeds; those of `standard` by
+# looking at retention on test images, so that its numbers are those of settings that suit these sets, not of untouched data.
 
 # %%
 shown_in_motion = {name: images.subset(range(8)) for name, images in tests.items()}
@@ -233,7 +239,7 @@ def train(
         simplifier,
         stages,
         bit_weight=bit_weights[name],
-        learning_rate=learning_rate,
+        learning_rate=learning_rates[name],
         simplifier_learning_rate=simplifier_rates[name],
         simplifier_betas=(0.9, 0.99),
         clip=clip or None,

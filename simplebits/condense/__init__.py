@@ -1,0 +1,22 @@
+"""Condense a data set: a few synthetic images a class from which a network still learns, and fewer bits in each."""
+
+from simplebits.condense.augment import DSA_STRATEGY, DSA_STRATEGY_DIGITS, SiameseAugment
+from simplebits.condense.class_batches import ClassBatches
+from simplebits.condense.condense import Condensation, condense
+from simplebits.condense.condensed_set import CondensedSet, CondenseHistory
+from simplebits.condense.coresets import coreset, count_forgetting, penultimate_features
+from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
+from simplebits.condense.distances import distribution_distance, matching_distance
+from simplebits.condense.distribution import distribution_matching_loss
+from simplebits.condense.evaluate import Evaluation, evaluate
+from simplebits.condense.generative import generative_set
+from simplebits.condense.gradient import class_gradients, curriculum, gradient_matching_loss
+from simplebits.condense.shipped import file_name, load, shipped
+
+__all__ = [
+    "DSA_STRATEGY", "DSA_STRATEGY_DIGITS", "ClassBatches", "Condensation", "CondenseHistory",
+    "CondensedSet", "CropNoise", "CropScaleRotate", "Evaluation", "SiameseAugment",
+    "class_gradients", "condense", "coreset", "count_forgetting", "curriculum",
+    "distribution_distance", "distribution_matching_loss", "evaluate", "file_name", "generative_set",
+    "gradient_matching_loss", "load", "matching_distance", "penultimate_features", "shipped",
+]  # fmt: skip

@@ -1,0 +1,260 @@
+"""Coresets: a few real images for each class, chosen rather than learned (Zhao, Mopuri and Bilen 2021, table 1)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor, nn
+
+from simplebits import _check, _progress
+from simplebits._training_state import globally_seeded, step_generator
+from simplebits.condense.class_batches import ClassBatches
+from simplebits.data import ImageSet
+from simplebits.networks.classify import check_labels
+
+METHODS = ("random", "herding", "k-centre", "forgetting")
+
+
+def coreset(
+    train: ImageSet,
+    method: str,
+    images_per_class: int,
+    *,
+    features: Float[Tensor, "n d"] | None = None,
+    forgetting: Shaped[Tensor, " n"] | None = None,
+    seed: int = 0,
+) -> ImageSet:
+    """Choose images of each class: the four baselines of gradient matching (its section 3.1 and table 1).
+
+    * `random`: all equally likely.
+    * `herding`: one by one, the image that brings the mean of the chosen features closest to the mean of the class
+      (Rebuffi et al. 2017, without their normalisation of the features).
+    * `k-centre`: the image closest to the mean of the class, then always the one farthest from all chosen
+      (Sener and Savarese 2018).
+    * `forgetting`: those forgotten most often in a training (Toneva et al. 2019); ties are broken at random. Images
+      that were never learned count as forgotten more often than any other, as there.
+
+    Distances are Euclidean, each class is chosen by itself. Fewer images, with the same seed, are the first of more.
+    What a method does not need is ignored: one call can serve all of them in a loop.
+
+    Args:
+        train: the set to choose from.
+        method: `random`, `herding`, `k-centre` or `forgetting`.
+        images_per_class: at least 1, at most what the smallest class has.
+        features: one row for each image, for herding and k-centre: `penultimate_features` of a network trained on the
+            whole set, in the paper.
+        forgetting: how often each image was forgotten, for forgetting: `count_forgetting` counts.
+        seed: of random, and of ties in forgetting.
+
+    Returns:
+        The chosen images in the order of the classes, those of one class in the order in which they were chosen.
+
+    Raises:
+        TypeError: train is no ImageSet, or features or forgetting no tensor.
+        ValueError: an unknown method, a class with no or too few images, features or counts that are missing, of the
+            wrong shape or not finite.
+
+    >>> from simplebits import data
+    >>> coreset(data.load("digits", "train"), "random", images_per_class=2)
+    ImageSet('digits/train, random': 20 images 1x32x32, 10 classes)
+    """
+    _check.one_of("method", method, METHODS)
+    _check.positive("images_per_class", images_per_class, integer=True)
+    members = class_members(train, images_per_class)
+    generator = torch.Generator().manual_seed(seed)
+    if method in ("herding", "k-centre"):
+        features = _checked("features", features, len(train), 2, "penultimate_features(classifier, train) makes them")
+        greedy = _herding if method == "herding" else _k_centre
+        chosen = [index[greedy(features[index.to(features.device)], images_per_class)] for index in members]
+    else:
+        chosen = [index[torch.randperm(len(index), generator=generator)] for index in members]
+        if method == "forgetting":
+            made = "count_forgetting(classifier, train, epochs=...) counts them"
+            counts = _checked("forgetting", forgetting, len(train), 1, made).cpu()
+            chosen = [index[counts[index].argsort(descending=True, stable=True)] for index in chosen]
+    return train.subset(torch.cat([index[:images_per_class] for index in chosen]), f"{train.name}, {method}")
+
+
+def class_members(train: ImageSet, least: int = 1) -> list[Int64[Tensor, " _"]]:
+    """The positions of each class's images, ascending.
+
+    Raises:
+        TypeError: train is no ImageSet.
+        ValueError: a class with no image, or with fewer than `least`.
+    """
+    if not isinstance(train, ImageSet):
+        raise TypeError(f"train: expected an ImageSet, got {type(train).__name__}")
+    _, channels, height, _ = train.images.shape
+    return ClassBatches(train, least, height, channels).members
+
+
+def _herding(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]:
+    """argmin_i |mean of (f_i and those chosen) - mean of the class|, `count` times."""
+    f = features.double() - features.double().mean(0)
+    # With the mean at 0: argmin |f_i + s|^2, s the sum of those chosen, of which |s|^2 is the same for all i.
+    squares, total, chosen = f.square().sum(1), torch.zeros_like(f[0]), []
+    for _ in range(count):
+        best = int((squares + 2 * f @ total).argmin())
+        chosen.append(best)
+        total += f[best]
+        squares[best] = torch.inf  # never again
+    return torch.tensor(chosen)
+
+
+def _k_centre(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]:
+    """First argmin_i |f_i - mean of the class|, then argmax_i of the distance to the nearest of those chosen."""
+    f = features.double() - features.double().mean(0)
+    squares = f.square().sum(1)
+    chosen, nearest = [int(squares.argmin())], torch.full_like(squares, torch.inf)
+    while len(chosen) < count:
+        last = chosen[-1]
+        nearest = torch.minimum(nearest, squares - 2 * f @ f[last] + squares[last])
+        nearest[last] = -torch.inf  # never again, even if all others lie on top of it
+        chosen.append(int(nearest.argmax()))
+    return torch.tensor(chosen)
+
+
+def _checked(argument: str, values: Tensor | None, n: int, axes: int, made: str) -> Tensor:
+    """The values if there is one row of finite numbers for each image."""
+    shape = f"[{n}]" if axes == 1 else f"[{n}, d]"
+    if values is None:
+        raise ValueError(f"{argument}: this method needs them, a tensor {shape}; {made}")
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{argument}: expected a torch.Tensor {shape}, got {type(values).__name__}; {made}")
+    if values.dim() != axes or len(values) != n:
+        raise ValueError(f"{argument}: expected shape {shape}, a row for each image, got {list(values.shape)}; {made}")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{argument}: holds NaN or infinity; every value must be a finite number")
+    return values
+
+
+@torch.no_grad()
+def penultimate_features(
+    classifier: nn.Module,
+    images: ImageSet,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    batch_size: int = 250,
+) -> Float[Tensor, "n d"]:
+    """What the classifier's last layer sees of each image, for `coreset`: train it on the whole set first.
+
+    Args:
+        classifier: has `embed(x)` from images [n, c, h, w] in [0, 1] to features [n, d], as every network of
+            `simplebits.networks`; used in evaluation mode, on its device; its mode is put back afterwards.
+        images: the set.
+        size: height and width to resize the images to; None keeps them.
+        channels: 1 or 3; None keeps them.
+        batch_size: images at a time.
+
+    Returns:
+        Features on the CPU, in the order of the images.
+
+    Raises:
+        TypeError: the classifier has no `embed`.
+        ValueError: batch_size < 1, or no images.
+
+    >>> class Flat(nn.Linear):
+    ...     def embed(self, x):
+    ...         return x.flatten(1)
+    >>> tiny = ImageSet(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("zero", "one"), "tiny")
+    >>> penultimate_features(Flat(64, 2), tiny).shape
+    torch.Size([2, 64])
+    """
+    embed = getattr(classifier, "embed", None)
+    if not callable(embed):
+        raise TypeError(
+            f"classifier: {type(classifier).__name__} has no embed(x) -> [n, d]; take a network of "
+            f"simplebits.networks, or add the method"
+        )
+    _check_not_empty(images)
+    device, training = next(classifier.parameters()).device, classifier.training
+    classifier.eval()
+    try:
+        batches = images.batches(batch_size, size, channels, device)
+        return torch.cat([embed(x).float().cpu() for x, _ in batches])
+    finally:
+        classifier.train(training)
+
+
+def count_forgetting(
+    classifier: nn.Module,
+    images: ImageSet,
+    *,
+    epochs: int,
+    size: int | None = None,
+    channels: int | None = None,
+    batch_size: int = 256,
+    learning_rate: float = 0.01,
+    bf16: bool = False,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Int64[Tensor, " n"]:
+    """Train the classifier and count how often it forgets each image (Toneva et al. 2019).
+
+    Every epoch presents every image once, in a batch, before the update by that batch. An image is forgotten when it
+    was classified rightly at one presentation and wrongly at the next. SGD with momentum .9 and weight decay 5e-4, as
+    networks are trained on the chosen images afterwards.
+
+    Args:
+        classifier: maps images [n, c, h, w] in [0, 1] to logits [n, classes]; trained in place, on its device, and
+            left in evaluation mode.
+        images: the set.
+        epochs: presentations of each image.
+        size: height and width to resize the images to; None keeps them.
+        channels: 1 or 3; None keeps them.
+        batch_size: images a step.
+        learning_rate: of SGD.
+        bf16: bfloat16 autocast.
+        seed: of the order of the images and of dropout.
+        progress: show a bar; None: on a terminal only.
+
+    Returns:
+        Events for each image, at most epochs / 2. An image that was never classified rightly gets `epochs`: more than
+        any that was.
+
+    Raises:
+        ValueError: an argument out of range, no images, labels that the classifier has no output for.
+        FloatingPointError: the loss is not finite.
+    """
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        _check.positive(name, value, integer=True)
+    _check.positive("learning_rate", learning_rate)
+    _check_not_empty(images)
+    device = next(classifier.parameters()).device
+    optimiser = torch.optim.SGD(classifier.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4)
+    events = torch.zeros(len(images), dtype=torch.int64, device=device)
+    was_right, learned = torch.zeros_like(events, dtype=torch.bool), torch.zeros_like(events, dtype=torch.bool)
+    orders = [torch.randperm(len(images), generator=step_generator(seed, epoch)) for epoch in range(epochs)]
+    parts = [index for order in orders for index in order.split(batch_size)]
+    classifier.train()
+    with _progress.bar(len(parts), 0, "forgetting", progress) as bar:
+        for step, index in enumerate(parts):
+            batch, index = images.subset(index), index.to(device)
+            x, labels = batch.to_float(size, channels, device), batch.labels.to(device)
+            with (
+                globally_seeded(seed * 1_000_003 + step, device),
+                torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16),
+            ):
+                logits = classifier(x).float()
+            if step == 0:
+                check_labels(images.labels, len(images), logits.shape[1])
+            right = logits.argmax(1) == labels
+            events[index] += was_right[index] & ~right
+            was_right[index] = right
+            learned[index] |= right
+            loss = F.cross_entropy(logits, labels)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            bar.update()
+    classifier.eval()
+    return events.masked_fill(~learned, epochs).cpu()
+
+
+def _check_not_empty(images: ImageSet) -> None:
+    if not len(images):
+        raise ValueError(f"images: {images.name} is empty; give at least one image")

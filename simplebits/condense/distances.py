@@ -1,0 +1,100 @@
+"""How far apart two sets of images are for a network: by the gradients they cause, or by their mean features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from simplebits import _check
+
+DISTANCES = ("layerwise", "mse", "cosine")
+_EPS = 1e-6  # keeps rows without gradient defined: their cosine is 0
+
+
+def matching_distance(
+    grads_a: Sequence[Tensor], grads_b: Sequence[Tensor], kind: str = "layerwise"
+) -> Float[Tensor, ""]:
+    """Distance of two gradients of one network (gradient matching, equation 10 and appendix A).
+
+    `layerwise` is the paper's: in every tensor of two axes or more, a row is what leads to one output (a filter of a
+    convolution, a neuron of a linear layer), and the distance is the sum of 1 - cosine over all rows. Tensors of one
+    axis, biases and the gains of normalisation, do not count, as in the code.
+
+    Args:
+        grads_a: a tensor for each parameter.
+        grads_b: the same shapes.
+        kind: `layerwise`; `mse`, squared Euclidean over all tensors; `cosine`, 1 - cosine of everything in one vector.
+
+    Returns:
+        The distance, at least 0; differentiable in both.
+
+    Raises:
+        ValueError: unknown kind, no tensor, or shapes that differ.
+
+    >>> weight, bias = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.ones(2)
+    >>> round(float(matching_distance([weight, bias], [weight.flip(1), bias])), 3)
+    2.0
+    """
+    _check.one_of("kind", kind, DISTANCES)
+    shapes_a, shapes_b = [list(a.shape) for a in grads_a], [list(b.shape) for b in grads_b]
+    if not shapes_a or shapes_a != shapes_b:
+        raise ValueError(f"grads_a, grads_b: expected the same shapes, one a parameter, got {shapes_a} and {shapes_b}")
+    pairs = list(zip(grads_a, grads_b, strict=True))
+    if kind == "layerwise":
+        rows = [_one_minus_cosine(a.flatten(1), b.flatten(1)).sum() for a, b in pairs if a.dim() > 1]
+        if not rows:
+            raise ValueError("grads_a: every tensor has one axis; the layerwise distance looks at weights, not biases")
+        return torch.stack(rows).sum()
+    flat_a, flat_b = (torch.cat([g.flatten() for g in grads]) for grads in (grads_a, grads_b))
+    if kind == "mse":
+        return (flat_a - flat_b).square().sum()
+    return _one_minus_cosine(flat_a[None], flat_b[None]).sum()
+
+
+def _one_minus_cosine(a: Float[Tensor, "rows d"], b: Float[Tensor, "rows d"]) -> Float[Tensor, " rows"]:
+    norms = torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b, dim=1)
+    return 1 - (a * b).sum(1) / (norms + _EPS)
+
+
+def distribution_distance(
+    features_a: Float[Tensor, "n d"],
+    features_b: Float[Tensor, "m d"],
+    labels_a: Int64[Tensor, " n"],
+    labels_b: Int64[Tensor, " m"],
+) -> Float[Tensor, ""]:
+    """Sum over classes of the squared distance between their mean features (the loss of distribution matching).
+
+    Args:
+        features_a: features of the first set.
+        features_b: features of the second set.
+        labels_a: classes of the first set's images.
+        labels_b: classes of the second set's images; the same classes must occur.
+
+    Returns:
+        The distance, at least 0; differentiable in the features.
+
+    Raises:
+        ValueError: shapes that do not fit, or a class that occurs in one set only.
+
+    >>> labels = torch.tensor([0, 0, 1])
+    >>> distribution_distance(torch.zeros(3, 5), torch.ones(2, 5), labels, torch.tensor([1, 0]))
+    tensor(10.)
+    """
+    if features_a.dim() != 2 or features_a.shape[1:] != features_b.shape[1:]:
+        raise ValueError(
+            f"features: expected [n, d] and [m, d], got {list(features_a.shape)} and {list(features_b.shape)}"
+        )
+    for name, labels, features in (("labels_a", labels_a, features_a), ("labels_b", labels_b, features_b)):
+        if labels.shape != (len(features),):
+            raise ValueError(f"{name}: expected [{len(features)}], one for each feature row, got {list(labels.shape)}")
+    classes, only = labels_a.unique(), set(labels_a.tolist()) ^ set(labels_b.tolist())
+    if only:
+        raise ValueError(f"labels: classes {sorted(only)} occur in one set only; their means cannot be compared")
+    means = [
+        torch.stack([features[labels == c].mean(0) for c in classes])
+        for features, labels in ((features_a, labels_a), (features_b, labels_b))
+    ]
+    return (means[0] - means[1]).square().sum()

@@ -1,0 +1,46 @@
+"""Distribution matching: synthetic images whose mean features are those of the real ones (Zhao and Bilen 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from simplebits.condense.distances import distribution_distance
+
+
+def distribution_matching_loss(
+    embed: Callable[[Tensor], Tensor],
+    real: Sequence[Float[Tensor, "_ c h w"]],
+    synthetic: Sequence[Float[Tensor, "_ c h w"]],
+    *,
+    together: bool = False,
+    bf16: bool = False,
+    embed_real: Callable[[Tensor], Tensor] | None = None,
+) -> Float[Tensor, ""]:
+    """Squared distance between the mean features of real and synthetic images, summed over classes.
+
+    Args:
+        embed: maps standardised images to features [n, d], `network.embed` for example; frozen.
+        real: a batch of real images for each class.
+        synthetic: the class's synthetic images.
+        together: all real images in one pass, which networks with batch normalisation need; else a class at a time.
+        bf16: bfloat16 autocast for the real images.
+        embed_real: what embeds the real images, the compiled twin of `embed`; None: `embed`.
+    """
+    embed_real = embed_real or embed
+    batches = [torch.cat(list(real))] if together else real
+    # The real images get no gradient: nothing of their passes is kept.
+    with torch.no_grad(), torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
+        features = torch.cat([embed_real(batch).flatten(1).float() for batch in batches])
+    # Synthetic images are few: one pass for all classes.
+    return distribution_distance(
+        features, embed(torch.cat(list(synthetic))).flatten(1), _labels(real), _labels(synthetic)
+    )
+
+
+def _labels(batches: Sequence[Tensor]) -> Tensor:
+    lengths = torch.tensor([len(batch) for batch in batches])
+    return torch.arange(len(batches)).repeat_interleave(lengths).to(batches[0].device)

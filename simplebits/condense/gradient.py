@@ -1,0 +1,115 @@
+"""Gradient matching: synthetic images whose gradients point where those of the real ones do (Zhao et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from simplebits.condense.distances import matching_distance
+
+# Steps of the outer loop (T) and epochs of the network between two of them, by images per class (its appendix B).
+CURRICULUM = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+
+
+def curriculum(images_per_class: int) -> tuple[int, int]:
+    """The published (T, epochs) for this many images per class; between two published ones, those of the nearest.
+
+    >>> curriculum(10), curriculum(2)
+    ((10, 50), (1, 1))
+    """
+    return CURRICULUM[min(CURRICULUM, key=lambda known: abs(known - images_per_class))]
+
+
+def class_gradients(
+    network: nn.Module,
+    batches: Sequence[Float[Tensor, "_ c h w"]],
+    *,
+    create_graph: bool = False,
+    together: bool = False,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> list[Tensor]:
+    """Gradient of each class's mean cross-entropy in all parameters (gradient matching, algorithm 1, line 7).
+
+    Args:
+        network: maps standardised images to logits.
+        batches: the images of class 0, of class 1, ...
+        create_graph: so that the result can be differentiated in the images.
+        together: all classes in one vectorised pass (one size of batch for all); else one after the other.
+        forward: what to call in place of the network, its compiled twin; only one after the other.
+
+    Returns:
+        A tensor for each parameter, with a first axis of classes.
+    """
+    parameters = dict(network.named_parameters())
+    labels = torch.arange(len(batches), device=batches[0].device)
+
+    def loss(logits: Tensor, label: Tensor) -> Tensor:
+        logits = logits.float() if logits.dtype == torch.bfloat16 else logits
+        return F.cross_entropy(logits, label.expand(len(logits)))
+
+    if together:
+
+        def of_parameters(parameters: dict[str, Tensor], x: Tensor, label: Tensor) -> Tensor:
+            return loss(functional_call(network, parameters, x), label)
+
+        with torch.set_grad_enabled(create_graph):
+            # torch.func differentiates by itself; the outer graph is recorded only where it is wanted.
+            stacked = vmap(grad(of_parameters), in_dims=(None, 0, 0))(parameters, torch.stack(list(batches)), labels)
+        return list(stacked.values())
+    forward = forward or network
+    each = [
+        torch.autograd.grad(loss(forward(x), label), list(parameters.values()), create_graph=create_graph)
+        for x, label in zip(batches, labels, strict=True)
+    ]
+    return [torch.stack(gradients) for gradients in zip(*each, strict=True)]
+
+
+def gradient_matching_loss(
+    network: nn.Module,
+    real: Sequence[Float[Tensor, "_ c h w"]],
+    synthetic: Sequence[Float[Tensor, "_ c h w"]],
+    *,
+    kind: str = "layerwise",
+    together: bool = False,
+    bf16: bool = False,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> Float[Tensor, " classes"]:
+    """The matching loss of each class (equation 9); its gradient for the synthetic images goes through the network's.
+
+    Args:
+        network: with the weights at which gradients are compared.
+        real: a batch of real images for each class, standardised.
+        synthetic: the class's synthetic images, standardised.
+        kind: of `matching_distance`.
+        together: all classes at once, or one after the other.
+        bf16: bfloat16 autocast for the real images; the synthetic ones stay in single precision.
+        forward: the network's compiled twin, for the real images: compiled code has no second derivative.
+    """
+    with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
+        wanted = [g.detach() for g in class_gradients(network, real, together=together, forward=forward)]
+    reached = class_gradients(network, synthetic, create_graph=True, together=together)
+    return vmap(lambda a, b: matching_distance(a, b, kind))(wanted, reached)
+
+
+def batch_norms(network: nn.Module) -> list[nn.Module]:
+    """The layers whose output depends on the whole batch."""
+    return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+
+
+@torch.no_grad()
+def freeze_batch_norm(network: nn.Module, real: Sequence[Float[Tensor, "_ c h w"]], each: int = 16) -> None:
+    """Give batch normalisation the statistics of a few real images of every class, then hold them (its code).
+
+    One synthetic image has no statistics of its own; a network without such layers is left as it is.
+    """
+    layers = batch_norms(network)
+    if layers:
+        network.train()
+        network(torch.cat([batch[:each] for batch in real]))
+        for layer in layers:
+            layer.eval()

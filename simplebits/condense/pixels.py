@@ -1,0 +1,67 @@
+"""What is optimised: free pixels, or pixels that stay images whose bits can be measured."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from simplebits.density import quantise
+
+
+class FreePixels(nn.Module):
+    """Standardised pixels without bounds (gradient and distribution matching).
+
+    Args:
+        start: the standardised images to start from, [n, c, h, w].
+        mean: of the standardisation, [c].
+        std: of the standardisation, [c].
+    """
+
+    def __init__(self, start: Float[Tensor, "n c h w"], mean: Float[Tensor, " c"], std: Float[Tensor, " c"]) -> None:
+        super().__init__()
+        self.values = nn.Parameter(start.clone())
+        self.register_buffer("mean", mean[:, None, None], persistent=False)
+        self.register_buffer("std", std[:, None, None], persistent=False)
+
+    def images(self) -> Float[Tensor, "n c h w"]:
+        """The images: 0 is black, 1 white, some values lie beyond."""
+        return self.values * self.std + self.mean
+
+    def standardised(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """(x - mean)/std."""
+        return (x - self.mean) / self.std
+
+    def forward(self, generator: torch.Generator | None = None) -> Float[Tensor, "n c h w"]:
+        """What networks see."""
+        return self.values
+
+
+class BoundedPixels(FreePixels):
+    """sigma(alpha), rounded to grey levels, the gradient passed straight through (SimpleBits, section 4; its code).
+
+    Networks see the images under uniform noise of one grey level, so that nothing hides below it.
+
+    Args:
+        start: alpha, [n, c, h, w]; the code draws 0.2 N(0, 1), close to grey.
+        mean: of the standardisation, [c].
+        std: of the standardisation, [c].
+        bit_depth: of the grey levels, that of the density.
+    """
+
+    def __init__(
+        self, start: Float[Tensor, "n c h w"], mean: Float[Tensor, " c"], std: Float[Tensor, " c"], bit_depth: int = 8
+    ) -> None:
+        super().__init__(start, mean, std)
+        self.bit_depth = bit_depth
+
+    def images(self) -> Float[Tensor, "n c h w"]:
+        """The images, in [0, 1], on the density's grey levels."""
+        return quantise(torch.sigmoid(self.values), self.bit_depth)
+
+    def forward(self, generator: torch.Generator | None = None) -> Float[Tensor, "n c h w"]:
+        """What networks see; noise comes with a generator."""
+        x = self.images()
+        if generator is not None:
+            x = x + (torch.rand(x.shape, generator=generator) / (2**self.bit_depth - 1)).to(x)
+        return self.standardised(x)

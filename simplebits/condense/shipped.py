@@ -1,0 +1,58 @@
+"""Condensed sets that come with the package, each with a card that says how it was made and what it measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simplebits import _check
+from simplebits.condense.condensed_set import CondensedSet
+
+FOLDER = Path(__file__).parent / "sets"
+
+
+def file_name(
+    name: str, method: str, images_per_class: int, siamese: bool = False, lambda_sim: float | None = None
+) -> str:
+    """What a shipped set is called.
+
+    >>> file_name("mnist", "gradient", 10, siamese=True), file_name("mnist", "gradient", 1, lambda_sim=100.0)
+    ('mnist-gradient-siamese-10', 'mnist-gradient-1-lambda-100')
+    """
+    augmented = "-siamese" if siamese else ""
+    weighed = "" if lambda_sim is None else f"-lambda-{lambda_sim:g}"
+    return f"{name}-{method}{augmented}-{images_per_class}{weighed}"
+
+
+def shipped(folder: str | Path = FOLDER) -> list[str]:
+    """The names of all sets in the folder, as `file_name` makes them."""
+    return sorted(path.stem for path in Path(folder).glob("*.safetensors"))
+
+
+def load(
+    name: str,
+    method: str = "gradient",
+    images_per_class: int = 1,
+    *,
+    siamese: bool = False,
+    lambda_sim: float | None = None,
+    folder: str | Path = FOLDER,
+) -> CondensedSet:
+    """A condensed set that comes with the package.
+
+    Args:
+        name: of the image set: `mnist`, `fashion-mnist` or `cifar10`.
+        method: `gradient` or `distribution`.
+        images_per_class: how many images each class has.
+        siamese: condensed under siamese augmentation.
+        lambda_sim: the weight of bits of a set whose images are simple too; None: one in which bits did not count.
+        folder: where the sets lie; the package's own by default.
+
+    Raises:
+        ValueError: there is no such set (the nearest is named), or a damaged file.
+        FileNotFoundError: a set has lost its card.
+
+    >>> load("mnist", method="gradient", images_per_class=1)
+    CondensedSet('mnist/train, gradient': 1 image per class, 10 x 1x28x28)
+    """
+    wanted = file_name(name, method, images_per_class, siamese, lambda_sim)
+    return CondensedSet.read(Path(folder) / _check.one_of("set", wanted, shipped(folder)))

@@ -1,0 +1,108 @@
+"""Condensed sets: constants, grid, files, wrong input; and those that come with the package."""
+
+import json
+
+import pytest
+import torch
+
+import simplebits as sb
+from simplebits.condense import CondensedSet, coreset, file_name, load, shipped
+from simplebits.condense.condensed_set import constants
+from simplebits.condense.shipped import FOLDER
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return sb.data.load("digits", "train")
+
+
+@pytest.fixture
+def few(digits):
+    return CondensedSet.of(coreset(digits, "random", 3), digits, size=16, channels=3)
+
+
+def test_constants_are_published_or_measured(digits):
+    mnist = sb.data.ImageSet(digits.images, digits.labels, digits.classes, "mnist/train")
+    mean, std = constants(mnist, 3)
+    assert mean.tolist() == pytest.approx([0.1307] * 3) and std.tolist() == pytest.approx([0.3081] * 3)
+    mean, std = constants(digits, 1)
+    x = digits.to_float()
+    assert float(mean) == pytest.approx(float(x.mean())) and float(std) == pytest.approx(float(x.std()))
+
+
+def test_standardised_real_images_have_mean_zero_and_deviation_one(few, digits):
+    z = few.standardised(digits.to_float(channels=3))
+    assert float(z.mean()) == pytest.approx(0, abs=1e-4) and float(z.std()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_grid_has_a_column_for_each_class(few):
+    grid = few.to_grid()
+    for k in range(3):
+        for c in range(10):
+            own = few.images[few.labels == c]
+            torch.testing.assert_close(grid[10 * k + c], own[k].clamp(0, 1))
+
+
+def test_what_is_saved_is_read_again(few, tmp_path):
+    few.made["accuracy"] = 0.5
+    path = few.save(tmp_path / "few")
+    assert path == tmp_path / "few.safetensors"
+    again = CondensedSet.read(tmp_path / "few")
+    assert torch.equal(again.images, few.images) and torch.equal(again.labels, few.labels)
+    assert again.classes == few.classes and again.made == few.made and repr(again) == repr(few)
+    torch.testing.assert_close((again.mean, again.std), (few.mean, few.std))
+
+
+def test_half_precision_halves_the_file(few, tmp_path):
+    whole, half = few.save(tmp_path / "whole"), few.save(tmp_path / "half", half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    torch.testing.assert_close(CondensedSet.read(half).images, few.images, atol=1e-3, rtol=1e-3)
+
+
+def test_a_damaged_file_is_named(few, tmp_path):
+    path = few.save(tmp_path / "few")
+    path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(ValueError, match=r"few\.safetensors is damaged"):
+        CondensedSet.read(path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"few\.json is not there"):
+        CondensedSet.read(path)
+    with pytest.raises(FileNotFoundError, match="other"):
+        CondensedSet.read(tmp_path / "other")
+
+
+def test_to_image_set_is_what_a_picture_shows(few):
+    few.images[0, 0, 0, 0], few.images[0, 0, 0, 1] = -1.0, 2.0
+    shown = few.to_image_set()
+    assert shown.images[0, 0, 0, :2].tolist() == [0, 255] and shown.labels.tolist() == few.labels.tolist()
+
+
+def test_every_shipped_set_is_whole_and_says_what_it_measured():
+    assert shipped()
+    for name in shipped():
+        condensed = CondensedSet.read(FOLDER / name)
+        made = condensed.made
+        lambda_sim = made["lambda_sim"] if made["bit_depth"] else None
+        origin = made["set"].split("/")[0]
+        parts = (origin, made["method"], made["images_per_class"], bool(made["augment"]), lambda_sim)
+        assert name == file_name(*parts)
+        assert torch.isfinite(condensed.images).all()
+        assert condensed.labels.bincount().tolist() == [made["images_per_class"]] * len(condensed.classes)
+        assert 0.1 < made["accuracy"]["mean"] < 1 and made["accuracy"]["networks"] >= 3
+        assert load(*parts[:3], siamese=parts[3], lambda_sim=parts[4]).made == made
+        path = FOLDER / f"{name}.safetensors"
+        assert path.stat().st_size < 500_000 and json.loads(path.with_suffix(".json").read_text())["sha256"]
+
+
+def test_a_shipped_set_keeps_its_promise(real_data):
+    """Fresh networks, a part of the test set: within five points of what its card says."""
+    condensed = load("mnist", method="distribution", images_per_class=1)
+    made = condensed.made["accuracy"]
+    found = sb.condense.evaluate(condensed, real_data("mnist").draw(1000), seeds=[77], epochs=made["epochs"],
+                                 augment=sb.condense.CropScaleRotate() if made["augmented"] else None, bf16=True)  # fmt: skip
+    assert found.mean == pytest.approx(made["mean"], abs=0.05)
+
+
+def test_unknown_sets_are_named_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'mnist-gradient-1'"):
+        load("mnst", method="gradient", images_per_class=1)
