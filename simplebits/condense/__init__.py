@@ -2,7 +2,8 @@
 
 from simplebits.condense.augment import DSA_STRATEGY, DSA_STRATEGY_DIGITS, SiameseAugment
 from simplebits.condense.class_batches import ClassBatches
-from simplebits.condense.condense import Condensation, condense
+from simplebits.condense.condensation import Condensation
+from simplebits.condense.condense import condense
 from simplebits.condense.condensed_set import CondensedSet, CondenseHistory
 from simplebits.condense.coresets import coreset, count_forgetting, penultimate_features
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate

@@ -126,6 +126,24 @@ def test_several_seeds_give_a_set_each(digits, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a-0.safetensors", "a-3.safetensors"]
 
 
+def test_the_rate_falls_to_zero_at_the_end(digits):
+    steady, cooled = (
+        condense(digits, "distribution", 1, iterations=20, cool_down=share, keep_every=1, **SMALL)
+        for share in (0.0, 0.5)
+    )
+    kept = [dict(run.history.kept) for run in (steady, cooled)]
+    assert all(torch.equal(kept[0][at], kept[1][at]) for at in range(11))  # the first half is the same
+    moves = [float((k[20].float() - k[19].float()).abs().mean()) for k in kept]
+    assert moves[1] < 0.5 * moves[0]
+
+
+def test_a_cooled_run_is_not_resumed_with_another_end(digits, tmp_path):
+    path = tmp_path / "run.safetensors"
+    condense(digits, "distribution", 1, iterations=2, cool_down=0.5, checkpoint=path, **SMALL)
+    with pytest.raises(ValueError, match="iterations=2 there, 4 here"):
+        condense(digits, "distribution", 1, iterations=4, cool_down=0.5, checkpoint=path, **SMALL)
+
+
 def test_the_global_generator_is_left_alone(digits):
     before = torch.random.get_rng_state()
     condense(digits, "gradient", 1, iterations=2, **SMALL)
@@ -171,7 +189,9 @@ def test_the_weights_of_matching_and_bits_are_the_codes(digits):
     images = run.pixels.images().detach()
     noise = torch.Generator().manual_seed(0)
     chunks = [density.bits_per_dim(x, noise).detach() for x in (images[:50], images[50:])]
-    assert float(loss.detach()) == pytest.approx(2.0 * 100 / 4 + 1.5 * float(chunks[0].mean() + chunks[1].mean()), rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(
+        2.0 * 100 / 4 + 1.5 * float(chunks[0].mean() + chunks[1].mean()), rel=1e-5
+    )
     assert mean == pytest.approx(float(torch.cat(chunks).mean()), rel=1e-5)
 
 
@@ -200,6 +220,10 @@ def test_mirrored_digits_are_warned_of(digits):
         (("gradient", 1), {"lambda_sim": 1.0}, "pass a density"),
         (("gradient", 1), {"learning_rate": -1.0}, "learning_rate=-1.0"),
         (("gradient", 1), {"iterations": 0}, "iterations=0"),
+        (("gradient", 1), {"outer": 0}, "outer=0"),
+        (("gradient", 1), {"learning_rate": 0.0}, "learning_rate=0.0"),
+        (("gradient", 1), {"momentum": 1.0}, "momentum=1.0"),
+        (("gradient", 1), {"cool_down": 1.0}, "cool_down=1.0"),
         (("gradient", 1), {"seed": []}, "seed="),
     ],
 )
@@ -212,6 +236,8 @@ def test_wrong_use_is_named(digits, arguments, options, message):
 def test_wrong_sets_are_named(digits):
     with pytest.raises(TypeError, match="expected an ImageSet"):
         condense(digits.to_float(), "gradient", 1)
+    with pytest.raises(TypeError, match="has no embed"):
+        condense(digits, "distribution", 1, network=lambda: torch.nn.Linear(8, 10), **SMALL)
     without = digits.subset(digits.labels != 4)
     with pytest.raises(ValueError, match="has no image"):
         condense(without, "gradient", 1, **SMALL)

@@ -98,8 +98,8 @@ def test_a_shipped_set_keeps_its_promise(real_data):
     """Fresh networks, a part of the test set: within five points of what its card says."""
     condensed = load("mnist", method="distribution", images_per_class=1)
     made = condensed.made["accuracy"]
-    found = sb.condense.evaluate(condensed, real_data("mnist").draw(1000), seeds=[77], epochs=made["epochs"],
-                                 augment=sb.condense.CropScaleRotate() if made["augmented"] else None, bf16=True)  # fmt: skip
+    test, augment = real_data("mnist").draw(1000), sb.condense.CropScaleRotate() if made["augmented"] else None
+    found = sb.condense.evaluate(condensed, test, seeds=[77], epochs=made["epochs"], augment=augment, bf16=True)
     assert found.mean == pytest.approx(made["mean"], abs=0.05)
 
 

@@ -1,0 +1,322 @@
+"""The run that learns synthetic images: one loop for all ways to match (Zhao et al. 2021, 2023)."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from simplebits import _check, _progress
+from simplebits._training_state import TrainingState, globally_seeded, step_generator
+from simplebits.condense.augment import SiameseAugment
+from simplebits.condense.class_batches import ClassBatches
+from simplebits.condense.condensed_set import CondensedSet, CondenseHistory, constants
+from simplebits.condense.distances import DISTANCES
+from simplebits.condense.distribution import distribution_matching_loss
+from simplebits.condense.gradient import batch_norms, curriculum, freeze_batch_norm, gradient_matching_loss
+from simplebits.condense.pixels import BoundedPixels, FreePixels
+from simplebits.data import ImageSet, to_bytes
+from simplebits.density import DensityModel
+from simplebits.networks import build
+
+METHODS = ("gradient", "distribution", "pixels")
+STARTS = ("noise", "real")
+DIGITS = ("digits", "mnist", "usps", "svhn", "emnist-letters")  # mirrored, they are other signs
+ITERATIONS = {"gradient": 1000, "distribution": 20_000, "pixels": 20_000}
+RATES = {"gradient": 0.1, "distribution": 1.0, "pixels": 1.0}
+BITS_CHUNK = 50  # images whose mean bits are one term of SimpleBits' loss, as in its code
+
+
+class Condensation:
+    """One run of `condense`, step by step. The defaults are the published settings.
+
+    Args:
+        train: the whole set.
+        method: `gradient`, `distribution` or `pixels`.
+        images_per_class: synthetic images of each class.
+        network: a name for `networks.build`, or a function that gives a network with fresh weights from torch's global
+            generator, which is seeded for it. It maps standardised images to logits; `distribution` calls its `embed`.
+        network_options: further arguments of `networks.build`.
+        size: height and width of the images; None: the density's, or as they are.
+        channels: 1 or 3; None: the density's, or as they are.
+        iterations: networks drawn, K + 1 with K = 1000 (gradient) or 20,000 in the papers, which count from 0 to K.
+        outer: steps with one network (T); None: the paper's number for these images per class. `gradient` only.
+        inner: epochs of that network on the synthetic images between two steps; None: the paper's number.
+        real_batch: real images of a class at each step.
+        init: `noise` or `real` images drawn at random; None: noise for `gradient` without augmentation, else real.
+        augment: a siamese augmentation, as `SiameseAugment`'s strategy; None: none.
+        distance: of gradients: `layerwise`, `mse` or `cosine`.
+        learning_rate: of the images; None: 0.1 (gradient, and Adam with a density) or 1.
+        momentum: of the images.
+        cool_down: share of the iterations, the last ones, in which the images' learning rate falls to zero; 0 as
+            published. Short runs are noisy at the end without it.
+        network_learning_rate: of the network between two steps.
+        network_momentum: 0 as in the code today, 0.5 when the paper was published.
+        density: makes the pixels bounded and measures their bits; SimpleBits' parametrisation and optimiser.
+        lambda_sim: at least 0, the code's w: matching weighs 10 C/(1 + w), bits 2 w/(1 + w).
+        seed: of everything drawn.
+        device: where to compute.
+        together: gradients of all classes in one vectorised pass; None: on a GPU, where that is faster.
+        bf16: bfloat16 autocast for the real images.
+        compiled: compile the pass of the real images, which pays off in long runs.
+        keep_every: iterations between two pictures kept in `history.kept`; None: none.
+        checkpoint_every: iterations between two checkpoints.
+        progress: show a bar; None: on a terminal only.
+
+    Raises:
+        TypeError, ValueError: as `condense`.
+    """
+
+    def __init__(
+        self,
+        train: ImageSet,
+        method: str,
+        images_per_class: int,
+        *,
+        network: str | Callable[[], nn.Module] = "ConvNet",
+        network_options: dict[str, Any] | None = None,
+        size: int | None = None,
+        channels: int | None = None,
+        iterations: int | None = None,
+        outer: int | None = None,
+        inner: int | None = None,
+        real_batch: int = 256,
+        init: str | None = None,
+        augment: str | Sequence[str] | None = None,
+        distance: str = "layerwise",
+        learning_rate: float | None = None,
+        momentum: float = 0.5,
+        cool_down: float = 0.0,
+        network_learning_rate: float = 0.01,
+        network_momentum: float = 0.0,
+        density: DensityModel | None = None,
+        lambda_sim: float = 0.0,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        together: bool | None = None,
+        bf16: bool = False,
+        compiled: bool = False,
+        keep_every: int | None = None,
+        checkpoint_every: int = 100,
+        progress: bool | None = None,
+    ) -> None:
+        if not isinstance(train, ImageSet):
+            raise TypeError(f"train: expected an ImageSet, got {type(train).__name__}")
+        _check.one_of("method", method, METHODS)
+        _check.one_of("distance", distance, DISTANCES)
+        published = curriculum(max(images_per_class, 1)) if isinstance(images_per_class, int) else (1, 1)
+        self.outer = published[0] if outer is None else outer
+        self.inner = published[1] if inner is None else inner
+        self.iterations = ITERATIONS[method] + 1 if iterations is None else iterations
+        whole = {
+            "images_per_class": images_per_class, "iterations": self.iterations, "outer": self.outer,
+            "inner": self.inner, "real_batch": real_batch, "checkpoint_every": checkpoint_every,
+        }  # fmt: skip
+        for name, value in (whole | ({} if keep_every is None else {"keep_every": keep_every})).items():
+            _check.positive(name, value, integer=True)
+        _check.positive("lambda_sim", lambda_sim, allow_zero=True)
+        for name, value in {"cool_down": cool_down, "momentum": momentum, "network_momentum": network_momentum}.items():
+            _check.share(name, value)
+        if lambda_sim and density is None:
+            raise ValueError(f"lambda_sim={lambda_sim:g} weighs bits that nothing measures; pass a density")
+        self.train, self.method, self.images_per_class = train, method, images_per_class
+        self.real_batch, self.distance, self.cool_down = real_batch, distance, cool_down
+        self.density, self.lambda_sim = density, lambda_sim
+        self.network_rate, self.network_momentum = network_learning_rate, network_momentum
+        self.seed, self.device = seed, torch.device(device)
+        self.together = self.device.type == "cuda" if together is None else together
+        self.bf16, self.keep_every, self.checkpoint_every, self.progress = bf16, keep_every, checkpoint_every, progress
+        self.augment = None if augment is None else SiameseAugment(augment)
+        if self.augment is not None and self.augment.flips and train.name.split("/")[0] in DIGITS:
+            warnings.warn(
+                f"augment={augment!r} mirrors the images of {train.name}; a mirrored digit is another sign: leave out "
+                f"'flip'",
+                stacklevel=3,
+            )
+        self.size = size or (density.image_size if density is not None else train.images.shape[2])
+        self.channels = channels or (density.channels if density is not None else train.images.shape[1])
+        if density is not None and (self.size, self.channels) != (density.image_size, density.channels):
+            raise ValueError(
+                f"size={self.size}, channels={self.channels}: the density measures images of size "
+                f"{density.image_size} with {density.channels} channels; leave both out"
+            )
+        self.real = ClassBatches(train, images_per_class, self.size, self.channels, self.device)
+        options = dict(network_options or {})
+        self.make_network = network
+        if isinstance(network, str):
+            self.make_network = lambda: build(network, len(train.classes), self.channels, self.size, **options)
+        self.network = self._fresh(0)
+        if method == "distribution" and not callable(getattr(self.network, "embed", None)):
+            raise TypeError(
+                f"network: {type(self.network).__name__} has no embed(x) -> [n, d], whose means are matched; take a "
+                f"network of simplebits.networks, or add the method"
+            )
+        self.real_pass = torch.compile(self._real_pass) if compiled else self._real_pass
+        plain = method == "gradient" and augment is None
+        self.init = _check.one_of("init", init or ("noise" if plain or density is not None else "real"), STARTS)
+        usual = 0.1 if density is not None else RATES[method]
+        self.rate = usual if learning_rate is None else learning_rate
+        for name, value in {"learning_rate": self.rate, "network_learning_rate": network_learning_rate}.items():
+            _check.positive(name, value)
+        self.pixels, self.optimiser = self._start(momentum)
+        self.settings = {
+            "set": train.name, "images": len(train), "method": method, "images_per_class": images_per_class,
+            "network": network if isinstance(network, str) else type(self.network).__name__, "network_options": options,
+            "size": self.size, "channels": self.channels, "outer": self.outer, "inner": self.inner,
+            "real_batch": real_batch, "init": self.init,
+            "augment": self.augment and list(self.augment.strategy), "distance": distance,
+            "learning_rate": self.rate, "momentum": momentum,
+            "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
+            "lambda_sim": lambda_sim, "bit_depth": density.bit_depth if density is not None else None,
+            "seed": seed, "bf16": bf16, "compiled": compiled, "cool_down": cool_down,
+        }  # fmt: skip
+        if cool_down:
+            self.settings["iterations"] = self.iterations  # where the cooling begins depends on it
+
+    def run(self, checkpoint: Path | None = None) -> CondensedSet:
+        """All iterations, from the checkpoint on if there is one; arguments, result and errors as `condense`."""
+        state = TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings)
+        step, history = 0, CondenseHistory()
+        if checkpoint is not None and checkpoint.is_file():
+            note, kept = state.load(checkpoint)
+            step, history = note["step"], CondenseHistory(**note["history"])
+            history.kept = sorted((int(name.removeprefix("kept/")), images) for name, images in kept.items())
+        clock = time.perf_counter()
+        with _progress.bar(self.iterations, step, f"{self.method} matching", self.progress) as bar:
+            if step == 0:
+                self._keep(history, step)
+            while step < self.iterations:
+                loss, bits = self.step(step)
+                step += 1
+                history.losses.append(loss)
+                history.bits += [] if bits is None else [bits]
+                last = step == self.iterations
+                if last or (self.keep_every and step % self.keep_every == 0):
+                    self._keep(history, step)
+                if last or step % self.checkpoint_every == 0:
+                    history.seconds += time.perf_counter() - clock
+                    clock = time.perf_counter()
+                    if checkpoint is not None:
+                        note = {k: v for k, v in vars(history).items() if k != "kept"}
+                        kept = {f"kept/{at}": images for at, images in history.kept}
+                        state.save(checkpoint, {"step": step, "history": note}, kept)
+                bar.update()
+        return self._result(step, history)
+
+    def step(self, iteration: int) -> tuple[float, float | None]:
+        """One network: T steps of the images; returns the mean matching loss a class and the images' mean bits."""
+        generator = step_generator(self.seed, iteration)
+        self.network.load_state_dict(self._fresh(int(torch.randint(2**31, (), generator=generator))).state_dict())
+        self.network.train()
+        self._set_rate(iteration)
+        total, bits = 0.0, None
+        outer = self.outer if self.method == "gradient" else 1
+        for t in range(outer):
+            synthetic = list(self.pixels(generator).split(self.images_per_class))
+            real = [self.pixels.standardised(x) for x in self.real.all(self.real_batch, generator)]
+            if self.augment is not None:  # one draw a class, shared by its real and its synthetic images
+                pairs = [self.augment(generator, *pair) for pair in zip(real, synthetic, strict=True)]
+                real, synthetic = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+            matching = self._matching(real, synthetic)
+            loss = matching
+            if self.density is not None:
+                loss, bits = self._with_bits(matching, generator)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss.item()} at iteration {iteration}; lower the learning rate")
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            total += float(matching.detach()) / (len(synthetic) * outer)
+            if t < outer - 1:
+                self._train_network(generator)
+        return total, bits
+
+    def _set_rate(self, iteration: int) -> None:
+        left = (self.iterations - iteration) / max(self.cool_down * self.iterations, 1)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * min(1.0, left)
+
+    def _matching(self, real: list[Tensor], synthetic: list[Tensor]) -> Tensor:
+        if self.method == "gradient":
+            freeze_batch_norm(self.network, real)
+            losses = gradient_matching_loss(
+                self.network, real, synthetic, kind=self.distance, together=self.together, bf16=self.bf16,
+                forward=self.real_pass,
+            )  # fmt: skip
+            return losses.sum()
+        if self.method == "pixels":
+            return distribution_matching_loss(lambda x: x.flatten(1), real, synthetic)
+        together = self.together or bool(batch_norms(self.network))  # batch statistics are those of all classes
+        return distribution_matching_loss(
+            self.network.embed, real, synthetic, together=together, bf16=self.bf16, embed_real=self.real_pass
+        )
+
+    def _with_bits(self, matching: Tensor, generator: torch.Generator) -> tuple[Tensor, float]:
+        """The two losses, weighted as in SimpleBits' code: matching by 10 C/(1 + w), mean bits by 2 w/(1 + w)."""
+        w = self.lambda_sim
+        with torch.set_grad_enabled(w > 0):
+            chunks = [self.density.bits_per_dim(x, generator) for x in self.pixels.images().split(BITS_CHUNK)]
+        loss = matching * (10 * len(self.real) / (1 + w))
+        if w:
+            loss = loss + 2 * w / (1 + w) * torch.stack([chunk.mean() for chunk in chunks]).sum()
+        return loss, float(torch.cat(chunks).detach().mean())
+
+    def _train_network(self, generator: torch.Generator) -> None:
+        """The network learns from the synthetic images as they are now (algorithm 1, line 9)."""
+        self.network.train()
+        rate, momentum = self.network_rate, self.network_momentum
+        optimiser = torch.optim.SGD(self.network.parameters(), lr=rate, momentum=momentum)
+        labels = self._labels()
+        for _ in range(self.inner):
+            x = self.pixels(generator).detach()
+            for index in torch.randperm(len(x), generator=generator).split(256):
+                batch = x[index]
+                if self.augment is not None:
+                    (batch,) = self.augment(generator, batch, shared=False)
+                optimiser.zero_grad()
+                F.cross_entropy(self.network(batch), labels[index]).backward()
+                optimiser.step()
+
+    def _start(self, momentum: float) -> tuple[FreePixels, torch.optim.Optimizer]:
+        """The images to begin with, and their optimiser."""
+        generator = step_generator(self.seed, -1)
+        noise = torch.randn(len(self._labels()), self.channels, self.size, self.size, generator=generator)
+        drawn = torch.cat([self.real.draw(c, self.images_per_class, generator) for c in range(len(self.real))]).cpu()
+        if self.density is None:
+            mean, std = constants(self.train, self.channels)
+            begin = noise if self.init == "noise" else (drawn - mean[:, None, None]) / std[:, None, None]
+            pixels = FreePixels(begin, mean, std).to(self.device)
+            return pixels, torch.optim.SGD(pixels.parameters(), lr=self.rate, momentum=momentum)
+        # SimpleBits' networks see images centred as the density centres them, x (L - 1)/L - 1/2 with L grey levels.
+        levels = 2**self.density.bit_depth
+        std = torch.full((self.channels,), levels / (levels - 1))
+        begin = 0.2 * noise if self.init == "noise" else torch.logit(drawn, eps=0.01)
+        pixels = BoundedPixels(begin, std / 2, std, self.density.bit_depth).to(self.device)
+        return pixels, torch.optim.Adam(pixels.parameters(), lr=self.rate, betas=(0.5, 0.99), eps=1e-6)
+
+    def _fresh(self, seed: int) -> nn.Module:
+        with globally_seeded(seed, self.device):
+            network = self.make_network()
+        return network.to(self.device)
+
+    def _real_pass(self, x: Tensor) -> Tensor:
+        return self.network.embed(x) if self.method == "distribution" else self.network(x)
+
+    def _labels(self) -> Tensor:
+        return torch.arange(len(self.real), device=self.device).repeat_interleave(self.images_per_class)
+
+    def _keep(self, history: CondenseHistory, step: int) -> None:
+        if self.keep_every and all(step != at for at, _ in history.kept):
+            history.kept.append((step, to_bytes(self.pixels.images().detach()).cpu()))
+
+    def _result(self, step: int, history: CondenseHistory) -> CondensedSet:
+        made = self.settings | {"iterations": step, "name": f"{self.train.name}, {self.method}"}
+        images, labels = self.pixels.images().detach().cpu(), self._labels().cpu()
+        mean, std = self.pixels.mean.flatten().cpu(), self.pixels.std.flatten().cpu()
+        return CondensedSet(images, labels, self.train.classes, mean, std, made, history)
