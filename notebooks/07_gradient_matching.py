@@ -40,7 +40,6 @@ if importlib.util.find_spec("simplebits") is None:
 
 import math
 import statistics
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +62,7 @@ outer = [0]  # steps with one network (T), for each of these sets; 0: as in the 
 inner = [0]  # epochs of the network between two steps, for each of these sets; 0: as in the paper
 real_batch = 64  # real images of a class at each step; 256 in the paper
 init = "real"  # what the pixels start from: real images, or noise as in the paper
-learning_rate = 0.3  # of the synthetic pixels; 0.1 in the paper
+learning_rate = 1.0  # of the synthetic pixels; 0.1 in the paper
 cool_down = 0.5  # share of the iterations in which this rate falls to zero; 0 in the paper
 siamese = ""  # a siamese augmentation while condensing, as in the paper's successor; empty: none
 seeds = [0, 1]  # one condensed set each; 5 in the paper
@@ -86,9 +85,10 @@ ablations = {
 }  # what is changed, one at a time; the first value is the paper's choice
 ablation_iterations = 40  # networks drawn in each of these
 ablation_size = 8  # size of their images; 0: the size above
-ablation_depth = 2  # blocks of their ConvNets; too deep for the size, and one pixel is left to normalise
+ablation_depth = (
+    2  # blocks of their ConvNets; too deep for the size, and one pixel is left to normalise
+)
 bf16 = False  # bfloat16 for the real images
-save_to = ""  # folder to save the condensed sets to, as sb.condense.load reads them; empty: none
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
 
 # %% [markdown]
@@ -609,20 +609,11 @@ for part, row in parts.items():
 # was made for.
 
 # %%
-if save_to:
-    for (name, each), sets in condensed.items():
-        values = accuracies[name, each]["condensed"][: len(test_seeds)]
-        sets[0].made["accuracy"] = {
-            "mean": statistics.fmean(values) / 100,
-            "sd": statistics.pstdev(values) / 100,
-            "networks": len(values),
-            "epochs": augmented_epochs if name in digit_augment else epochs,
-            "augmented": name in digit_augment,
-        }
-        sets[0].save(
-            Path(save_to) / sb.condense.file_name(name, "gradient", each, siamese=bool(siamese)),
-            half=True,
-        )
+for (name, each), sets in condensed.items():
+    first_set = [value / 100 for value in accuracies[name, each]["condensed"][: len(test_seeds)]]
+    augmented = name in digit_augment
+    passes = augmented_epochs if augmented else epochs
+    sb.condense.keep(sets[0], first_set, epochs=passes, augmented=augmented)
 
 # %% [markdown]
 # ## Exercises

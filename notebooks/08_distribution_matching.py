@@ -44,7 +44,6 @@ import dataclasses
 import math
 import statistics
 import time
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -95,7 +94,6 @@ generators = ["gmmn", "vae", "gan"]  # generative baselines
 generator_steps = 1000  # of their training
 bf16 = False  # bfloat16 for the real images and the networks that are tested
 compiled = False  # compile the pass of the real images, which pays off in long runs
-save_to = ""  # folder to save the condensed sets to, as sb.condense.load reads them; empty: none
 picture_seed = 3  # which real images and augmentations are shown
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
 
@@ -1108,20 +1106,14 @@ print("CIFAR-10 at 50 per class, published:", sb.report.published("dm.cifar10.ip
 # report 55 to 57 % (issues 12 and 34 of the authors' repository; the authors say that they get theirs).
 
 # %%
-if save_to:
-    Path(save_to).mkdir(parents=True, exist_ok=True)
-    for (name, each, augmented), sets in condensed.items():
-        values = worth(name, each, "dm" if augmented else "dm-plain")
-        of_the_first = [value / 100 for value in values[:networks]]
-        sets[0].made["accuracy"] = {
-            "mean": statistics.fmean(of_the_first),
-            "sd": statistics.pstdev(of_the_first),
-            "networks": networks,
-            "epochs": epochs[name] if each == 1 else more_epochs.get(name, epochs[name]),
-            "augmented": tested_with[name] != "none",
-        }
-        called = sb.condense.file_name(name, "distribution", each, siamese=augmented)
-        sets[0].save(Path(save_to) / called, half=True)
+for (name, each, augmented), sets in condensed.items():
+    values = worth(name, each, "dm" if augmented else "dm-plain")
+    sb.condense.keep(
+        sets[0],
+        [value / 100 for value in values[:networks]],
+        epochs=epochs[name] if each == 1 else more_epochs.get(name, epochs[name]),
+        augmented=tested_with[name] != "none",
+    )
 
 # %% [markdown]
 # ## Exercises

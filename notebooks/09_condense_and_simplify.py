@@ -41,7 +41,6 @@ if importlib.util.find_spec("simplebits") is None:
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 
 import matplotlib.pyplot as plt
@@ -85,7 +84,6 @@ distances = ["mse", "cosine"]  # distances of gradients, beside the layerwise on
 steps_a_network = 3  # steps of the images with each network, in one more variant
 most_lost = 0.03  # share of accuracy that half of the bits may cost
 test_images = 1000  # at most so many real images to test on
-save_to = ""  # folder to save the condensed sets to, as sb.condense.load reads them; empty: none
 picture_seed = 0  # which real images are shown
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
 
@@ -867,28 +865,25 @@ for check in checks:
 #
 # ## Keep the sets
 #
-# A condensed set is a small file with a card that says how it was made and what it is worth. With `save_to` set, those at λ = 0 and at half of
-# the bits are written, and `sb.condense.load` reads them.
+# A condensed set is a small file with a card that says how it was made and what it is worth. Where the environment variable
+# `SIMPLEBITS_SETS` names a folder, those at λ = 0 and at half of the bits are written to it; the sets that `sb.condense.load` reads were made so.
 
 # %%
-saved = []
-if save_to:
-    for (name, per_class), curve in curves.items():
-        for value in dict.fromkeys((lambdas[0], prices[name, per_class])):
-            few, worth = curve[value]["sets"][0], curve[value]["evaluations"][0]
-            moved = name in augmented_sets
-            few.made |= {"density": density, "cool_down": cool_down}
-            few.made["bits_per_dim"] = curve[value]["bits"][0]
-            few.made["accuracy"] = {
-                "mean": worth.mean,
-                "sd": worth.sd,
-                "networks": len(worth.accuracies),
-                "epochs": augmented_epochs if moved else evaluation_epochs,
-                "augmented": moved,
-            }
-            file = sb.condense.file_name(name, "gradient", per_class, lambda_sim=value)
-            saved.append(few.save(Path(save_to) / file, half=True))
-print("saved:", ", ".join(path.name for path in saved) or "nothing")
+kept = []
+for (name, per_class), curve in curves.items():
+    for value in dict.fromkeys((lambdas[0], prices[name, per_class])):
+        few = curve[value]["sets"][0]
+        few.made["density"], few.made["bits_per_dim"] = density, curve[value]["bits"][0]
+        moved = name in augmented_sets
+        kept.append(
+            sb.condense.keep(
+                few,
+                curve[value]["evaluations"][0].accuracies,
+                epochs=augmented_epochs if moved else evaluation_epochs,
+                augmented=moved,
+            )
+        )
+print("written:", ", ".join(path.name for path in kept if path) or "nothing")
 
 # %% [markdown]
 # ## Exercises

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simplebits import _check
@@ -21,6 +25,37 @@ def file_name(
     augmented = "-siamese" if siamese else ""
     weighed = "" if lambda_sim is None else f"-lambda-{lambda_sim:g}"
     return f"{name}-{method}{augmented}-{images_per_class}{weighed}"
+
+
+def keep(condensed: CondensedSet, accuracies: Sequence[float], *, epochs: int, augmented: bool) -> Path | None:
+    """Write a set and what it measured to the folder that the environment variable SIMPLEBITS_SETS names.
+
+    So the shipped sets are made: by the chapters, in the runs that the ledger holds. Without the variable nothing is
+    written.
+
+    Args:
+        condensed: made by `condense`.
+        accuracies: 0 to 1, of the networks that learned from it.
+        epochs: that they were trained for.
+        augmented: whether their images were changed at random.
+
+    Returns:
+        The file, or None.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    folder, made = os.environ.get("SIMPLEBITS_SETS"), condensed.made
+    if not folder:
+        return None
+    measured = {
+        "mean": statistics.fmean(accuracies), "sd": statistics.pstdev(accuracies), "networks": len(accuracies),
+        "epochs": epochs, "augmented": augmented,
+    }  # fmt: skip
+    lambda_sim = made["lambda_sim"] if made["bit_depth"] else None
+    origin, siamese = made["set"].split("/")[0], bool(made["augment"])
+    name = file_name(origin, made["method"], made["images_per_class"], siamese, lambda_sim)
+    return replace(condensed, made=made | {"accuracy": measured}).save(Path(folder) / name, half=True)
 
 
 def shipped(folder: str | Path = FOLDER) -> list[str]:
