@@ -230,7 +230,7 @@ class Condensation:
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at iteration {iteration}; lower the learning rate")
             self.optimiser.zero_grad()
-            loss.backward()
+            loss.backward(inputs=list(self.pixels.parameters()))  # the network's own gradients are not wanted
             self.optimiser.step()
             total += float(matching.detach()) / (len(synthetic) * outer)
             if t < outer - 1:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simplebits.condense.distances import distribution_distance
+from simplebits.condense.gradient import in_cache
 
 
 def distribution_matching_loss(
@@ -26,12 +27,12 @@ def distribution_matching_loss(
         embed: maps standardised images to features [n, d], `network.embed` for example; frozen.
         real: a batch of real images for each class.
         synthetic: the class's synthetic images.
-        together: all real images in one pass, which networks with batch normalisation need; else a class at a time.
+        together: all real images in one pass, which networks with batch normalisation need; else a few at a time.
         bf16: bfloat16 autocast for the real images.
         embed_real: what embeds the real images, the compiled twin of `embed`; None: `embed`.
     """
     embed_real = embed_real or embed
-    batches = [torch.cat(list(real))] if together else real
+    batches = [torch.cat(list(real))] if together else [part for batch in real for part in in_cache(batch)]
     # The real images get no gradient: nothing of their passes is kept.
     with torch.no_grad(), torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         features = torch.cat([embed_real(batch).flatten(1).float() for batch in batches])

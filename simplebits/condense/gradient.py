@@ -25,6 +25,11 @@ def curriculum(images_per_class: int) -> tuple[int, int]:
     return CURRICULUM[min(CURRICULUM, key=lambda known: abs(known - images_per_class))]
 
 
+def in_cache(x: Float[Tensor, "n c h w"]) -> Sequence[Float[Tensor, "_ c h w"]]:
+    """On a CPU, parts small enough for what a layer leaves to be in the cache when the next one wants it."""
+    return x.split(16) if x.device.type == "cpu" else [x]
+
+
 def class_gradients(
     network: nn.Module,
     batches: Sequence[Float[Tensor, "_ c h w"]],
@@ -62,10 +67,17 @@ def class_gradients(
             stacked = vmap(grad(of_parameters), in_dims=(None, 0, 0))(parameters, torch.stack(list(batches)), labels)
         return list(stacked.values())
     forward = forward or network
-    each = [
-        torch.autograd.grad(loss(forward(x), label), list(parameters.values()), create_graph=create_graph)
-        for x, label in zip(batches, labels, strict=True)
-    ]
+
+    def of_class(x: Tensor, label: Tensor) -> list[Tensor]:
+        parts = [
+            torch.autograd.grad(
+                loss(forward(part), label) * (len(part) / len(x)), list(parameters.values()), create_graph=create_graph
+            )
+            for part in in_cache(x)
+        ]
+        return [sum(gradients) for gradients in zip(*parts, strict=True)]
+
+    each = [of_class(x, label) for x, label in zip(batches, labels, strict=True)]
     return [torch.stack(gradients) for gradients in zip(*each, strict=True)]
 
 

@@ -93,3 +93,9 @@ def test_the_curriculum_is_the_published_one():
         (50, 10),
     ]
     assert curriculum(9) == (10, 50) and curriculum(500) == (50, 10)
+
+
+def test_a_large_batch_in_parts_has_the_gradient_of_the_whole():
+    net, real = network(), batches(37)
+    for mine, whole in zip(class_gradients(net, real), class_gradients(net, real, together=True), strict=True):
+        torch.testing.assert_close(mine, whole)
