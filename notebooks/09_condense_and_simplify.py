@@ -275,8 +275,8 @@ print("the images after the step:", "equal" if same > 0.98 else f"{same:.1%} equ
 # Now whole condensations, one for each λ and seed. From each comes a set of images; fresh networks learn from it and are tested on
 # real ones (`sb.condense.evaluate`), and the density measures its bits.
 #
-# One thing is added to the paper's recipe, for short runs: the learning rate falls to zero in the last part of a run (`cool_down`).
-# We come back to why.
+# One thing can be added to the paper's recipe, for short runs: the learning rate falls to zero in the last share of a run (`cool_down`, here
+# {glue:text}`condense-and-simplify.cool-down:.0%`). We come back to why.
 
 # %%
 loaded = {name: load(name) for name in image_sets}
@@ -633,7 +633,8 @@ retained[image_sets[0], images_per_class[0]]
 #
 # Adam's steps have about the size of the learning rate however small the gradient is. A pixel that has nowhere to go keeps jumping, by
 # up to a quarter of the rate in grey value (σ has slope ¼ at most), each pixel for itself: grain, and grain is what the density finds dear.
-# In a short run this decides how far the bits can fall. The same condensation with the same λ, and a constant rate:
+# In a short run this decides how far the bits can fall. The same condensation with the same λ and a constant rate (where the rate is
+# constant anyway, the two are one):
 
 # %%
 train, test = loaded[image_sets[0]]
@@ -785,12 +786,14 @@ sb.report.record(experiment, "variant-most-bits", max(of_bits), "bits/dim", sett
 variant_records[0]
 
 # %% [markdown]
-# **What you should see.** ConvNets learn to between {glue:text}`condense-and-simplify.variant-worst:.1%` and
-# {glue:text}`condense-and-simplify.variant-best:.1%` from these sets, whose bits lie between
+# **What you should see.** Real images drawn at random give {glue:text}`condense-and-simplify.accuracy-random:.1%`. From these sets ConvNets
+# learn to between {glue:text}`condense-and-simplify.variant-worst:.1%` and
+# {glue:text}`condense-and-simplify.variant-best:.1%`, and their bits lie between
 # {glue:text}`condense-and-simplify.variant-fewest-bits:.2f` and {glue:text}`condense-and-simplify.variant-most-bits:.2f` per dimension. Look at
 # the pictures for what kind of network asked for them. The gradient of a multilayer perceptron's first layer is made of the input images
-# themselves, so the input that matches it resembles the mean image of its class. A convolution sees small neighbourhoods everywhere. Each row
-# is one condensation, so small differences say nothing.
+# themselves, so the input that matches it resembles the mean image of its class. A convolution sees small neighbourhoods everywhere. A set
+# that teaches less than random images teaches what another architecture looks for; a network that hardly learns from its own set
+# fails at training on ten images, whatever they show. Each row is one condensation, so small differences say nothing.
 #
 # ## Ten images per class: the price doubles
 #

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,13 @@ def positive(argument: str, value: float, *, allow_zero: bool = False, integer: 
     if not ok or value < 0 or (value == 0 and not allow_zero):
         kind = "a whole number" if integer else "a number"
         raise ValueError(f"{argument}={value!r}: give {kind} {'of at least 0' if allow_zero else 'above 0'}")
+
+
+def seed(argument: str, value: object) -> int:
+    """The value as an int; ValueError unless it is a whole number of at least 0, NumPy's included."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{argument}={value!r}: give a whole number of at least 0")
+    return int(value)
 
 
 def share(argument: str, value: float) -> None:

@@ -20,10 +20,10 @@ from simplebits.condense.condensed_set import CondensedSet, CondenseHistory, con
 from simplebits.condense.distances import DISTANCES
 from simplebits.condense.distribution import distribution_matching_loss
 from simplebits.condense.gradient import batch_norms, curriculum, freeze_batch_norm, gradient_matching_loss
+from simplebits.condense.network import check_network, maker
 from simplebits.condense.pixels import BoundedPixels, FreePixels
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
-from simplebits.networks import build
 
 METHODS = ("gradient", "distribution", "pixels")
 STARTS = ("noise", "real")
@@ -123,6 +123,10 @@ class Condensation:
         _check.positive("lambda_sim", lambda_sim, allow_zero=True)
         for name, value in {"cool_down": cool_down, "momentum": momentum, "network_momentum": network_momentum}.items():
             _check.share(name, value)
+        if density is not None and not isinstance(density, DensityModel):
+            raise TypeError(
+                f"density: expected a DensityModel, got {type(density).__name__}; sb.density.load('glow') gives one"
+            )
         if lambda_sim and density is None:
             raise ValueError(f"lambda_sim={lambda_sim:g} weighs bits that nothing measures; pass a density")
         self.train, self.method, self.images_per_class = train, method, images_per_class
@@ -130,7 +134,9 @@ class Condensation:
         self.density, self.lambda_sim = density, lambda_sim
         self.network_rate, self.network_momentum = network_learning_rate, network_momentum
         self.seed, self.device = seed, torch.device(device)
-        self.together = self.device.type == "cuda" if together is None else together
+        self.together = self.device.type == "cuda" and not compiled if together is None else together
+        if self.together and compiled and method == "gradient":
+            raise ValueError("together, compiled: a vectorised pass is not compiled; choose one of them")
         self.bf16, self.keep_every, self.checkpoint_every, self.progress = bf16, keep_every, checkpoint_every, progress
         self.augment = None if augment is None else SiameseAugment(augment)
         if self.augment is not None and self.augment.flips and train.name.split("/")[0] in DIGITS:
@@ -148,10 +154,9 @@ class Condensation:
             )
         self.real = ClassBatches(train, images_per_class, self.size, self.channels, self.device)
         options = dict(network_options or {})
-        self.make_network = network
-        if isinstance(network, str):
-            self.make_network = lambda: build(network, len(train.classes), self.channels, self.size, **options)
+        self.make_network = maker(network, len(train.classes), self.channels, self.size, options)
         self.network = self._fresh(0)
+        check_network(self.network, len(train.classes), self.channels, self.size, self.device)
         if method == "distribution" and not callable(getattr(self.network, "embed", None)):
             raise TypeError(
                 f"network: {type(self.network).__name__} has no embed(x) -> [n, d], whose means are matched; take a "
@@ -174,6 +179,7 @@ class Condensation:
             "learning_rate": self.rate, "momentum": momentum,
             "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
             "lambda_sim": lambda_sim, "bit_depth": density.bit_depth if density is not None else None,
+            "density": None if density is None else _fingerprint(density),
             "seed": seed, "bf16": bf16, "compiled": compiled, "cool_down": cool_down,
         }  # fmt: skip
         if cool_down:
@@ -217,6 +223,8 @@ class Condensation:
         self._set_rate(iteration)
         total, bits = 0.0, None
         outer = self.outer if self.method == "gradient" else 1
+        rate, momentum = self.network_rate, self.network_momentum
+        learner = torch.optim.SGD(self.network.parameters(), lr=rate, momentum=momentum)
         for t in range(outer):
             synthetic = list(self.pixels(generator).split(self.images_per_class))
             real = [self.pixels.standardised(x) for x in self.real.all(self.real_batch, generator)]
@@ -234,7 +242,7 @@ class Condensation:
             self.optimiser.step()
             total += float(matching.detach()) / (len(synthetic) * outer)
             if t < outer - 1:
-                self._train_network(generator)
+                self._train_network(learner, generator)
         return total, bits
 
     def _set_rate(self, iteration: int) -> None:
@@ -267,11 +275,9 @@ class Condensation:
             loss = loss + 2 * w / (1 + w) * torch.stack([chunk.mean() for chunk in chunks]).sum()
         return loss, float(torch.cat(chunks).detach().mean())
 
-    def _train_network(self, generator: torch.Generator) -> None:
+    def _train_network(self, learner: torch.optim.Optimizer, generator: torch.Generator) -> None:
         """The network learns from the synthetic images as they are now (algorithm 1, line 9)."""
         self.network.train()
-        rate, momentum = self.network_rate, self.network_momentum
-        optimiser = torch.optim.SGD(self.network.parameters(), lr=rate, momentum=momentum)
         labels = self._labels()
         for _ in range(self.inner):
             x = self.pixels(generator).detach()
@@ -279,9 +285,9 @@ class Condensation:
                 batch = x[index]
                 if self.augment is not None:
                     (batch,) = self.augment(generator, batch, shared=False)
-                optimiser.zero_grad()
+                learner.zero_grad()
                 F.cross_entropy(self.network(batch), labels[index]).backward()
-                optimiser.step()
+                learner.step()
 
     def _start(self, momentum: float) -> tuple[FreePixels, torch.optim.Optimizer]:
         """The images to begin with, and their optimiser."""
@@ -320,3 +326,8 @@ class Condensation:
         images, labels = self.pixels.images().detach().cpu(), self._labels().cpu()
         mean, std = self.pixels.mean.flatten().cpu(), self.pixels.std.flatten().cpu()
         return CondensedSet(images, labels, self.train.classes, mean, std, made, history)
+
+
+def _fingerprint(density: DensityModel) -> float:
+    """Tells one density from another of the same depth and size, on any device."""
+    return round(sum(float(p.double().abs().sum()) for p in density.parameters()), 2)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from simplebits import _check
 from simplebits.condense.condensation import Condensation
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.data import ImageSet
@@ -59,11 +60,12 @@ def condense(
     >>> condense(digits, "distribution", 1, iterations=2, **small)
     CondensedSet('digits/train, distribution': 1 image per class, 10 x 1x8x8)
     """
-    seeds = [seed] if isinstance(seed, int) else list(seed)
+    several = isinstance(seed, Sequence) and not isinstance(seed, str)
+    seeds = [_check.seed("seed", value) for value in (seed if several else [seed])]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seed={seed!r}: give a whole number, or several different ones")
     path, results = None if checkpoint is None else Path(checkpoint), []
     for value in seeds:
         own = path and (path if len(seeds) == 1 else path.with_name(f"{path.stem}-{value}{path.suffix}"))
         results.append(Condensation(train, method, images_per_class, seed=value, **options).run(own))
-    return results[0] if isinstance(seed, int) else results
+    return results if several else results[0]

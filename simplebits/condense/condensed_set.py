@@ -46,6 +46,9 @@ class CondensedSet:
         made: how: set, method, images per class, settings.
         history: what the condensation went through; not saved.
 
+    Raises:
+        ValueError: tensors that do not fit each other, or classes with different numbers of images.
+
     >>> import simplebits as sb
     >>> digits = sb.data.load("digits", "train")
     >>> few = CondensedSet.of(sb.condense.coreset(digits, "random", 1), digits, size=8)
@@ -60,6 +63,23 @@ class CondensedSet:
     std: Float[Tensor, " c"]
     made: dict[str, Any] = field(default_factory=dict)
     history: CondenseHistory = field(default_factory=CondenseHistory)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.images, Tensor) or not self.images.is_floating_point() or self.images.dim() != 4:
+            got = f"{self.images.dtype} {list(self.images.shape)}" if isinstance(self.images, Tensor) else "no tensor"
+            raise ValueError(f"images: expected floating point values [n, c, h, w], got {got}")
+        each = len(self.images) // max(len(self.classes), 1)
+        ordered = torch.arange(len(self.classes)).repeat_interleave(each)
+        if not each or not torch.equal(self.labels.cpu(), ordered):
+            raise ValueError(
+                f"labels: expected equally many images of each of the {len(self.classes)} classes, ordered by class, "
+                f"got {self.labels.tolist()[:20]}"
+            )
+        if not self.mean.shape == self.std.shape == self.images.shape[1:2]:
+            raise ValueError(
+                f"mean, std: expected a value for each of the {self.images.shape[1]} channels, got "
+                f"{list(self.mean.shape)} and {list(self.std.shape)}"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -83,7 +103,13 @@ class CondensedSet:
             train: the set they are taken from, whose mean and standard deviation hold for them.
             size: height and width; None keeps them.
             channels: 1 or 3; None keeps them.
+
+        Raises:
+            TypeError: images or train is no ImageSet.
         """
+        for name, value in {"images": images, "train": train}.items():
+            if not isinstance(value, ImageSet):
+                raise TypeError(f"{name}: expected an ImageSet, got {type(value).__name__}")
         x = images.to_float(size, channels)
         mean, std = constants(train, x.shape[1])
         return CondensedSet(x, images.labels, images.classes, mean, std, {"name": images.name})

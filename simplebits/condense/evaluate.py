@@ -17,9 +17,9 @@ from simplebits._training_state import globally_seeded, step_generator
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.condense.digit_augment import CropScaleRotate
-from simplebits.condense.gradient import batch_norms
+from simplebits.condense.gradient import batch_norms, in_cache
+from simplebits.condense.network import check_network, maker
 from simplebits.data import ImageSet
-from simplebits.networks import build
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def evaluate(
     condensed: CondensedSet,
     test: ImageSet,
     network: str | Callable[[], nn.Module] = "ConvNet",
-    seeds: Iterable[int] = range(5),
+    seeds: int | Iterable[int] = range(5),
     *,
     network_options: dict[str, Any] | None = None,
     epochs: int = 300,
@@ -59,7 +59,7 @@ def evaluate(
     learning_rate: float = 0.01,
     momentum: float = 0.9,
     weight_decay: float = 5e-4,
-    augment: SiameseAugment | CropScaleRotate | None = None,
+    augment: str | SiameseAugment | CropScaleRotate | None = None,
     noise: float = 0.0,
     together: bool | None = None,
     bf16: bool = False,
@@ -82,7 +82,7 @@ def evaluate(
         learning_rate: of SGD.
         momentum: of SGD.
         weight_decay: of SGD.
-        augment: draws new parameters for each image at each step.
+        augment: draws new parameters for each image at each step; a string: `SiameseAugment`'s strategy.
         noise: width of uniform noise that is drawn once and added to the images; SimpleBits' code has 1/255.
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast.
@@ -94,7 +94,9 @@ def evaluate(
 
     Raises:
         TypeError: condensed or test is of another kind.
-        ValueError: an argument out of range, other classes, no seed, or networks with batch normalisation together.
+        ValueError: an argument out of range, other classes, no seed, a network that does not fit, or networks with
+            batch normalisation together.
+        FloatingPointError: a training diverged.
 
     >>> import simplebits as sb
     >>> digits = sb.data.load("digits", "train")
@@ -112,23 +114,27 @@ def evaluate(
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
         _check.positive(name, value, integer=True)
     _check.positive("learning_rate", learning_rate)
-    for name, value in {"momentum": momentum, "weight_decay": weight_decay, "noise": noise}.items():
+    _check.share("momentum", momentum)
+    for name, value in {"weight_decay": weight_decay, "noise": noise}.items():
         _check.positive(name, value, allow_zero=True)
-    seeds = list(seeds)
+    if not len(test):
+        raise ValueError("test: the set is empty; give at least one image")
+    if isinstance(augment, str):
+        augment = SiameseAugment(augment)
+    seeds = [_check.seed("seeds", value) for value in (seeds if isinstance(seeds, Iterable) else [seeds])]
     if not seeds:
         raise ValueError("seeds: none given; give at least one")
     device = torch.device(device)
     channels, size = condensed.images.shape[1:3]
 
+    make = maker(network, len(condensed.classes), channels, size, network_options or {})
+
     def fresh(seed: int) -> nn.Module:
         with globally_seeded(seed, device):
-            if isinstance(network, str):
-                net = build(network, len(condensed.classes), channels, size, **(network_options or {}))
-            else:
-                net = network()
-        return net.to(device)
+            return make().to(device)
 
     nets = [fresh(seed) for seed in seeds]
+    check_network(nets[0], len(condensed.classes), channels, size, device)
     together = device.type == "cuda" and not batch_norms(nets[0]) if together is None else together
     if together and batch_norms(nets[0]):
         raise ValueError("together: batch normalisation keeps a state that cannot be stacked; leave together out")
@@ -156,6 +162,11 @@ def evaluate(
             own = [seeds[i] for i in group]
             train([nets[i] for i in group], lambda epoch, own=own: [batches(s, epoch) for s in own], epochs, settings,
                   bf16, bar.update)  # fmt: skip
+    for seed, net in zip(seeds, nets, strict=True):
+        if not all(torch.isfinite(p).all() for p in net.parameters()):
+            raise FloatingPointError(
+                f"the network of seed {seed} has weights that are not finite; lower the learning rate"
+            )
     return Evaluation(tuple(_test(net, condensed, test, device, bf16) for net in nets))
 
 
@@ -216,5 +227,6 @@ def _test(net: nn.Module, condensed: CondensedSet, test: ImageSet, device: torch
     right = 0
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         for x, labels in test.batches(500, size, channels, device):
-            right += int((net(condensed.standardised(x)).argmax(1) == labels).sum())
+            logits = torch.cat([net(part) for part in in_cache(condensed.standardised(x))])
+            right += int((logits.argmax(1) == labels).sum())
     return right / len(test)

@@ -44,7 +44,7 @@ def class_gradients(
         network: maps standardised images to logits.
         batches: the images of class 0, of class 1, ...
         create_graph: so that the result can be differentiated in the images.
-        together: all classes in one vectorised pass (one size of batch for all); else one after the other.
+        together: all classes in one vectorised pass, if all batches have one size; else one after the other.
         forward: what to call in place of the network, its compiled twin; only one after the other.
 
     Returns:
@@ -57,7 +57,8 @@ def class_gradients(
         logits = logits.float() if logits.dtype == torch.bfloat16 else logits
         return F.cross_entropy(logits, label.expand(len(logits)))
 
-    if together:
+    # A class with fewer images than the batch asks for cannot be stacked with the others.
+    if together and len({len(x) for x in batches}) == 1:
 
         def of_parameters(parameters: dict[str, Tensor], x: Tensor, label: Tensor) -> Tensor:
             return loss(functional_call(network, parameters, x), label)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simplebits import _check
+from simplebits.condense.condensation import METHODS
 from simplebits.condense.condensed_set import CondensedSet
 
 FOLDER = Path(__file__).parent / "sets"
@@ -43,9 +44,14 @@ def keep(condensed: CondensedSet, accuracies: Sequence[float], *, epochs: int, a
         The file, or None.
 
     Raises:
+        ValueError: no accuracy or one that is no share, or a set that `condense` has not made.
         OSError: the file could not be written.
     """
     folder, made = os.environ.get("SIMPLEBITS_SETS"), condensed.made
+    if not accuracies or not all(0 <= value <= 1 for value in accuracies):
+        raise ValueError(f"accuracies={accuracies!r}: give at least one, each a share from 0 to 1")
+    if "bit_depth" not in made:
+        raise ValueError(f"condensed: {condensed!r} was not made by condense, so nothing says how")
     if not folder:
         return None
     measured = {
@@ -89,5 +95,11 @@ def load(
     >>> load("mnist", method="gradient", images_per_class=1)
     CondensedSet('mnist/train, gradient': 1 image per class, 10 x 1x28x28)
     """
+    _check.one_of("method", method, METHODS[:2])
+    _check.positive("images_per_class", images_per_class, integer=True)
+    if lambda_sim is not None:
+        _check.positive("lambda_sim", lambda_sim, allow_zero=True)
     wanted = file_name(name, method, images_per_class, siamese, lambda_sim)
+    if not shipped(folder):
+        raise ValueError(f"{folder} holds no condensed set; leave folder out for those that come with the package")
     return CondensedSet.read(Path(folder) / _check.one_of("set", wanted, shipped(folder)))

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
@@ -144,6 +145,12 @@ def test_a_cooled_run_is_not_resumed_with_another_end(digits, tmp_path):
         condense(digits, "distribution", 1, iterations=4, cool_down=0.5, checkpoint=path, **SMALL)
 
 
+@pytest.mark.unchecked
+def test_numpys_whole_numbers_are_seeds(digits):
+    sets = [condense(digits, "distribution", 1, seed=seed, iterations=1, **SMALL) for seed in (3, np.int64(3))]
+    assert torch.equal(sets[0].images, sets[1].images)
+
+
 def test_the_global_generator_is_left_alone(digits):
     before = torch.random.get_rng_state()
     condense(digits, "gradient", 1, iterations=2, **SMALL)
@@ -152,6 +159,13 @@ def test_the_global_generator_is_left_alone(digits):
 
 def test_both_paths_give_the_same_set(digits):
     sets = [condense(digits, "gradient", 1, iterations=3, together=together, **SMALL) for together in (False, True)]
+    torch.testing.assert_close(sets[0].images, sets[1].images, atol=1e-4, rtol=1e-4)
+
+
+def test_classes_of_different_sizes_go_together(digits):
+    """More real images a class than the smallest class has: nothing can be stacked, and nothing need be."""
+    few = digits.subset(torch.cat([(digits.labels == c).nonzero().flatten()[: 5 + c] for c in range(10)]))
+    sets = [condense(few, "gradient", 1, iterations=2, together=together, **SMALL) for together in (False, True)]
     torch.testing.assert_close(sets[0].images, sets[1].images, atol=1e-4, rtol=1e-4)
 
 
@@ -225,6 +239,9 @@ def test_mirrored_digits_are_warned_of(digits):
         (("gradient", 1), {"momentum": 1.0}, "momentum=1.0"),
         (("gradient", 1), {"cool_down": 1.0}, "cool_down=1.0"),
         (("gradient", 1), {"seed": []}, "seed="),
+        (("gradient", 1), {"seed": "a"}, "seed='a'"),
+        (("gradient", 1), {"seed": 1.5}, "seed=1.5"),
+        (("gradient", 1), {"together": True, "compiled": True}, "choose one"),
     ],
 )
 def test_wrong_use_is_named(digits, arguments, options, message):
@@ -236,8 +253,13 @@ def test_wrong_use_is_named(digits, arguments, options, message):
 def test_wrong_sets_are_named(digits):
     with pytest.raises(TypeError, match="expected an ImageSet"):
         condense(digits.to_float(), "gradient", 1)
+    flat = lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))  # noqa: E731
     with pytest.raises(TypeError, match="has no embed"):
-        condense(digits, "distribution", 1, network=lambda: torch.nn.Linear(8, 10), **SMALL)
+        condense(digits, "distribution", 1, network=flat, **SMALL)
+    with pytest.raises(TypeError, match="a function that gives a network"):
+        condense(digits, "gradient", 1, network=flat(), **SMALL)
+    with pytest.raises(TypeError, match="expected a DensityModel, got str"):
+        condense(digits, "gradient", 1, density="glow", **DENSE)
     without = digits.subset(digits.labels != 4)
     with pytest.raises(ValueError, match="has no image"):
         condense(without, "gradient", 1, **SMALL)

@@ -116,6 +116,29 @@ def test_a_shipped_set_keeps_its_promise(real_data):
     assert found.mean == pytest.approx(made["mean"], abs=0.05)
 
 
+@pytest.mark.unchecked
+def test_wrong_sets_are_named(few, digits, tmp_path):
+    parts = few.images, few.labels, few.classes, few.mean, few.std
+    with pytest.raises(ValueError, match="ordered by class"):
+        CondensedSet(few.images, few.labels.flip(0), *parts[2:])
+    with pytest.raises(ValueError, match="equally many"):
+        CondensedSet(few.images[1:], few.labels[1:], *parts[2:])
+    with pytest.raises(ValueError, match="floating point"):
+        CondensedSet(few.images.to(torch.uint8), *parts[1:])
+    with pytest.raises(ValueError, match="each of the 3 channels"):
+        CondensedSet(*parts[:3], few.mean[:1], few.std)
+    with pytest.raises(TypeError, match="images: expected an ImageSet"):
+        CondensedSet.of(few.images, digits)
+    with pytest.raises(ValueError, match="not made by condense"):
+        sb.condense.keep(few, [0.5], epochs=1, augmented=False)
+    with pytest.raises(ValueError, match="a share from 0 to 1"):
+        sb.condense.keep(few, [91.0], epochs=1, augmented=False)
+    with pytest.raises(ValueError, match="did you mean 'gradient'"):
+        load("mnist", method="gradients")
+    with pytest.raises(ValueError, match="holds no condensed set"):
+        load("mnist", folder=tmp_path)
+
+
 def test_unknown_sets_are_named_with_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'mnist-gradient-1'"):
         load("mnst", method="gradient", images_per_class=1)

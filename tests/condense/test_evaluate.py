@@ -26,26 +26,42 @@ def few(digits):
     return CondensedSet.of(sb.condense.coreset(digits, "random", 2), digits, size=8)
 
 
-def test_one_network_follows_the_published_schedule(few, test_set):
-    """SGD by hand: E + 1 epochs; after half of them a tenth of the rate and a new momentum."""
-    epochs = 6
+def trained_by_hand(few, epochs, switch, fresh_momentum=True, passes=None):
+    """SGD written out, from the weights that seed 3 gives; a tenth of the rate from epoch `switch` on."""
     with torch.random.fork_rng():
         torch.random.default_generator.manual_seed(3)
         net = ConvNet(10, 1, 8, width=8, depth=2)
-    x, velocity = few.standardised(few.images), {}
-    for epoch in range(epochs + 1):
-        rate = 0.01 if epoch < epochs // 2 + 2 else 0.001
-        if epoch in (0, epochs // 2 + 2):
+    x = few.standardised(few.images)
+    velocity = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
+    for epoch in range(epochs + 1 if passes is None else passes):
+        if epoch == switch and fresh_momentum:
             velocity = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
         net.zero_grad()
         F.cross_entropy(net(x), few.labels).backward()
         with torch.no_grad():
             for name, p in net.named_parameters():
                 velocity[name] = 0.9 * velocity[name] + p.grad + 5e-4 * p
-                p -= rate * velocity[name]
-    right = net(few.standardised(test_set.to_float(8))).argmax(1) == test_set.labels
-    found = evaluate(few, test_set, seeds=[3], epochs=epochs, **OPTIONS)
-    assert found.accuracies[0] == pytest.approx(float(right.float().mean()), abs=3 / len(test_set))
+                p -= (0.01 if epoch < switch else 0.001) * velocity[name]
+    return {name: p.detach() for name, p in net.named_parameters()}
+
+
+def test_one_network_follows_the_published_schedule(few, test_set):
+    """E + 1 epochs; after epoch E/2 + 1 a tenth of the rate and a new momentum; nothing near it will do."""
+    epochs, nets = 6, []
+
+    def network():
+        nets.append(ConvNet(10, 1, 8, width=8, depth=2))
+        return nets[-1]
+
+    evaluate(few, test_set, network, seeds=[3], epochs=epochs, progress=False)
+    found = {name: p.detach() for name, p in nets[0].named_parameters()}
+
+    def apart(by_hand):
+        return max(float((found[name] - p).abs().max()) for name, p in by_hand.items())
+
+    assert apart(trained_by_hand(few, epochs, epochs // 2 + 2)) < 1e-5
+    for wrong in ({"switch": 4}, {"switch": 6}, {"switch": 5, "fresh_momentum": False}, {"switch": 5, "passes": 6}):
+        assert apart(trained_by_hand(few, epochs, **wrong)) > 1e-4
 
 
 @pytest.mark.parametrize("augment", [None, sb.condense.SiameseAugment("crop_scale"), CropScaleRotate()])
@@ -90,8 +106,35 @@ def test_mean_and_population_deviation():
     assert repr(found) == "Evaluation(60.0% ± 10.0%, 2 networks)"
 
 
+def test_a_strategy_may_be_given_by_name(few, test_set):
+    options = OPTIONS | {"seeds": 0, "epochs": 5}
+    by_name = evaluate(few, test_set, augment="crop_scale", **options)
+    assert by_name == evaluate(few, test_set, augment=sb.condense.SiameseAugment("crop_scale"), **options)
+
+
+def test_a_training_that_diverges_is_no_accuracy(few, test_set):
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        evaluate(few, test_set, seeds=[0], epochs=20, learning_rate=1e12, **OPTIONS)
+
+
 @pytest.mark.unchecked
 def test_wrong_use_is_named(few, digits, test_set):
+    for network, message in (
+        (ConvNet(10, 1, 8, depth=2), "a function that gives a network"),
+        (3, "expected a name"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            evaluate(few, test_set, network)
+    with pytest.raises(ValueError, match=r"expected logits \[n, 10\]"):
+        evaluate(few, test_set, lambda: ConvNet(4, 1, 8, depth=2))
+    with pytest.raises(ValueError, match="does not take images 1x8x8"):
+        evaluate(few, test_set, lambda: ConvNet(10, 3, 32))
+    with pytest.raises(ValueError, match="the set is empty"):
+        evaluate(few, test_set.subset(torch.zeros(0, dtype=torch.int64)))
+    with pytest.raises(ValueError, match="momentum=1.5"):
+        evaluate(few, test_set, momentum=1.5)
+    with pytest.raises(ValueError, match="seeds='x'"):
+        evaluate(few, test_set, seeds="x")
     with pytest.raises(TypeError, match=r"CondensedSet\.of\(images, train\) makes one"):
         evaluate(digits, test_set)
     with pytest.raises(TypeError, match="test: expected an ImageSet"):
