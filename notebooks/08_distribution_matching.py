@@ -346,7 +346,7 @@ generalises
 #
 # Its gradient (2) by $w_j$ is, with the predicted probabilities $p_{i,j}$,
 #
-# $$ g_{i,j} = \begin{cases} (p_{i,y} - 1)\, e_i, & j = y \\ (p_{i,j} - 0)\, e_i, & j \ne y: \end{cases} \tag{3} $$
+# $$ g_{i,j} = \big(p_{i,j} - \mathbb{1}[j = y]\big)\, e_i: \tag{3} $$
 #
 # the sample's features times a weight, "predicted minus true". A batch of one class therefore has the mean gradient
 #
@@ -386,8 +386,7 @@ print("(4), their mean:", torch.allclose(mean_gradient, formula.mean(0), atol=1e
 # Now the step that is not exact. A network with random weights knows nothing: assume it finds all classes equally likely, $p_{i,j} = 1/C$.
 # Then the weights are constants and come out of the mean,
 #
-# $$ \frac1N \sum_i g_{i,j} = \begin{cases} \frac{1-C}{C} \cdot \frac1N \sum_i e_i, & j = y \\[2pt]
-#    \frac{1}{C} \cdot \frac1N \sum_i e_i, & j \ne y, \end{cases} \tag{5} $$
+# $$ \frac1N \sum_i g_{i,j} = \Big(\frac1C - \mathbb{1}[j = y]\Big) \cdot \frac1N \sum_i e_i, \tag{5} $$
 #
 # and the gradient of the last layer is the mean feature times a constant. Take two sets and sum the squared constants over $j$: the squared
 # distance of their gradients is
