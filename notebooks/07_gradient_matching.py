@@ -157,7 +157,8 @@ def distance(a: list[torch.Tensor], b: list[torch.Tensor]) -> torch.Tensor:
     return total
 
 
-standard = sb.condense.CondensedSet.of(trains[first].subset([0]), trains[first], side)
+real_one = sb.condense.coreset(trains[first], "random", 1, seed=seeds[0])
+standard = sb.condense.CondensedSet.of(real_one, trains[first], side)  # knows mean and deviation
 generator = torch.Generator().manual_seed(seeds[0])
 batches = sb.condense.ClassBatches(trains[first], 1, side, channels)
 real = [standard.standardised(x) for x in batches.all(8, generator)]

@@ -109,7 +109,7 @@ def test_every_shipped_set_is_whole_and_says_what_it_measured():
 
 def test_a_shipped_set_keeps_its_promise(real_data):
     """Fresh networks, a part of the test set: within five points of what its card says."""
-    condensed = load("mnist", method="distribution", images_per_class=1)
+    condensed = load("mnist", method="gradient", images_per_class=1)
     made = condensed.made["accuracy"]
     test, augment = real_data("mnist").draw(1000), sb.condense.CropScaleRotate() if made["augmented"] else None
     found = sb.condense.evaluate(condensed, test, seeds=[77], epochs=made["epochs"], augment=augment, bf16=True)
