@@ -6,6 +6,7 @@ takes larger ones (DC-VAE, BigGAN); the question is the same: are images that lo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -28,7 +29,7 @@ def _mlp(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*hidden, nn.Linear(HIDDEN, outputs))
 
 
-class ConditionalGenerator(nn.Module):
+class ConditionalGenerator(nn.Module, ABC):
     """Noise and a class become an image; subclasses say what it learns from.
 
     Args:
@@ -56,6 +57,7 @@ class ConditionalGenerator(nn.Module):
         """What is trained, each by its own loss."""
         return (self,)
 
+    @abstractmethod
     def losses(
         self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"], generator: torch.Generator
     ) -> Iterator[Float[Tensor, ""]]:
@@ -66,7 +68,6 @@ class ConditionalGenerator(nn.Module):
             y: their classes, one-hot.
             generator: draws the noise.
         """
-        raise NotImplementedError
 
 
 class VAE(ConditionalGenerator):
