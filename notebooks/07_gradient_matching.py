@@ -327,13 +327,28 @@ accuracies: dict[tuple[str, int], dict[str, list[float]]] = {}
 for (name, each), sets in condensed.items():
     channels, side = trains[name].images.shape[1], size or trains[name].images.shape[2]
     rivals = coresets(name, each)
+    if (name, each) == (first, images_per_class[0]):
+        shown = {method: chosen[0] for method, chosen in (rivals | {"condensed": sets}).items()}
     accuracies[name, each] = {
         method: [value for few in chosen for value in worth(few, name)]
         for method, chosen in (rivals | {"condensed": sets}).items()
     }
 channels, side = trains[first].images.shape[1], size or trains[first].images.shape[2]
 
-# %%
+# %% tags=["hide-input"]
+figure = sb.report.image_grid(
+    torch.cat([few.to_grid()[:columns] for few in shown.values()]),
+    columns=columns,
+    row_titles=list(shown),
+    zoom=0.75,
+)
+sb.report.show(
+    figure,
+    alt="Rows of images, one of each class: real ones chosen at random, by herding, as k-centres and by forgetting, and the condensed ones.",
+    caption=f"{first}: what the networks learn from, one set of each kind.",
+)
+
+# %% tags=["hide-input"]
 KEYS = dict(
     zip(METHODS, ("random", "herding", "k-centre", "forgetting", "dc"), strict=True)
 )  # in the published table
@@ -359,7 +374,7 @@ for (name, each), row in accuracies.items():
     lines.append("| *published* | | " + " | ".join(printed(key) for key in keys) + " |")
 Markdown("\n".join(lines))
 
-# %%
+# %% tags=["hide-input"]
 REAL = METHODS[:-1]
 
 
@@ -476,7 +491,7 @@ by_random = {
     for taker in architectures
 }
 
-# %%
+# %% tags=["hide-input"]
 short = {"AlexNet": "alexnet", "ResNet18": "resnet", "VGG11": "vgg"}
 lines = [
     "| condensed with | " + " | ".join(architectures) + " |",
@@ -494,7 +509,7 @@ for maker, row in (crossed | {"*random image*": by_random}).items():
         lines.append("| *published, MNIST* | " + " | ".join(printed(key) for key in keys) + " |")
 Markdown("\n".join(lines))
 
-# %%
+# %% tags=["hide-input"]
 gains = {}
 for maker, row in crossed.items():
     for taker, values in row.items():
@@ -575,7 +590,7 @@ parts = {
     part: {value: ablated(part, value) for value in values} for part, values in ablations.items()
 }
 
-# %%
+# %% tags=["hide-input"]
 short = {"layerwise": "layerwise.convnet", "mse": "euclidean.convnet", "cosine": "cosine.convnet"}
 codes = {"instance": "in", "batch": "bn", "layer": "ln", "group": "gn", "leaky_relu": "leaky-relu"}
 tables = {"distance": "metric", "norm": "normalisation"}
