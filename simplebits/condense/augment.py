@@ -8,6 +8,7 @@ outside is zero, what is cut out becomes zero. All are differentiable in the ima
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from torch import Tensor
 from simplebits import _check
 
 #: The published strategies for objects and clothes (CIFAR, Fashion-MNIST).
+SIGNS = ("digits", "mnist", "usps", "svhn", "emnist-letters")  # mirrored, they are others
 DSA_STRATEGY = "color_crop_cutout_flip_scale_rotate"
 #: The same without mirroring, for digits (MNIST, SVHN).
 DSA_STRATEGY_DIGITS = "color_crop_cutout_scale_rotate"
@@ -66,6 +68,15 @@ class SiameseAugment:
     def flips(self) -> bool:
         """Whether images may be mirrored, which digits and letters do not survive."""
         return "flip" in self.strategy
+
+    def warn_of_mirrored_signs(self, name: str, stacklevel: int = 3) -> None:
+        """Warn where the images of this set, `mnist/train` for example, are digits or letters, which flips change."""
+        if self.flips and name.split("/")[0] in SIGNS:
+            warnings.warn(
+                f"augment={'_'.join(self.strategy)!r} mirrors the images of {name}; a mirrored digit is another sign: "
+                f"leave out 'flip'",
+                stacklevel=stacklevel,
+            )
 
     def __call__(
         self, generator: torch.Generator | None, *batches: Float[Tensor, "_ c h w"], shared: bool = True

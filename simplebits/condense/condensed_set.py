@@ -104,8 +104,12 @@ class CondensedSet:
             size: height and width; None keeps them.
             channels: 1 or 3; None keeps them.
 
+        Returns:
+            The images in [0, 1], ordered by class.
+
         Raises:
             TypeError: images or train is no ImageSet.
+            ValueError: classes with different numbers of images.
         """
         for name, value in {"images": images, "train": train}.items():
             if not isinstance(value, ImageSet):

@@ -121,6 +121,8 @@ def evaluate(
         raise ValueError("test: the set is empty; give at least one image")
     if isinstance(augment, str):
         augment = SiameseAugment(augment)
+    if isinstance(augment, SiameseAugment):
+        augment.warn_of_mirrored_signs(test.name)
     seeds = [_check.seed("seeds", value) for value in (seeds if isinstance(seeds, Iterable) else [seeds])]
     if not seeds:
         raise ValueError("seeds: none given; give at least one")

@@ -49,6 +49,10 @@ def class_gradients(
 
     Returns:
         A tensor for each parameter, with a first axis of classes.
+
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    >>> [list(g.shape) for g in class_gradients(network, [torch.rand(3, 1, 4, 4), torch.rand(5, 1, 4, 4)])]
+    [[2, 2, 16], [2, 2]]
     """
     parameters = dict(network.named_parameters())
     labels = torch.arange(len(batches), device=batches[0].device)
@@ -102,6 +106,14 @@ def gradient_matching_loss(
         together: all classes at once, or one after the other.
         bf16: bfloat16 autocast for the real images; the synthetic ones stay in single precision.
         forward: the network's compiled twin, for the real images: compiled code has no second derivative.
+
+    Returns:
+        One distance a class, differentiable in the synthetic images; 0 where both cause the same gradient.
+
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    >>> real = [torch.ones(3, 1, 4, 4), -torch.ones(3, 1, 4, 4)]
+    >>> bool(gradient_matching_loss(network, real, [x[:1] for x in real]).abs().max() < 1e-4)
+    True
     """
     with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         wanted = [g.detach() for g in class_gradients(network, real, together=together, forward=forward)]

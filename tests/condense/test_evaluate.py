@@ -148,3 +148,8 @@ def test_wrong_use_is_named(few, digits, test_set):
     four = sb.data.ImageSet(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.tensor([0]), tuple("abcd"), "four")
     with pytest.raises(ValueError, match="has 4 classes"):
         evaluate(few, four)
+
+
+def test_mirrored_digits_are_warned_of(few, test_set):
+    with pytest.warns(UserWarning, match="a mirrored digit is another sign"):
+        evaluate(few, test_set.subset(range(10)), seeds=[0], epochs=1, augment="crop_flip", **OPTIONS)
