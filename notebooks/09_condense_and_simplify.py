@@ -78,9 +78,14 @@ evaluation_epochs = 150  # passes over the condensed set; 300 in the paper's cod
 augmented_sets = []  # image sets learned under moves, scalings and turns; MNIST in the paper's code
 augmented_epochs = 1000  # passes over those
 noise = 1.0  # width of the noise on what they learn from, in grey levels of the density
-variant_set = "digits"  # one of image_sets, for other networks and other distances
+variant_set = "digits"  # one of image_sets, for other networks and other losses
 architectures = ["MLP", "LeNet"]  # networks to condense with, beside the ConvNet
-distances = ["mse", "cosine"]  # distances of gradients, beside the layerwise one
+losses = [
+    "mse",
+    "cosine",
+    "product",
+    "unrolled",
+]  # what condenses, beside the layerwise distance of gradients
 steps_a_network = 3  # steps of the images with each network, in one more variant
 most_lost = 0.03  # share of accuracy that half of the bits may cost
 test_images = 1000  # at most so many real images to test on
@@ -687,23 +692,59 @@ sb.report.show(
 # {glue:text}`condense-and-simplify.cool-down:.0%` of the iterations, at {glue:text}`condense-and-simplify.falling-rate-bits:.2f` bits and
 # {glue:text}`condense-and-simplify.falling-rate-accuracy:.1%`.
 #
-# ## Other networks, other distances
+# ## Other networks, other losses
 #
-# The paper's supplement shows pictures of sets condensed with other networks (figure S12) and other losses (S13). Its other losses are the
-# negative inner product of the two gradients and the loss on real images after one training step, and it varies the number of steps with each network.
-# The library has neither of these two losses; it has two other distances from the gradient-matching paper
-# {cite:p}`zhao2021gradient`, the squared Euclidean one (`mse`) and the cosine of all gradients as one vector. Several steps with each
-# network are the last variant below.
-#
-# A distance has a unit of its own, and a network has its own number of filters, so one λ means different prices. We multiply λ with the
-# ratio of the matching losses at the first iteration: then the two terms start in the proportion that they have for the ConvNet.
+# The paper's supplement shows pictures of sets condensed with other networks (figure S12), with two other losses, and with several
+# steps for each network (S13). Its losses take the gradients $g_\text{orig}$ and $g_\text{syn}$ of all classes together. One is their
+# product, $-\langle g_\text{orig}, g_\text{syn} \rangle$; the other the loss on real images after one step of training on the synthetic
+# ones, $\ell(f_{\theta - \eta\, g_\text{syn}}(X_\text{orig}), y)$. To first order they say the same: the slope of the second at
+# $\eta = 0$ is the first. Beside them stand two distances of the gradient-matching paper {cite:p}`zhao2021gradient`, the
+# squared Euclidean one (`mse`) and the cosine of all gradients as one vector.
+
+# %%
+pixels = measure.centre(seen).detach().requires_grad_()
+matched = {"network": network, "real": real, "synthetic": pixels.split(per_class)}
+tiny = 1e-3  # learning rate of the step
+with torch.no_grad():
+    before = [
+        F.cross_entropy(network(x), torch.full((len(x),), label, device=device))
+        for label, x in enumerate(real)
+    ]
+after = sb.condense.unrolled_step_loss(**matched, learning_rate=tiny).detach()
+begin = float(after - torch.stack(before).mean()) / tiny
+product = float(sb.condense.gradient_product_loss(**matched).detach())
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print("slope of the unrolled loss and product:", math.isclose(begin, product, rel_tol=0.1))
+
+# %% [markdown]
+# Each loss has a unit of its own, so one λ means a different price for each. What moves a pixel is the loss's gradient. We multiply λ with
+# the ratio of the two losses' gradients (their lengths, at the start of the step above), so that bits begin with the same pull against
+# matching as they have in the runs above. Another network is treated alike, by the ratio of the two losses at the start.
+
+# %%
+values = {
+    name: sb.condense.gradient_matching_loss(**matched, kind=name).sum()
+    for name in ("layerwise", "mse", "cosine")
+}
+values["product"] = classes * sb.condense.gradient_product_loss(**matched)
+values["unrolled"] = classes * sb.condense.unrolled_step_loss(**matched)
+pulls = {
+    name: float(torch.autograd.grad(value, pixels, retain_graph=True)[0].norm())
+    for name, value in values.items()
+}
+lines = ["| loss | length of its gradient, layerwise = 1 |", "|---|---|"]
+lines += [f"| {name} | {pull / pulls['layerwise']:.2g} |" for name, pull in pulls.items()]
+Markdown("\n".join(lines))
 
 # %%
 train, test = loaded[variant_set]
 per_class = images_per_class[0]
-reference = curves[variant_set, per_class][prices[variant_set, per_class]]
+half_price = prices[variant_set, per_class]
+reference = curves[variant_set, per_class][half_price]
 variants = {name: {"network": name} for name in architectures}
-variants |= {name: {"distance": name} for name in distances}
+variants |= {name: {"distance": name} for name in losses}
 variants[f"{steps_a_network} steps"] = {
     "outer": steps_a_network,
     "inner": 10,  # epochs of the network between two steps
@@ -711,8 +752,10 @@ variants[f"{steps_a_network} steps"] = {
 }
 found = {"ConvNet": reference}
 for label, changes in variants.items():
-    own_price = prices[variant_set, per_class]
-    if "outer" not in changes:  # more steps change the unit of nothing
+    own_price = half_price  # several steps change the unit of nothing
+    if label in losses:
+        own_price *= pulls[label] / pulls["layerwise"]
+    elif label in architectures:
         begun = simple_set(
             train, per_class, 0.0, seeds[0], f"start-{label}", **changes | {"iterations": 1}
         )
@@ -731,8 +774,8 @@ figure = sb.report.image_grid(
 )
 sb.report.show(
     figure,
-    alt="Rows of condensed images, one image of each class: condensed with a ConvNet, with other networks, with other distances between "
-    "gradients, and with several steps of the images for each network.",
+    alt="Rows of condensed images, one image of each class: condensed with a ConvNet, with other networks, with other losses, "
+    "and with several steps of the images for each network.",
     caption=f"Counterpart of figures S12 and S13 on {variant_set}, with bits per dimension beside each row.",
 )
 

@@ -20,6 +20,7 @@ from simplebits.condense.distances import DISTANCES
 from simplebits.condense.distribution import distribution_matching_loss
 from simplebits.condense.gradient import batch_norms, curriculum, freeze_batch_norm, gradient_matching_loss
 from simplebits.condense.network import check_network, maker
+from simplebits.condense.other_losses import gradient_product_loss, unrolled_step_loss
 from simplebits.condense.pixels import BoundedPixels, FreePixels
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
@@ -28,6 +29,7 @@ METHODS = ("gradient", "distribution", "pixels")
 STARTS = ("noise", "real")
 ITERATIONS = {"gradient": 1000, "distribution": 20_000, "pixels": 20_000}
 RATES = {"gradient": 0.1, "distribution": 1.0, "pixels": 1.0}
+LOSSES = (*DISTANCES, "product", "unrolled")  # the last two: of the gradients of all classes together
 BITS_CHUNK = 50  # images whose mean bits are one term of SimpleBits' loss, as in its code
 
 
@@ -52,7 +54,8 @@ class Condensation:
         real_batch: real images of a class at each step.
         init: `noise` or `real` images drawn at random; None: noise for `gradient` without augmentation, else real.
         augment: a siamese augmentation, as `SiameseAugment`'s strategy; None: none.
-        distance: of gradients: `layerwise`, `mse` or `cosine`.
+        distance: of gradients: `layerwise`, `mse` or `cosine`; or one of SimpleBits' other losses (its figure S13),
+            `product` (`gradient_product_loss`) and `unrolled` (`unrolled_step_loss`).
         learning_rate: of the images; None: 0.1 (gradient, and Adam with a density) or 1.
         momentum: of the images.
         cool_down: share of the iterations, the last ones, in which the images' learning rate falls to zero; 0 as
@@ -110,7 +113,7 @@ class Condensation:
         if not isinstance(train, ImageSet):
             raise TypeError(f"train: expected an ImageSet, got {type(train).__name__}")
         _check.one_of("method", method, METHODS)
-        _check.one_of("distance", distance, DISTANCES)
+        _check.one_of("distance", distance, LOSSES)
         published = curriculum(max(images_per_class, 1)) if isinstance(images_per_class, int) else (1, 1)
         self.outer = published[0] if outer is None else outer
         self.inner = published[1] if inner is None else inner
@@ -250,10 +253,15 @@ class Condensation:
     def _matching(self, real: list[Tensor], synthetic: list[Tensor]) -> Tensor:
         if self.method == "gradient":
             freeze_batch_norm(self.network, real)
+            how = {"together": self.together, "bf16": self.bf16}
+            if self.distance == "product":
+                return len(real) * gradient_product_loss(self.network, real, synthetic, forward=self.real_pass, **how)
+            if self.distance == "unrolled":
+                rate = self.network_rate
+                return len(real) * unrolled_step_loss(self.network, real, synthetic, learning_rate=rate, **how)
             losses = gradient_matching_loss(
-                self.network, real, synthetic, kind=self.distance, together=self.together, bf16=self.bf16,
-                forward=self.real_pass,
-            )  # fmt: skip
+                self.network, real, synthetic, kind=self.distance, forward=self.real_pass, **how
+            )
             return losses.sum()
         if self.method == "pixels":
             return distribution_matching_loss(lambda x: x.flatten(1), real, synthetic)
