@@ -64,7 +64,7 @@ real_batch = 64  # real images of a class at each step; 256 in the paper
 init = "real"  # what the pixels start from: real images, or noise as in the paper
 learning_rate = 1.0  # of the synthetic pixels; 0.1 in the paper
 cool_down = 0.5  # share of the iterations in which this rate falls to zero; 0 in the paper
-siamese = ""  # a siamese augmentation while condensing, as in the paper's successor; empty: none
+siamese = ""  # a siamese augmentation while condensing and testing, as in the paper's successor; empty: none
 seeds = [0, 1]  # one condensed set each; 5 in the paper
 test_seeds = [0, 1, 2]  # networks trained on each condensed set; 20 in the paper
 epochs = 150  # that they are trained for; 300 in the paper
@@ -283,15 +283,16 @@ def worth(
 ) -> list[float]:
     """Test accuracies, in percent, of networks trained on these few images."""
     options = {"width": test_width, "depth": depth} if network == "ConvNet" else {}
-    augmented = name in digit_augment
+    # Images learned under a siamese augmentation are tested under it, as the paper's successor does.
+    augment = siamese or (sb.condense.CropScaleRotate() if name in digit_augment else None)
     found = sb.condense.evaluate(
         few,
         tests[name],
         network,
         test_seeds,
         network_options=options,
-        epochs=passes or (augmented_epochs if augmented else epochs),
-        augment=sb.condense.CropScaleRotate() if augmented else None,
+        epochs=passes or (augmented_epochs if augment else epochs),
+        augment=augment,
         bf16=bf16,
         device=device,
     )
@@ -396,13 +397,13 @@ for (name, each), row in accuracies.items():
         "cool_down": cool_down,
         "width": width,
         "test_width": test_width,
-        "epochs": augmented_epochs if name in digit_augment else epochs,
-        "augmented": name in digit_augment,
+        "epochs": augmented_epochs if siamese or name in digit_augment else epochs,
+        "augmented": bool(siamese) or name in digit_augment,
         "siamese": siamese,
         "test_images": len(tests[name]),
     }
     # How real images are chosen and tested is the paper's here, whatever the condensation is.
-    published_test = (size, test_width, depth, test_images) == (0, 128, 3, 0) and (
+    published_test = (size, test_width, depth, test_images, siamese) == (0, 128, 3, 0, "") and (
         setting["augmented"],
         setting["epochs"],
     ) == ((True, 1000) if name == "mnist" else (False, 300))
@@ -639,7 +640,7 @@ for part, row in parts.items():
 # %%
 for (name, each), sets in condensed.items():
     first_set = [value / 100 for value in accuracies[name, each]["condensed"][: len(test_seeds)]]
-    augmented = name in digit_augment
+    augmented = bool(siamese) or name in digit_augment
     passes = augmented_epochs if augmented else epochs
     sb.condense.keep(sets[0], first_set, epochs=passes, augmented=augmented)
 
