@@ -72,8 +72,9 @@ augmented_epochs = 150  # the same for the sets that are augmented; 1000 in the 
 digit_augment = []  # sets whose test networks are trained with crops, scalings and rotations; the paper: mnist
 test_images = 0  # real images to test on; 0: all
 random_seeds = [0, 1, 2]  # random choices of real images to compare with
-feature_epochs = 15  # of the network whose features choose coresets
-feature_images = 0  # images that it is trained on and that are chosen from; 0: all
+feature_seeds = [0, 1, 2]  # networks whose features choose coresets; a choice by each
+feature_epochs = 15  # that they are trained for
+feature_images = 0  # images that they are trained on and that are chosen from; 0: all
 cross_networks = ["MLP", "LeNet", "AlexNet"]  # other networks trained on the images
 cross_epochs = 150  # that they are trained for
 condensing_networks = ["MLP", "LeNet"]  # other networks that the images are condensed with
@@ -305,19 +306,23 @@ def coresets(name: str, each: int) -> dict[str, list[sb.condense.CondensedSet]]:
     if feature_images:
         train = train.draw(min(feature_images, len(train)), seeds[0])
     known = name if name in ("mnist", "fashion-mnist", "cifar10", "svhn") else None
-    with torch.random.fork_rng():
-        torch.random.default_generator.manual_seed(seeds[0])
-        judge = sb.networks.ConvNet(
-            len(train.classes), channels, side, standardise=known, width=width, depth=depth
-        ).to(device)
-    forgotten = sb.condense.count_forgetting(
-        judge, train, epochs=feature_epochs, size=size or None, bf16=bf16
-    )
-    features = sb.condense.penultimate_features(judge, train, size=size or None)
     chosen = {"random": [sb.condense.coreset(train, "random", each, seed=s) for s in random_seeds]}
-    for method in ("herding", "k-centre"):
-        chosen[method] = [sb.condense.coreset(train, method, each, features=features)]
-    chosen["forgetting"] = [sb.condense.coreset(train, "forgetting", each, forgetting=forgotten)]
+    chosen |= {method: [] for method in ("herding", "k-centre", "forgetting")}
+    for s in feature_seeds:
+        with torch.random.fork_rng():
+            torch.random.default_generator.manual_seed(s)
+            judge = sb.networks.ConvNet(
+                len(train.classes), channels, side, standardise=known, width=width, depth=depth
+            ).to(device)
+        forgotten = sb.condense.count_forgetting(
+            judge, train, epochs=feature_epochs, size=size or None, bf16=bf16, seed=s
+        )
+        features = sb.condense.penultimate_features(judge, train, size=size or None)
+        for method in ("herding", "k-centre"):
+            few = sb.condense.coreset(train, method, each, features=features)
+            chosen[method].append(few)
+        few = sb.condense.coreset(train, "forgetting", each, forgetting=forgotten)
+        chosen["forgetting"].append(few)
     return {
         method: [sb.condense.CondensedSet.of(images, trains[name], size or None) for images in sets]
         for method, sets in chosen.items()
