@@ -86,6 +86,7 @@ class VAE(ConditionalGenerator):
     ) -> Iterator[Float[Tensor, ""]]:
         """Cross-entropy of the pixels, read as probabilities, and KL(q(z | x, y) || N(0, 1))."""
         mean, log_variance = self.encoder(torch.cat([x, y], 1)).chunk(2, dim=1)
+        log_variance = 10 * (log_variance / 10).tanh()  # else one odd batch can make its exponential infinite
         z = mean + (log_variance / 2).exp() * self.noise(len(x), generator).to(x)
         logits = self.decoder(torch.cat([z, y], 1))
         reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")

@@ -174,3 +174,14 @@ def test_a_loss_that_is_not_finite_ends_the_training(digits, monkeypatch, method
     monkeypatch.setattr(generative, "LEARNING_RATE", 1e30)
     with pytest.raises(FloatingPointError, match=f"the loss of {method} is (nan|inf) at step"):
         generative_set(digits["train"], method, 1, steps=20, **QUICK)
+
+
+def test_an_encoder_that_runs_away_leaves_the_loss_finite():
+    """On colour images one step could send the logarithm of a variance, and the loss with it, to infinity."""
+    model = VAE(pixels=12, classes=2)
+    with torch.no_grad():
+        model.encoder[-1].bias.fill_(1e4)
+    x, y = torch.rand(3, 12), torch.eye(2)[[0, 1, 0]]
+    (loss,) = model.losses(x, y, torch.Generator().manual_seed(0))
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    assert torch.isfinite(loss) and all(torch.isfinite(g).all() for g in gradients)
