@@ -15,12 +15,13 @@ from simplebits.networks.lenet import LeNet
 from simplebits.networks.mlp import MLP
 from simplebits.networks.nf_wide_resnet import NFWideResNet, ScaledConv2d
 from simplebits.networks.residual_unet import ResidualUNet
-from simplebits.networks.resnet import ResNet18
+from simplebits.networks.resnet import ResNet18, ResNet20
 from simplebits.networks.standardise import Standardise
-from simplebits.networks.vgg import VGG11
+from simplebits.networks.strided_cnn import StridedCNN
+from simplebits.networks.vgg import VGG11, VGG16
 
 __all__ = [
-    "CLASSIFIERS", "MLP", "VGG11", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet", "LeNet", "NFWideResNet",
-    "ResNet18", "ResidualUNet", "ScaledConv2d", "Standardise", "accuracy", "build", "classifier_optimiser",
-    "fit_classifier", "predict",
+    "CLASSIFIERS", "MLP", "VGG11", "VGG16", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet", "LeNet",
+    "NFWideResNet", "ResNet18", "ResNet20", "ResidualUNet", "ScaledConv2d", "Standardise", "StridedCNN", "accuracy",
+    "build", "classifier_optimiser", "fit_classifier", "predict",
 ]  # fmt: skip

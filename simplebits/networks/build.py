@@ -12,11 +12,13 @@ from simplebits.networks.convnet import ConvNet
 from simplebits.networks.lenet import LeNet
 from simplebits.networks.mlp import MLP
 from simplebits.networks.nf_wide_resnet import NFWideResNet
-from simplebits.networks.resnet import ResNet18
-from simplebits.networks.vgg import VGG11
+from simplebits.networks.resnet import ResNet18, ResNet20
+from simplebits.networks.strided_cnn import StridedCNN
+from simplebits.networks.vgg import VGG11, VGG16
 
 CLASSIFIERS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (ConvNet, MLP, LeNet, AlexNet, VGG11, ResNet18, NFWideResNet)
+    network.__name__: network
+    for network in (ConvNet, MLP, LeNet, AlexNet, VGG11, VGG16, ResNet18, ResNet20, NFWideResNet, StridedCNN)
 }
 
 

@@ -99,6 +99,7 @@ def fit_classifier(
     channels: int | None = None,
     batch_size: int = 32,
     optimiser: torch.optim.Optimizer | None = None,
+    schedule: Callable[[int], float] | None = None,
     augment: RandomShift | None = None,
     noise: float = 0.0,
     evaluate: Mapping[str, ImageSet] | None = None,
@@ -121,6 +122,7 @@ def fit_classifier(
         channels: 1 or 3; None keeps them.
         batch_size: images a step.
         optimiser: of the classifier's parameters; None: `classifier_optimiser` with the paper's settings.
+        schedule: what the optimiser's learning rates are multiplied by at a step, counted from 0; None: they stay.
         augment: draws crops and flips; None: images as they are.
         noise: width of uniform noise, centred on 0, added to each batch, freshly drawn; 1/255 is one grey level.
         evaluate: sets to measure the accuracy on.
@@ -145,11 +147,14 @@ def fit_classifier(
         _check.positive("evaluate_every", evaluate_every, integer=True)
     device = next(classifier.parameters()).device
     optimiser = optimiser or classifier_optimiser(classifier)
+    rates = [group["lr"] for group in optimiser.param_groups]
     history, step = ClassifierHistory(), 0
     settings = {
         "set": images.name, "images": len(images), "batch_size": batch_size, "augment": repr(augment), "noise": noise,
         "bf16": bf16, "seed": seed, "learning_rate": optimiser.param_groups[0]["lr"],
     }  # fmt: skip
+    if schedule is not None:
+        settings["schedule"] = [schedule(at) for at in range(0, steps, -(-steps // 20))]
     state = TrainingState({"classifier": classifier}, {"classifier": optimiser}, settings)
     if checkpoint is not None and Path(checkpoint).is_file():
         note, _ = state.load(Path(checkpoint))
@@ -181,6 +186,9 @@ def fit_classifier(
             loss = F.cross_entropy(logits, labels)
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
+            if schedule is not None:
+                for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                    group["lr"] = rate * schedule(step)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -195,6 +203,8 @@ def fit_classifier(
                 history.seconds += time.perf_counter() - clock
                 clock = time.perf_counter()
                 state.save(Path(checkpoint), {"step": step, "history": vars(history)})
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate
     history.seconds += time.perf_counter() - clock
     classifier.eval()
     return history

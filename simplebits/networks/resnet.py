@@ -12,18 +12,46 @@ from simplebits.networks.base import NORMS, Classifier, check_size
 DOWNSAMPLINGS = ("stride", "average")
 
 
+class Subsample(nn.Module):
+    """He et al.'s option A: every second pixel, and zeros for the channels that the input lacks. No parameters.
+
+    Args:
+        stride: 2 keeps every second row and column.
+        extra: channels of zeros, half of them before the input's, half behind.
+    """
+
+    def __init__(self, stride: int, extra: int) -> None:
+        super().__init__()
+        self.stride, self.extra = stride, extra
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o _ _"]:
+        """The pixels that are kept, with the added channels."""
+        before = self.extra // 2
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.extra - before))
+
+
 class BasicBlock(nn.Module):
-    """relu(residual + shortcut): two 3x3 convolutions beside the input, or beside a 1x1 convolution of it.
+    """relu(residual + shortcut): two 3x3 convolutions beside the input, or beside what fits it to their output.
 
     Args:
         channels: of the input.
         filters: of the output.
         norm: `instance` or `batch`.
-        stride: of the first convolution and of the shortcut's.
+        stride: of the first convolution and of the shortcut.
         average: average 2x2 pixels after them instead.
+        subsample: the shortcut is `Subsample` (option A) in place of a 1x1 convolution.
     """
 
-    def __init__(self, channels: int, filters: int, norm: str, *, stride: int = 1, average: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        norm: str,
+        *,
+        stride: int = 1,
+        average: bool = False,
+        subsample: bool = False,
+    ) -> None:
         super().__init__()
         pool = nn.AvgPool2d(2) if average else nn.Identity()
         self.residual = nn.Sequential(
@@ -35,7 +63,9 @@ class BasicBlock(nn.Module):
             NORMS[norm](filters),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if stride > 1 or average or channels != filters:
+        if subsample and (stride > 1 or channels != filters):
+            self.shortcut = Subsample(stride, filters - channels)
+        elif stride > 1 or average or channels != filters:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(channels, filters, 1, stride, bias=False), pool, NORMS[norm](filters)
             )
@@ -100,3 +130,51 @@ class ResNet18(Classifier):
             layers.append(nn.AdaptiveAvgPool2d(1))
         self.features = nn.Sequential(*layers)
         self.linear = nn.Linear(512 * (size // 8) ** 2 if average else 512, classes)
+
+
+class ResNet20(Classifier):
+    """A convolution and three stages of three blocks: 269,722 parameters for 3x32x32 images and 10 classes.
+
+    He et al. 2016 (section 4.2) as Carter, Jain, Mueller and Gifford 2021 use it: the shortcuts have no parameters
+    (option A), weights start Kaiming-normal.
+
+    Args:
+        classes: number of outputs.
+        channels: of the images.
+        size: height and width of the images; with instance normalisation at least 5.
+        standardise: whose mean and standard deviation to apply first, see `Standardise`.
+        norm: `batch`, as published, or `instance`.
+        width: filters of the first stage; the second has twice, the third four times as many.
+
+    Raises:
+        ValueError: an argument out of range, an unknown name, or images that are too small.
+
+    >>> sum(p.numel() for p in ResNet20().parameters())
+    269722
+    """
+
+    def __init__(
+        self,
+        classes: int = 10,
+        channels: int = 3,
+        size: int = 32,
+        *,
+        standardise: str | None = None,
+        norm: str = "batch",
+        width: int = 16,
+    ) -> None:
+        super().__init__(classes, channels, size, standardise)
+        _check.one_of("norm", norm, NORMS)
+        _check.positive("width", width, integer=True)
+        check_size(f"ResNet20 with norm={norm!r}", size, 5 if norm == "instance" else 1)
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1, bias=False), NORMS[norm](width), nn.ReLU()]
+        before = width
+        for filters, stride in ((width, 1), (2 * width, 2), (4 * width, 2)):
+            layers.append(BasicBlock(before, filters, norm, stride=stride, subsample=True))
+            layers += [BasicBlock(filters, filters, norm) for _ in range(2)]
+            before = filters
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))
+        self.linear = nn.Linear(before, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)

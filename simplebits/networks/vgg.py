@@ -1,17 +1,42 @@
-"""VGG for small images, as the condensation papers use it (Simonyan and Zisserman 2014)."""
+"""VGG for small images: 3x3 convolutions and one linear layer (Simonyan and Zisserman 2014)."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import nn
 
 from simplebits import _check
 from simplebits.networks.base import NORMS, Classifier, check_size, extra_padding
 
-# Filters of the 3x3 convolutions, stage by stage; every stage ends in a pooling that halves the image.
-CONFIGURATION_A = ((64,), (128,), (256, 256), (512, 512), (512, 512))
+
+class VGG(Classifier):
+    """What the configurations share. Arguments as in `VGG11`.
+
+    Attributes:
+        stages: filters of the 3x3 convolutions, stage by stage; every stage ends in a pooling that halves the image.
+    """
+
+    stages: ClassVar[tuple[tuple[int, ...], ...]]
+
+    def __init__(self, classes: int, channels: int, size: int, standardise: str | None, norm: str) -> None:
+        super().__init__(classes, channels, size, standardise)
+        _check.one_of("norm", norm, NORMS)
+        extra = extra_padding(channels, size)
+        side = size + 2 * extra
+        check_size(type(self).__name__, side, 32)
+        layers: list[nn.Module] = []
+        padding = 1 + extra
+        for stage in self.stages:
+            for filters in stage:
+                layers += [nn.Conv2d(channels, filters, 3, padding=padding), NORMS[norm](filters), nn.ReLU()]
+                channels, padding = filters, 1
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.linear = nn.Linear(512 * (side // 32) ** 2, classes)
 
 
-class VGG11(Classifier):
+class VGG11(VGG):
     """VGG's configuration A with normalisation and one linear layer: 9,231,114 parameters for 3x32x32, 10 classes.
 
     Args:
@@ -28,6 +53,8 @@ class VGG11(Classifier):
     Linear(in_features=512, out_features=10, bias=True)
     """
 
+    stages = ((64,), (128,), (256, 256), (512, 512), (512, 512))
+
     def __init__(
         self,
         classes: int = 10,
@@ -37,17 +64,44 @@ class VGG11(Classifier):
         standardise: str | None = None,
         norm: str = "instance",
     ) -> None:
-        super().__init__(classes, channels, size, standardise)
-        _check.one_of("norm", norm, NORMS)
-        extra = extra_padding(channels, size)
-        side = size + 2 * extra
-        check_size("VGG11", side, 32)
-        layers: list[nn.Module] = []
-        padding = 1 + extra
-        for stage in CONFIGURATION_A:
-            for filters in stage:
-                layers += [nn.Conv2d(channels, filters, 3, padding=padding), NORMS[norm](filters), nn.ReLU()]
-                channels, padding = filters, 1
-            layers.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*layers)
-        self.linear = nn.Linear(512 * (side // 32) ** 2, classes)
+        super().__init__(classes, channels, size, standardise, norm)
+
+
+class VGG16(VGG):
+    """VGG's configuration D with normalisation and one linear layer: 14,728,266 parameters for 3x32x32, 10 classes.
+
+    As Carter, Jain, Mueller and Gifford 2021 use it: batch normalisation, convolutions' weights start normal with
+    variance 2 / (9 filters), the linear layer's with standard deviation 0.01, biases at zero.
+
+    Args:
+        classes: number of outputs.
+        channels: of the images.
+        size: height and width of the images, at least 32, or 28 where they are grey: those are padded to 32x32.
+        standardise: whose mean and standard deviation to apply first, see `Standardise`.
+        norm: `batch`, as published, or `instance`.
+
+    Raises:
+        ValueError: an argument out of range, or an unknown name.
+
+    >>> VGG16(channels=1, size=28).linear
+    Linear(in_features=512, out_features=10, bias=True)
+    """
+
+    stages = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+    def __init__(
+        self,
+        classes: int = 10,
+        channels: int = 3,
+        size: int = 32,
+        *,
+        standardise: str | None = None,
+        norm: str = "batch",
+    ) -> None:
+        super().__init__(classes, channels, size, standardise, norm)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.linear.weight, std=0.01)
+        nn.init.zeros_(self.linear.bias)

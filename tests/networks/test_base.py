@@ -21,6 +21,7 @@ NETWORKS = {
     "VGG11": ("VGG11", {}, (3, 32)),
     "ResNet18": ("ResNet18", {}, (3, 16)),
     "ResNet18-average": ("ResNet18", {"norm": "batch", "downsampling": "average"}, (3, 16)),
+    "StridedCNN": ("StridedCNN", {}, (1, 20)),
     "NFWideResNet": ("NFWideResNet", {"depth": 10, "widen": 1}, (3, 16)),
 }
 each_network = pytest.mark.parametrize("key", NETWORKS)

@@ -1,10 +1,10 @@
-"""VGG11: the published structure, both normalisations, its sizes."""
+"""VGG11 and VGG16: the published structures, both normalisations, their sizes."""
 
 import pytest
 import torch
 from torch import nn
 
-from simplebits.networks import VGG11
+from simplebits.networks import VGG11, VGG16
 
 
 @pytest.mark.parametrize(("channels", "size", "expected"), [(1, 28, 9_229_962), (3, 32, 9_231_114)])
@@ -44,3 +44,30 @@ def test_smaller_images_are_refused(channels, size):
 def test_unknown_normalisations_are_refused(norm):
     with pytest.raises(ValueError, match=rf"norm='{norm}' is not known; .*instance, batch"):
         VGG11(norm=norm)
+
+
+@pytest.mark.parametrize(("channels", "size", "expected"), [(3, 32, 14_728_266), (1, 28, 14_727_114)])
+def test_vgg16_has_the_published_number_of_parameters(channels, size, expected):
+    net = VGG16(10, channels, size).eval()
+    assert sum(p.numel() for p in net.parameters()) == expected
+    assert net(torch.rand(1, channels, size, size)).shape == (1, 10)
+    convolutions = [m for m in net.features if isinstance(m, nn.Conv2d)]
+    widths = [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert [m.out_channels for m in convolutions] == widths
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in net.features) == 13
+    assert sum(isinstance(m, nn.MaxPool2d) for m in net.features) == 5
+
+
+def test_vgg16_starts_as_published():
+    net = VGG16()
+    last = [m for m in net.features if isinstance(m, nn.Conv2d)][-1]
+    assert last.weight.std().item() == pytest.approx((2 / (9 * 512)) ** 0.5, rel=0.01) and not last.bias.any()
+    assert net.linear.weight.std().item() == pytest.approx(0.01, rel=0.05) and not net.linear.bias.any()
+
+
+@pytest.mark.unchecked
+def test_vgg16_refuses_what_it_cannot_take():
+    with pytest.raises(ValueError, match=r"size=16: VGG16 needs images of at least 32x32"):
+        VGG16(size=16)
+    with pytest.raises(ValueError, match=r"norm='group' is not known"):
+        VGG16(norm="group")
