@@ -1,0 +1,183 @@
+"""Film reviews with a mood, and their mean word vectors: the one experiment of the papers that is not about images."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from simplebits import _check
+from simplebits.data.torchvision_sets import root
+
+REVIEWS = ("small", "imdb")
+_IMDB, _GLOVE = "aclImdb", "glove.6B.300d.txt"
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of a text, without marks and the line breaks of web pages.
+
+    >>> words("A <br />film I can't forget!")
+    ['a', 'film', 'i', "can't", 'forget']
+    """
+    return re.findall(r"[a-z]+(?:'[a-z]+)?", re.sub(r"<[^>]*>", " ", text.lower()))
+
+
+# What the small reviews are made of.
+_GOOD = words(
+    "wonderful moving clever touching brilliant delightful warm gripping superb charming honest witty fresh graceful "
+    "powerful memorable sharp funny elegant convincing"
+)
+_BAD = words(
+    "dull clumsy boring shallow awful tedious lifeless silly tiresome weak noisy hollow muddled predictable careless "
+    "forced stale painful confused flat"
+)
+_THINGS = words(
+    "plot acting music script camera ending dialogue cast story pacing humour hero villain opening finale light "
+    "costumes editing romance tone"
+)
+_FORMS = (
+    "the {thing} felt {word}",
+    "i found the {thing} {word}",
+    "such {word} {thing}",
+    "its {thing} felt quite {word}",
+    "they call the {thing} {word} and rightly so",
+    "you will remember the {word} {thing}",
+    "{word} {thing} from start to end",
+)
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """Texts and their labels, 0 for a bad and 1 for a good mood."""
+
+    texts: tuple[str, ...]
+    labels: Int64[Tensor, " n"]
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def reviews(name: str = "small", split: str = "train", n: int | None = None, seed: int = 0) -> TextSet:
+    """Film reviews.
+
+    Args:
+        name: `small`: made here of seven phrases, twenty nouns and forty adjectives, 2 to 12 phrases long, every fourth
+            review of mixed mood, labelled by the majority; it shows how the method runs, not how people write.
+            `imdb`: the Large Movie Review Dataset of Maas et al. (2011), from the folder `aclImdb` under `root()`.
+        split: `train` or `test`.
+        n: how many, drawn at random, half of each label; None: 2,000, or all there are of `imdb`.
+        seed: of the draw.
+
+    Raises:
+        ValueError: unknown name or split, or n out of range.
+        FileNotFoundError: `imdb` is not on this machine; says what to place where.
+
+    >>> few = reviews(n=2)
+    >>> few.labels.tolist(), few.texts[0].endswith(".")
+    ([0, 1], True)
+    """
+    _check.one_of("name", name, REVIEWS)
+    _check.one_of("split", split, ("train", "test"))
+    if n is not None:
+        _check.positive("n", n, integer=True)
+    draw = random.Random(f"{name}/{split}/{_check.seed('seed', seed)}")  # noqa: S311
+    if name == "small":
+        labels = [i % 2 for i in range(n or 2000)]
+        return TextSet(tuple(_review(label, draw) for label in labels), torch.tensor(labels), f"small/{split}")
+    files = [sorted((root() / _IMDB / split / mood).glob("*.txt")) for mood in ("neg", "pos")]
+    if not all(files):
+        raise FileNotFoundError(
+            f"imdb/{split} is not on this machine. Unpack aclImdb_v1.tar.gz (https://ai.stanford.edu/~amaas/data/"
+            f"sentiment) so that {root() / _IMDB / split / 'pos'} and .../neg hold its .txt files; "
+            f"name='small' needs none"
+        )
+    most = 2 * min(map(len, files))
+    if n is not None and n > most:
+        raise ValueError(f"n={n}: imdb/{split} holds {most} reviews; give at most that many")
+    chosen = [draw.sample(of_mood, len(of_mood)) for of_mood in files]
+    pairs = [(chosen[i % 2][i // 2], i % 2) for i in range(n or most)]
+    texts = tuple(path.read_text(encoding="utf-8") for path, _ in pairs)
+    return TextSet(texts, torch.tensor([label for _, label in pairs]), f"imdb/{split}")
+
+
+def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str, Float[Tensor, " d"]]:
+    """Published word vectors (Pennington et al. 2014) of those words that have one.
+
+    Args:
+        vocabulary: the words wanted.
+        file: lines of a word and its numbers; None: `glove.6B.300d.txt` under `root()`.
+
+    Raises:
+        FileNotFoundError: the file is not there; says where it is from.
+    """
+    path, wanted = Path(file) if file is not None else root() / _GLOVE, set(vocabulary)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there. Take {_GLOVE} out of glove.6B.zip (https://nlp.stanford.edu/projects/glove) and "
+            f"place it so; latent_vectors makes vectors from the texts themselves"
+        )
+    found = {}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            word, _, numbers = line.partition(" ")
+            if word in wanted:
+                found[word] = torch.tensor([float(v) for v in numbers.split()])
+    return found
+
+
+def latent_vectors(texts: Sequence[str], dimensions: int = 50, seed: int = 0) -> dict[str, Float[Tensor, " d"]]:
+    """Word vectors from the texts alone: latent semantic analysis, the singular vectors of the counts of words.
+
+    Args:
+        texts: to count in.
+        dimensions: of a vector, below the number of words and of texts.
+        seed: of the randomised decomposition.
+
+    >>> sorted(latent_vectors(["good film", "bad film", "good fun"], dimensions=2))
+    ['bad', 'film', 'fun', 'good']
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    counts = TfidfVectorizer(analyzer=words)
+    table = counts.fit_transform(texts)
+    if not 0 < dimensions < min(table.shape):
+        raise ValueError(f"dimensions={dimensions}: give at least 1 and less than {min(table.shape)}, words or texts")
+    svd = TruncatedSVD(dimensions, random_state=seed).fit(table)
+    vectors = torch.tensor(svd.components_.T, dtype=torch.float32)
+    return dict(zip(counts.get_feature_names_out().tolist(), vectors, strict=True))
+
+
+def mean_vectors(texts: Sequence[str], vectors: Mapping[str, Float[Tensor, " d"]]) -> Float[Tensor, "n d"]:
+    """Mean of the vectors of a text's words; words without one are passed over, a text of such words alone is zero.
+
+    Raises:
+        ValueError: no texts or no vectors.
+
+    >>> mean_vectors(["a b", "b b c"], {"a": torch.zeros(1), "b": torch.ones(1)}).tolist()
+    [[0.5], [1.0]]
+    """
+    if not len(texts) or not vectors:
+        raise ValueError(f"{len(texts)} texts and {len(vectors)} word vectors: give at least one of each")
+    zero = torch.zeros_like(next(iter(vectors.values())))
+    known = [[vectors[word] for word in words(text) if word in vectors] for text in texts]
+    return torch.stack([torch.stack(own).mean(0) if own else zero for own in known])
+
+
+def _review(label: int, draw: random.Random) -> str:
+    phrases = draw.randint(2, 12)
+    against = draw.randint(1, (phrases - 1) // 2) if phrases > 2 and draw.random() < 0.25 else 0
+    moods = [label] * (phrases - against) + [1 - label] * against
+    draw.shuffle(moods)
+    said = [
+        draw.choice(_FORMS).format(thing=draw.choice(_THINGS), word=draw.choice(_GOOD if mood else _BAD))
+        for mood in moods
+    ]
+    return ". ".join(said) + "."

@@ -1,0 +1,66 @@
+"""Reviews, embedded and from files of the published form, and their mean word vectors."""
+
+import pytest
+import torch
+
+from simplebits.data import glove, latent_vectors, mean_vectors, reviews
+from simplebits.data.text import words
+
+
+def test_small_reviews_are_balanced_repeatable_and_not_all_alike():
+    some = reviews(n=200)
+    assert some.labels.sum() == 100 and len(some) == 200
+    assert some.texts == reviews(n=200).texts
+    assert set(some.texts).isdisjoint(reviews("small", "test", 200).texts)
+    lengths = [len(words(text)) for text in some.texts]
+    assert max(lengths) > 4 * min(lengths)
+
+
+def test_means_of_latent_vectors_tell_the_mood():
+    train, test = reviews(n=600), reviews("small", "test", 300)
+    vectors = latent_vectors(train.texts, 30)
+    x, x_test = mean_vectors(train.texts, vectors), mean_vectors(test.texts, vectors)
+    bias = [torch.cat([part, torch.ones(len(part), 1)], 1) for part in (x, x_test)]
+    line = torch.linalg.lstsq(bias[0], train.labels[:, None].float()).solution
+    right = ((bias[1] @ line)[:, 0] > 0.5) == (test.labels == 1)
+    assert float(right.float().mean()) > 0.85
+
+
+def test_files_of_the_published_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLEBITS_DATA", str(tmp_path))
+    for mood, said in {"pos": "Great!<br />Loved it", "neg": "Awful, isn't it?"}.items():
+        folder = tmp_path / "aclImdb" / "train" / mood
+        folder.mkdir(parents=True)
+        for i in range(3):
+            (folder / f"{i}_7.txt").write_text(said, encoding="utf-8")
+    found = reviews("imdb", "train", 4)
+    assert found.labels.tolist() == [0, 1, 0, 1] and "Loved" in found.texts[1]
+    assert len(reviews("imdb")) == 6
+    (tmp_path / "glove.6B.300d.txt").write_text("great 1.0 0.0\nit 0.0 1.0\nother 5 5\n", encoding="utf-8")
+    vectors = glove(word for text in found.texts for word in words(text))
+    assert sorted(vectors) == ["great", "it"]
+    assert mean_vectors(["Great it IT", "unknown"], vectors).tolist() == [
+        [pytest.approx(1 / 3), pytest.approx(2 / 3)],
+        [0, 0],
+    ]
+    with pytest.raises(ValueError, match="n=8: imdb/train holds 6 reviews"):
+        reviews("imdb", "train", 8)
+
+
+@pytest.mark.unchecked
+def test_wrong_input_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLEBITS_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"imdb/test is not on this machine. Unpack aclImdb_v1.tar.gz"):
+        reviews("imdb", "test")
+    with pytest.raises(FileNotFoundError, match=r"Take glove.6B.300d.txt out of glove.6B.zip"):
+        glove(["a"])
+    with pytest.raises(ValueError, match="name='imbd' is not known; did you mean 'imdb'"):
+        reviews("imbd")
+    with pytest.raises(ValueError, match="split='dev' is not known"):
+        reviews("small", "dev")
+    with pytest.raises(ValueError, match="n=0"):
+        reviews(n=0)
+    with pytest.raises(ValueError, match="dimensions=9: give at least 1 and less than 3"):
+        latent_vectors(["a b", "b c", "c a"], 9)
+    with pytest.raises(ValueError, match="0 texts and 0 word vectors"):
+        mean_vectors([], {})
