@@ -10,7 +10,7 @@ torch.Size([4])
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["condense", "data", "density", "networks", "report", "run", "simplify"]
+__all__ = ["condense", "data", "density", "information", "networks", "report", "run", "simplify", "subsets"]
 
 
 def __getattr__(name: str) -> object:

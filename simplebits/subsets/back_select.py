@@ -1,0 +1,257 @@
+"""Backward selection: mask feature after feature, always the one without which the score stays highest."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from simplebits import _check, _progress
+from simplebits._training_state import TrainingState
+from simplebits.subsets.masking import IMAGE_BATCH, Features, as_batch
+from simplebits.subsets.receptive_field import LocalNetwork
+from simplebits.subsets.results import BackSelection
+from simplebits.subsets.score import Score, check_score, evaluate
+
+SECONDS = 30  # between two checkpoints
+
+
+def back_select(
+    score: Score,
+    x: Float[Tensor, "*x"],
+    *,
+    mask: Bool[Tensor, "*m"] | None = None,
+    fill: float | Float[Tensor, "*f"] = 0.0,
+    generator: torch.Generator | None = None,
+    batch_size: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+) -> BackSelection | list[BackSelection]:
+    """Order an input's features by backward selection (BackSelect; overinterpretation, section 3.1).
+
+    From m features on, each step evaluates the score of all inputs that have one more feature masked, and masks the
+    feature for which it is largest: m(m + 1)/2 evaluations, 524,800 for an image of 32x32 pixels.
+
+    Args:
+        score: f, maps a batch of inputs to one number each; see `Score`. `class_score` makes the paper's.
+        x: one input of 1 to 3 axes, as an image [c, h, w], or a batch of images [n, c, h, w].
+        mask: the features, True where they are still there. Its elements are the features: [h, w] or [1, h, w] for
+            whole pixels, [c, h, w] for single values; for a batch one for all or [n, 1, h, w]. None: whole pixels of
+            images, single values of other inputs, and all there.
+        fill: what stands where a feature is masked, a number or a tensor that broadcasts to x. The paper has 0 in
+            standardised images, the mean of the data; networks here standardise inside, there it is the mean pixel.
+        generator: draws among features with equal scores; None: the one with the lowest index.
+        batch_size: inputs evaluated at once; None: 128, for a local score 1,024, on a GPU 8,192. It
+            changes rounding at most.
+        checkpoint: file to write to every half minute and to resume from.
+        progress: show a bar; None: on a terminal only.
+
+    Returns:
+        The selection; a list of them for a batch of images.
+
+    Raises:
+        TypeError: x, mask or score of a wrong type.
+        ValueError: a mask or fill that does not broadcast, x empty or not finite, batch_size < 1, a score that is not
+            one number for each input, or NaN; another selection's checkpoint.
+
+    >>> weights = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> selection = back_select(lambda inputs: (inputs * weights).sum((1, 2)), torch.ones(2, 2))
+    >>> selection.steps
+    tensor([[2, 0],
+            [3, 1]])
+    >>> selection.values
+    tensor([9., 7., 4., 0.])
+    """
+    search, single = begin(score, x, mask, fill, generator, batch_size, progress)
+    start = search.score_of(search.rows, search.features.kept)
+    selections = search.select(search.rows, search.features.kept, start, checkpoint)
+    return selections[0] if single else selections
+
+
+def begin(
+    score: Score,
+    x: Tensor,
+    mask: Tensor | None,
+    fill: float | Tensor,
+    generator: torch.Generator | None,
+    batch_size: int | None,
+    progress: bool | None,
+) -> tuple[Search, bool]:
+    """The search that a caller's arguments ask for, and whether they are about a single input."""
+    if batch_size is not None:
+        _check.positive("batch_size", batch_size, integer=True)
+    features = Features.of(as_batch(x), mask, fill)
+    check_score(score, len(features.x))
+    if batch_size is None:
+        batch_size = 8192 if features.x.is_cuda else 1024 if getattr(score, "local", False) else 128
+    return Search(score, features, generator, batch_size, progress), x.dim() != IMAGE_BATCH
+
+
+class Search:
+    """Backward selection of several inputs, a step of each at a time.
+
+    Args:
+        score: f.
+        features: of the inputs.
+        generator: draws among ties; None: the lowest index.
+        batch_size: inputs evaluated at once.
+        progress: show a bar; None: on a terminal only.
+    """
+
+    def __init__(
+        self,
+        score: Score,
+        features: Features,
+        generator: torch.Generator | None,
+        batch_size: int,
+        progress: bool | None,
+    ) -> None:
+        self.score, self.features, self.generator = score, features, generator
+        self.batch_size, self.progress = batch_size, progress
+        self.rows = torch.arange(len(features.x), device=features.x.device)
+        self._buffer = features.x.new_empty(0)
+        self._local: LocalNetwork | None = None
+        if getattr(score, "local", False):
+            if features.grid != features.shape[1:]:
+                raise ValueError(
+                    f"score: local=True is for images [c, h, w] whose features are whole pixels, got inputs "
+                    f"{list(features.shape)} with features {list(features.grid)}; leave local=False"
+                )
+            self._local = LocalNetwork(score.network, features.shape, features.x.device)
+
+    def score_of(self, rows: Int64[Tensor, " r"], kept: Bool[Tensor, "r m"]) -> Float[Tensor, " r"]:
+        """The score of some inputs with nothing but these features."""
+        inputs = self.features.take(rows).apply(kept)
+        with torch.inference_mode():
+            parts = zip(inputs.split(self.batch_size), rows.split(self.batch_size), strict=True)
+            values = torch.cat([evaluate(self.score, part, index) for part, index in parts])
+        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
+            if value != value:
+                raise ValueError(f"score: is NaN for input {row} before any of the features is masked")
+        return values.clone()
+
+    def select(
+        self,
+        rows: Int64[Tensor, " r"],
+        kept: Bool[Tensor, "r m"],
+        start: Float[Tensor, " r"],
+        checkpoint: str | Path | None = None,
+    ) -> list[BackSelection]:
+        """Mask all these features of some inputs, one after the other; `start` is the score before."""
+        features, left, counts = self.features.take(rows), kept.clone(), kept.sum(1)
+        order = torch.zeros(kept.shape, dtype=torch.int64, device=kept.device)
+        values = torch.zeros(kept.shape, dtype=start.dtype, device=kept.device)
+        done, longest = 0, int(counts.max()) if len(rows) else 0
+        record = _Checkpoint(checkpoint, features, start, self.generator)
+        if record.path is not None and record.path.is_file():
+            done = record.load(order, values)
+            for step in range(done):
+                live = (step < counts).nonzero()[:, 0]
+                left[live, order[live, step]] = False
+        current = features.apply(left).flatten(1)
+        with _progress.bar(longest, done, "backward selection", self.progress) as bar:
+            for step in range(done, longest):
+                table = self._without_one_more(features, rows, current, left, start.dtype)
+                live = (step < counts).nonzero()[:, 0]
+                feature = self._best(table, left)[live]
+                order[live, step], values[live, step] = feature, table[live, feature]
+                left[live, feature] = False
+                features.mask_one_more(current, live, feature)
+                record.save(step + 1, order, values, last=step + 1 == longest)
+                bar.update()
+        index = features.unravel(order)
+        return [
+            BackSelection(kept[i].view(features.grid), index[i, :count], values[i, :count], float(start[i]))
+            for i, count in enumerate(counts.tolist())
+        ]
+
+    def _without_one_more(
+        self, features: Features, rows: Tensor, current: Tensor, left: Tensor, dtype: torch.dtype
+    ) -> Float[Tensor, "r m"]:
+        """The score of every input with one more of its features masked."""
+        table = torch.zeros(left.shape, dtype=dtype, device=left.device)
+        with torch.inference_mode():
+            compute = self._by_window if self._local is not None else self._in_full
+            one_more = compute(features, rows, current)
+            for image, feature in (part.unbind(1) for part in left.nonzero().split(self.batch_size)):
+                where = features.positions[feature]
+                table[image, feature] = one_more(image, feature, where, features.fill[image].gather(1, where))
+        if bool(table.isnan().any()):
+            image, feature = table.isnan().nonzero()[0]
+            where = tuple(features.unravel(feature).tolist())
+            masked = int((~left[image]).sum())
+            raise ValueError(
+                f"score: is NaN for input {int(rows[image])} with {masked} features masked and {where} too"
+            )
+        return table
+
+    def _in_full(self, features: Features, rows: Tensor, current: Tensor) -> Callable[..., Tensor]:
+        """The score of any of these inputs with other values at some positions, all of it computed."""
+        if self._buffer.shape[1:] != current.shape[1:]:
+            self._buffer = current.new_empty(self.batch_size, current.shape[1])
+
+        def one_more(image: Tensor, feature: Tensor, where: Tensor, fill: Tensor) -> Tensor:
+            inputs = torch.index_select(current, 0, image, out=self._buffer[: len(image)])
+            inputs.scatter_(1, where, fill)
+            return evaluate(self.score, inputs.view(-1, *features.shape), rows[image])
+
+        return one_more
+
+    def _by_window(self, features: Features, rows: Tensor, current: Tensor) -> Callable[..., Tensor]:
+        """The same, where only a window of the network's first layers is computed."""
+        with self.score.evaluating():
+            self._local.know(current.view(-1, *features.shape))
+
+        def one_more(image: Tensor, feature: Tensor, where: Tensor, fill: Tensor) -> Tensor:
+            with self.score.evaluating():
+                return self.score.for_images(rows[image]).of_logits(self._local(image, feature, fill))
+
+        return one_more
+
+    def _best(self, table: Float[Tensor, "r m"], left: Bool[Tensor, "r m"]) -> Int64[Tensor, " r"]:
+        """The feature with the largest score among those that are left."""
+        lowest = torch.finfo(table.dtype).min  # a score may be -inf, and is still better than what is masked already
+        table = torch.where(left, table.clamp(min=lowest), -torch.inf)
+        if self.generator is not None:
+            tied = table == table.amax(1, keepdim=True)
+            draws = torch.rand(table.shape, generator=self.generator, device=self.generator.device)
+            table = torch.where(tied, draws.to(table), -torch.inf)
+        return table.argmax(1)  # the first of equal ones
+
+
+class _Checkpoint:
+    """What a selection goes on from, written every so often; nothing where no path is given."""
+
+    def __init__(
+        self, path: str | Path | None, features: Features, start: Tensor, generator: torch.Generator | None
+    ) -> None:
+        self.path, self.generator, self._written = Path(path) if path else None, generator, time.monotonic()
+        if self.path is not None:
+            digest = hashlib.sha256()
+            for tensor in (features.x, features.fill, features.kept):
+                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+            # Rounded: scores of the same network differ in their last digits between devices.
+            scores = [float(f"{value:.2g}") for value in start.tolist()]
+            self._state = TrainingState({}, {}, {"inputs": digest.hexdigest(), "scores": scores})
+
+    def load(self, order: Tensor, values: Tensor) -> int:
+        """Take up what there is; returns the number of steps done."""
+        note, tensors = self._state.load(self.path)
+        order.copy_(tensors["order"])
+        values.copy_(tensors["values"])
+        if self.generator is not None:
+            self.generator.set_state(tensors["generator"])
+        return note["steps"]
+
+    def save(self, steps: int, order: Tensor, values: Tensor, last: bool) -> None:
+        """Write the steps done so far, if the last time is long enough ago."""
+        if self.path is None or not (last or time.monotonic() - self._written > SECONDS):
+            return
+        drawn = {} if self.generator is None else {"generator": self.generator.get_state()}
+        self._state.save(self.path, {"steps": steps}, {"order": order, "values": values} | drawn)
+        self._written = time.monotonic()

@@ -1,0 +1,161 @@
+"""Images of which only some pixels are left: those that backward selection kept longest, or random ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from simplebits import _check
+from simplebits.data import ImageSet, RandomShift
+
+
+def pixels_kept(share: float, pixels: int) -> int:
+    """ceil(share * pixels), the number of pixels in a subset; rounding errors of the product do not count.
+
+    Args:
+        share: of the pixels, above 0 and at most 1.
+        pixels: of the image.
+
+    Raises:
+        ValueError: share out of range.
+
+    >>> pixels_kept(0.05, 32 * 32), pixels_kept(0.07, 100)
+    (52, 7)
+    """
+    _check.positive("share", share)
+    if share > 1:
+        raise ValueError(f"share={share!r}: give a share of the pixels, above 0 and at most 1; 0.05 keeps 5 %")
+    return math.ceil(share * pixels - 1e-9)
+
+
+def keep_last(order: Int64[Tensor, "*n h w"], share: float) -> Bool[Tensor, "*n h w"]:
+    """Masks of the pixels that backward selection masked last (Carter et al. 2021, section S2: 5 %).
+
+    Args:
+        order: the step at which each pixel was masked, from 0: `.steps` of what `back_select` returns, `.order` of what
+            `batched_gradient_back_select` returns. Where a group was masked in one step and only some of its pixels
+            fit, those with the lowest index stay.
+        share: of the pixels to keep, above 0 and at most 1; ceil(share * h * w) of them stay.
+
+    Returns:
+        True on the pixels that stay.
+
+    Raises:
+        TypeError: order is not a tensor.
+        ValueError: order of another dtype or with fewer than two axes, fewer pixels to choose from than are to stay;
+            share out of range.
+
+    >>> keep_last(torch.tensor([[3, 0], [1, 2]]), 0.5)
+    tensor([[ True, False],
+            [False,  True]])
+    """
+    if not isinstance(order, Tensor):
+        raise TypeError(f"order: expected a torch.Tensor [n, h, w], got {type(order).__name__}")
+    if order.dtype != torch.int64 or order.dim() < 2 or order.numel() == 0:
+        raise ValueError(f"order: expected int64 [n, h, w] or [h, w], got {order.dtype} {list(order.shape)}")
+    flat = order.flatten(-2)
+    last = flat.argsort(dim=-1, descending=True, stable=True)[..., : pixels_kept(share, flat.shape[-1])]
+    if int(flat.gather(-1, last).min()) < 0:
+        raise ValueError(
+            f"order: too few pixels were selected from to keep a share of {share:g}: negative steps mark those that "
+            f"were masked from the start; give a smaller share, or select without an initial mask"
+        )
+    return torch.zeros_like(flat, dtype=torch.bool).scatter(-1, last, True).view(order.shape)
+
+
+def random_masks(n: int, size: tuple[int, int], share: float, seed: int = 0) -> Bool[Tensor, "n h w"]:
+    """Masks of random pixels, drawn uniformly without replacement: one for each image, the same for the same seed.
+
+    The mask of image i depends on the seed and on i alone. The paper's code has seed 1234 for the training images and
+    5678 for the test images, and the same masks for all five replicates.
+
+    Args:
+        n: number of masks.
+        size: height and width, pixels.
+        share: of the pixels to keep, above 0 and at most 1; ceil(share * h * w) of them stay.
+        seed: of the draw.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    >>> random_masks(3, (8, 8), 0.1).sum((1, 2))
+    tensor([7, 7, 7])
+    """
+    height, width = size
+    for name, value in {"n": n, "height": height, "width": width}.items():
+        _check.positive(name, value, integer=True)
+    generator = torch.Generator().manual_seed(_check.seed("seed", seed))
+    drawn = torch.rand(n, height * width, generator=generator, dtype=torch.float64)
+    kept = drawn.argsort(dim=1)[:, : pixels_kept(share, height * width)]
+    return torch.zeros(n, height * width, dtype=torch.bool).scatter(1, kept, True).view(n, height, width)
+
+
+def mean_pixel(images: ImageSet) -> Float[Tensor, " c"]:
+    """The mean of each channel over all images, on the nearest grey level, 0 to 1: what the paper fills with.
+
+    There, images are normalised first and masked pixels are 0. Grey levels, so that bytes can hold it exactly.
+    """
+    pixels = images.images
+    total = pixels.sum((0, 2, 3), dtype=torch.int64).double()
+    return ((total * pixels.shape[1] / pixels.numel()).round() / 255).float()
+
+
+def keep_pixels(
+    images: ImageSet, masks: Bool[Tensor, "n h w"], fill: Float[Tensor, " c"] | Sequence[float] | float = 0.0
+) -> ImageSet:
+    """The images with all pixels but those of their masks filled: an image set that classifiers train on.
+
+    Args:
+        images: the originals.
+        masks: True on the pixels that stay, one mask for each image; all channels of a pixel stay or go together.
+        fill: what the other pixels become, in [0, 1]: one number, or one for each channel as `mean_pixel` has them;
+            it is rounded to the nearest grey level.
+
+    Raises:
+        TypeError: masks is not a tensor.
+        ValueError: masks that are not boolean or do not fit the images, or a fill out of range.
+
+    >>> digits = ImageSet(torch.full((2, 1, 2, 2), 9, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "tiny")
+    >>> keep_pixels(digits, torch.eye(2, dtype=torch.bool).expand(2, 2, 2)).images[0, 0]
+    tensor([[9, 0],
+            [0, 9]], dtype=torch.uint8)
+    """
+    n, channels, height, width = images.images.shape
+    if not isinstance(masks, Tensor):
+        raise TypeError(f"masks: expected a torch.Tensor [n, h, w], got {type(masks).__name__}")
+    if masks.dtype != torch.bool or masks.shape != (n, height, width):
+        raise ValueError(
+            f"masks: expected bool {[n, height, width]}, one mask for each image, got {masks.dtype} {list(masks.shape)}"
+        )
+    level = torch.as_tensor(fill, dtype=torch.float32).reshape(-1)
+    if len(level) not in (1, channels):
+        raise ValueError(f"fill: expected one value or {channels}, one for each channel, got {len(level)}")
+    if not bool(((level >= 0) & (level <= 1)).all()):
+        raise ValueError(f"fill={fill!r}: values must lie in [0, 1], as the images' do")
+    blank = (level * 255).round().to(torch.uint8)[:, None, None]
+    return replace(images, images=torch.where(masks[:, None].to(images.images.device), images.images, blank))
+
+
+def augment_once(images: ImageSet, augment: RandomShift, seed: int = 0) -> ImageSet:
+    """Each image moved by one draw that then stays, as the paper's code augments its pixel subsets.
+
+    It builds a subset data set once, from images that pass through random crops and flips on the way: every image
+    moves once, before it is masked, and the mask was selected on the image that had not moved. `keep_pixels` of these
+    images with such masks gives what table S1 trains on; tables S2 and S3 also train without.
+
+    Args:
+        images: the originals.
+        augment: draws the moves; `RandomShift(4, flip=True)` in the paper.
+        seed: of the draw.
+
+    >>> tiny = ImageSet(torch.ones(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "tiny")
+    >>> augment_once(tiny, RandomShift(2)).images.shape
+    torch.Size([2, 1, 4, 4])
+    """
+    (moved,) = augment(torch.Generator().manual_seed(_check.seed("seed", seed)), images.images)
+    return replace(images, images=moved)

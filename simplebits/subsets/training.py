@@ -1,0 +1,114 @@
+"""The training protocol of the overinterpretation experiments: SGD whose rate falls in steps."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from simplebits import _check
+from simplebits.data import ImageSet, RandomShift
+from simplebits.networks import ClassifierHistory, fit_classifier
+
+
+def step_decay(
+    steps: int, milestones: Sequence[float] = (0.3, 0.6, 0.8), factor: float = 0.2
+) -> Callable[[int], float]:
+    """The factor of the learning rate at a step: times `factor` at each milestone.
+
+    The defaults are Carter et al. 2021, section S2: a fifth after epochs 60, 120 and 160 of 200.
+
+    Args:
+        steps: of the whole training.
+        milestones: shares of it, 0 to 1, rising.
+        factor: what the rate is multiplied by at each.
+
+    Raises:
+        ValueError: an argument out of range, or milestones that do not rise.
+
+    >>> rate = step_decay(200)
+    >>> [round(rate(step), 3) for step in (0, 59, 60, 120, 199)]
+    [1.0, 1.0, 0.2, 0.04, 0.008]
+    """
+    _check.positive("steps", steps, integer=True)
+    _check.positive("factor", factor)
+    if list(milestones) != sorted(milestones) or not all(0 <= at <= 1 for at in milestones):
+        raise ValueError(f"milestones={tuple(milestones)!r}: give rising shares of the training, each 0 to 1")
+    starts = [round(at * steps) for at in milestones]
+    return lambda step: factor ** bisect_right(starts, step)
+
+
+def train_classifier(
+    classifier: nn.Module,
+    images: ImageSet,
+    *,
+    epochs: int = 200,
+    batch_size: int = 128,
+    learning_rate: float = 0.1,
+    momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+    milestones: Sequence[float] = (0.3, 0.6, 0.8),
+    augment: RandomShift | None = None,
+    evaluate: Mapping[str, ImageSet] | None = None,
+    bf16: bool = False,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+    description: str = "classifier",
+) -> ClassifierHistory:
+    """Train on whole images or on pixel subsets by SGD with Nesterov momentum; the last weights are kept.
+
+    The defaults are Carter et al. 2021, section S2. An epoch is as many steps as the images fill batches; each batch is
+    drawn anew, so that an image may come twice in an epoch.
+
+    Args:
+        classifier: maps images [n, c, h, w] in [0, 1] to logits; trained in place, on its device.
+        images: the training set, for example one of `keep_pixels`.
+        epochs: passes over the set.
+        batch_size: images a step.
+        learning_rate: at the start; a fifth of it after each milestone.
+        momentum: of Nesterov.
+        weight_decay: of all parameters.
+        milestones: shares of the training, see `step_decay`.
+        augment: fresh crops and flips of each batch, `RandomShift(4, flip=True)` in the paper for whole images. Pixel
+            subsets are trained on as they are: for the paper's (+) see `augment_once`.
+        evaluate: sets to measure the accuracy on at the end.
+        bf16: bfloat16 autocast.
+        seed: of batches, augmentation and dropout.
+        checkpoint: file to write and to resume from.
+        progress: show a bar; None: on a terminal only.
+        description: what the bar says.
+
+    Raises:
+        ValueError: an argument out of range, or whatever `fit_classifier` finds wrong.
+        FloatingPointError: the loss is not finite.
+    """
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        _check.positive(name, value, integer=True)
+    _check.positive("learning_rate", learning_rate)
+    steps = epochs * -(-len(images) // batch_size)
+    optimiser = torch.optim.SGD(
+        classifier.parameters(),
+        lr=learning_rate,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        nesterov=momentum > 0,
+    )
+    return fit_classifier(
+        classifier,
+        images,
+        steps=steps,
+        batch_size=batch_size,
+        optimiser=optimiser,
+        schedule=step_decay(steps, milestones),
+        augment=augment,
+        evaluate=evaluate,
+        bf16=bf16,
+        seed=seed,
+        checkpoint=checkpoint,
+        progress=progress,
+        description=description,
+    )

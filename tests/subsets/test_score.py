@@ -1,0 +1,60 @@
+"""The probability of a class as a score: each image's own class, and wrong use."""
+
+import pytest
+import torch
+from torch import nn
+
+from simplebits import networks, subsets
+
+
+@pytest.fixture
+def network():
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(0)
+        return networks.build("MLP", 5, 1, 4).eval()
+
+
+def test_it_is_the_probability_of_the_class_predicted_unmasked(network):
+    x = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    score = subsets.class_score(network, x)
+    expected = network(x).softmax(1)
+    torch.testing.assert_close(score(x), expected.amax(1))
+    index = torch.tensor([2, 2, 5, 0])
+    torch.testing.assert_close(score.for_images(index)(x[:4]), expected[range(4), score.classes[index]])
+
+
+def test_one_class_does_for_all_inputs(network):
+    x = torch.rand(6, 1, 4, 4)
+    score = subsets.ClassScore(network, torch.tensor([3]))
+    torch.testing.assert_close(score(x), network(x).softmax(1)[:, 3])
+    assert score.for_images(torch.arange(6)) is score
+
+
+def test_the_networks_mode_is_put_back(network):
+    network.train()
+    subsets.class_score(network, torch.rand(1, 4, 4))(torch.rand(2, 1, 4, 4))
+    assert network.training
+
+
+@pytest.mark.unchecked
+def test_wrong_use_is_named(network):
+    x = torch.rand(6, 1, 4, 4)
+    score = subsets.class_score(network, x)
+    with pytest.raises(ValueError, match="has the classes of 6 images, got 4 inputs; use for_images"):
+        score(x[:4])
+    with pytest.raises(ValueError, match="is that of 6 images, x holds 1"):
+        subsets.back_select(score, x[0])
+    with pytest.raises(ValueError, match="the largest class is 7, so the network must give logits"):
+        subsets.ClassScore(network, torch.tensor([7]))(x)
+    with pytest.raises(ValueError, match="labels: expected an int64"):
+        subsets.ClassScore(network, torch.tensor([1.0]))
+    with pytest.raises(ValueError, match="not a plain chain of layers"):
+        subsets.class_score(
+            networks.build("NFWideResNet", 3, 1, 8, depth=10, widen=1), torch.rand(1, 1, 8, 8), local=True
+        )
+    with pytest.raises(ValueError, match="no convolutions or poolings in which a pixel changes a small part"):
+        subsets.back_select(subsets.class_score(network, x, local=True), x)
+    conv = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 3))
+    one = torch.rand(1, 8, 8)
+    with pytest.raises(ValueError, match="local=True is for images .* whose features are whole pixels"):
+        subsets.back_select(subsets.class_score(conv, one, local=True), one, mask=torch.ones(8, 1, dtype=torch.bool))
