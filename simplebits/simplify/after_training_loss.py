@@ -1,0 +1,119 @@
+"""What simplification after training descends: what the decision rests on, at few bits (SimpleBits, algorithm 1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from simplebits import _check
+from simplebits.density import DensityModel
+from simplebits.simplify.gates import gate_distance, gate_gradients, kl_divergence
+
+TARGETS = ("original", "mixed")
+
+
+@dataclass(frozen=True, eq=False)
+class AfterTrainingLoss:
+    """The terms of the loss, each with one number per image.
+
+    Attributes:
+        total: what the simplified image descends, the weighted mean of the four below.
+        gradient: L_grad, distance of the gate gradients, 0 to 2.
+        prediction: KL(f(x) || f(x_mix)), nats.
+        scaled_prediction: KL(f_s(x) || f_s(x_mix)), nats.
+        bits: L_sim, bits per dimension of x_sim.
+    """
+
+    total: Float[Tensor, " n"]
+    gradient: Float[Tensor, " n"]
+    prediction: Float[Tensor, " n"]
+    scaled_prediction: Float[Tensor, " n"]
+    bits: Float[Tensor, " n"]
+
+
+def check_loss_weights(bit_weight: float, gradient_weight: float, prediction_weights: tuple[float, float]) -> None:
+    """Raise ValueError unless all are at least 0 and they do not add up to 0."""
+    _check.positive("bit_weight", bit_weight, allow_zero=True)
+    _check.positive("gradient_weight", gradient_weight, allow_zero=True)
+    if len(prediction_weights) != 2 or not all(0 <= w < math.inf for w in prediction_weights):
+        raise ValueError(
+            f"prediction_weights={prediction_weights!r}: give two numbers of at least 0, "
+            f"of the unscaled and of the scaled prediction"
+        )
+    if bit_weight + gradient_weight + sum(prediction_weights) == 0:
+        raise ValueError("bit_weight, gradient_weight and prediction_weights are all 0: nothing is left to descend")
+
+
+def after_training_loss(
+    classifier: nn.Module,
+    density: DensityModel,
+    x: Float[Tensor, "n c h w"],
+    mixed: Float[Tensor, "n c h w"],
+    simplified: Float[Tensor, "n c h w"],
+    scale: float = 0.95,
+    *,
+    bit_weight: float = 1.0,
+    gradient_weight: float = 10.0,
+    prediction_weights: tuple[float, float] = (1.0, 1.0),
+    target: str = "original",
+    method: str = "vmap",
+    generator: torch.Generator | None = None,
+) -> AfterTrainingLoss:
+    """Algorithms 1 and 2 of SimpleBits for one draw of s and alpha, in the weighting of its code.
+
+        [w_g L_grad + w_1 KL(f(x) || f(x_mix)) + w_2 KL(f_s(x) || f_s(x_mix)) + lambda bpd(x_sim)]
+        / (w_g + w_1 + w_2 + lambda)
+
+    with L_grad = d(grad_s KL(f(x) || f_s(x)), grad_s KL(f(x) || f_s(x_mix))), see `gate_gradients` and `gate_distance`.
+    Algorithm 1 is the case x_mix = x_sim. Nothing but x_mix and x_sim gets a gradient; the classifier runs in the mode
+    it is in.
+
+    Args:
+        classifier: f, maps images to logits.
+        density: measures the bits.
+        x: the original images in [0, 1].
+        mixed: x_mix, between the original and the simplified image; may leave [0, 1].
+        simplified: x_sim, with its graph; values outside [0, 1] count as if clipped, the gradient passes through.
+        scale: s, above 0; the paper draws it from U(0.8, 0.95).
+        bit_weight: lambda.
+        gradient_weight: w_g.
+        prediction_weights: w_1 and w_2.
+        target: what f_s is to restore on x_mix in L_grad: `original`, f(x), as in the paper; `mixed`, f(x_mix), as in
+            its code.
+        method: `vmap` or `loop`, see `gate_gradients`.
+        generator: draws the de-quantisation noise, one pattern for all images.
+
+    Raises:
+        ValueError: unknown target or method, weights below 0, or scale not above 0.
+    """
+    check_loss_weights(bit_weight, gradient_weight, prediction_weights)
+    _check.one_of("target", target, TARGETS)
+    weights = {name: p.detach() for name, p in classifier.named_parameters()}
+    logits = functional_call(classifier, weights, (x,)).detach()
+    logits_mixed = functional_call(classifier, weights, (mixed,))
+    # What the original asks for is a constant.
+    wanted, scaled = gate_gradients(classifier, x.detach(), logits, scale, method=method)
+    wanted = {name: g.detach() for name, g in wanted.items()}
+    restored = logits if target == "original" else logits_mixed
+    gates, scaled_mixed = gate_gradients(classifier, mixed, restored, scale, method=method)
+
+    clipped = simplified + (simplified.clamp(0, 1) - simplified).detach()
+    # One pattern of noise for all: what becomes of an image does not depend on its place in the batch.
+    noise = torch.rand(x.shape[1:], generator=generator, device=generator.device if generator else x.device)
+    centred = density.centre(clipped) + noise.to(x) / 2**density.bit_depth
+    bits = density.bit_depth - density.log_density(centred) / (density.dims * math.log(2))
+
+    gradient = gate_distance(gates, wanted)
+    prediction, scaled_prediction = kl_divergence(logits, logits_mixed), kl_divergence(scaled.detach(), scaled_mixed)
+    total = (
+        gradient_weight * gradient
+        + prediction_weights[0] * prediction
+        + prediction_weights[1] * scaled_prediction
+        + bit_weight * bits
+    ) / (gradient_weight + sum(prediction_weights) + bit_weight)
+    return AfterTrainingLoss(total, gradient, prediction, scaled_prediction, bits)

@@ -1,0 +1,169 @@
+"""Prediction difference analysis: what a network would say without knowing a window (Zintgraf et al. 2017).
+
+A window is not blanked, which makes an image that the network has never seen, but filled many times with what could
+stand there given its surroundings; the predictions are averaged.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from simplebits import _check
+from simplebits.simplify.attribution import check_like, check_window, predicted_or
+from simplebits.simplify.gates import evaluation_mode
+
+
+class PatchGaussian:
+    """A normal distribution of small patches, to draw a window from given the rest of the patch around it.
+
+    One mean and covariance for patches from all places of the training images, as in Zintgraf et al.; near an edge the
+    patch is shifted inwards, so that the window is no longer in its middle.
+
+    Args:
+        images: training images.
+        window: height and width of what is drawn, pixels.
+        border: pixels of surroundings on each side.
+        patches: number of random patches to fit to.
+        jitter: added to the variances, so that flat regions can be conditioned on.
+        seed: of the patches' places.
+
+    Raises:
+        ValueError: wrong images, a patch larger than the images, or numbers out of range.
+    """
+
+    def __init__(
+        self,
+        images: Float[Tensor, "m c h w"],
+        window: int = 4,
+        border: int = 2,
+        *,
+        patches: int = 20_000,
+        jitter: float = 1e-4,
+        seed: int = 0,
+    ) -> None:
+        _check.image_batch("images", images)
+        check_window(images, window, 1)
+        _check.positive("border", border, integer=True)
+        _check.positive("patches", patches, integer=True)
+        _check.positive("jitter", jitter)
+        self.window, self.border, self.side = window, border, window + 2 * border
+        m, c, h, w = images.shape
+        if self.side > min(h, w):
+            raise ValueError(
+                f"window={window}, border={border}: the patch has {self.side} pixels a side, the images have "
+                f"{min(h, w)}; give smaller ones"
+            )
+        generator = torch.Generator().manual_seed(_check.seed("seed", seed))
+        which, top, left = (
+            torch.randint(high, (patches,), generator=generator) for high in (m, h - self.side + 1, w - self.side + 1)
+        )
+        views = images.cpu().unfold(2, self.side, 1).unfold(3, self.side, 1)
+        vectors = views[which, :, top, left].flatten(1).double()
+        self.channels, self.mean = c, vectors.mean(0)
+        centred = vectors - self.mean
+        self.covariance = centred.T @ centred / max(patches - 1, 1) + jitter * torch.eye(len(self.mean)).double()
+        self._conditionals: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+
+    def conditional(self, top: int, left: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of a window at this place in the patch: its indices, the others', the gain and the Cholesky factor.
+
+        E[window | rest] = mean + gain (rest - mean), Cov = L L^T.
+        """
+        if (top, left) not in self._conditionals:
+            inside = torch.zeros(self.channels, self.side, self.side, dtype=torch.bool)
+            inside[:, top : top + self.window, left : left + self.window] = True
+            a, b = (mask.flatten().nonzero().squeeze(1) for mask in (inside, ~inside))
+            cross = self.covariance[b][:, a]
+            gain = torch.linalg.solve(self.covariance[b][:, b], cross).T
+            rest = self.covariance[a][:, a] - gain @ cross
+            self._conditionals[top, left] = a, b, gain, torch.linalg.cholesky((rest + rest.T) / 2)
+        return self._conditionals[top, left]
+
+    def fill(
+        self, x: Float[Tensor, "n c h w"], top: int, left: int, samples: int, generator: torch.Generator
+    ) -> Float[Tensor, "n samples c h w"]:
+        """Each image `samples` times, its window at (top, left) drawn anew and clipped to [0, 1]."""
+        n, c, h, w = x.shape
+        row, column = (min(max(at - self.border, 0), length - self.side) for at, length in ((top, h), (left, w)))
+        a, b, gain, factor = self.conditional(top - row, left - column)
+        patch = x[:, :, row : row + self.side, column : column + self.side].flatten(1).cpu().double() - self.mean
+        noise = torch.randn(samples, len(a), generator=generator, dtype=torch.float64)
+        drawn = self.mean[a] + (patch[:, b] @ gain.T)[:, None] + noise @ factor.T
+        filled = x[:, None].repeat(1, samples, 1, 1, 1)
+        filled[..., top : top + self.window, left : left + self.window] = (
+            drawn.clamp(0, 1).view(n, samples, c, self.window, self.window).to(x)
+        )
+        return filled
+
+
+def prediction_difference(
+    classifier: nn.Module,
+    x: Float[Tensor, "n c h w"],
+    references: Float[Tensor, "m c h w"],
+    target: Int64[Tensor, " n"] | None = None,
+    *,
+    window: int = 4,
+    border: int = 2,
+    stride: int = 1,
+    samples: int = 10,
+    seed: int = 0,
+    batch_size: int = 500,
+) -> Float[Tensor, "n h w"]:
+    """Weight of evidence of every window, averaged over the windows that cover a pixel (Zintgraf et al. 2017).
+
+    WE = log2 odds(c | x) - log2 odds(c | x without the window), the second with the mean probability over samples from
+    p(window | surroundings), see `PatchGaussian`. Probabilities are corrected as (p m + 1) / (m + classes), m the
+    number of references (Laplace; Zintgraf et al., section 3). Positive: the window spoke for the class.
+
+    Args:
+        classifier: maps images to logits; run in evaluation mode.
+        x: images in [0, 1].
+        references: training images, from which the normal distribution is fitted.
+        target: class c; None: the predicted one.
+        window: height and width, pixels. Zintgraf et al. use 10 to 20 for 224x224.
+        border: pixels of surroundings on each side.
+        stride: pixels between two windows.
+        samples: fillings of each window.
+        seed: of the distribution's patches and the samples; all images share the samples' noise.
+        batch_size: images and samples at once.
+
+    Returns:
+        Bits; 0 where no window lies, which a stride that does not fit the size leaves at the right and the bottom.
+
+    Raises:
+        TypeError: the classifier is not a module, or x no tensor.
+        ValueError: wrong images or labels, or numbers out of range.
+    """
+    _check.image_batch("x", x)
+    check_like("references", references, x)
+    check_window(x, window, stride)
+    _check.positive("samples", samples, integer=True)
+    _check.positive("batch_size", batch_size, integer=True)
+    gaussian = PatchGaussian(references, window, border, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    n, _, h, w = x.shape
+    total, covered = x.new_zeros(n, h, w), x.new_zeros(h, w)
+    with evaluation_mode(classifier), torch.no_grad():
+        target = predicted_or(classifier, x, target)
+
+        def probability(images: Tensor) -> Tensor:
+            return torch.cat([classifier(part).softmax(1) for part in images.split(batch_size)])
+
+        def evidence(p: Tensor) -> Tensor:
+            m, classes = len(references), p.shape[1]
+            p = ((p.double() * m + 1) / (m + classes)).gather(1, target[:, None]).squeeze(1)
+            return torch.log(p / (1 - p)) / math.log(2)
+
+        known = evidence(probability(x))
+        for top in range(0, h - window + 1, stride):
+            for left in range(0, w - window + 1, stride):
+                filled = gaussian.fill(x, top, left, samples, generator)
+                without = probability(filled.flatten(0, 1)).view(n, samples, -1).mean(1)
+                place = (..., slice(top, top + window), slice(left, left + window))
+                total[place] += (known - evidence(without)).to(x)[:, None, None]
+                covered[place] += 1
+    return total / covered.clamp(min=1)
