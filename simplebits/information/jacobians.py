@@ -1,0 +1,158 @@
+"""Derivatives of a network's outputs by its weights, example by example, no more of them at a time than asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, jacrev, vmap
+
+Part = Mapping[str, tuple[Tensor, float]]  # name of a parameter: which of its coordinates, and their factor
+
+
+class Jacobians:
+    """Derivatives at the model's weights, for a model in evaluation mode.
+
+    The derivative by the weight of a linear layer or a convolution is a product of two small matrices: what the layer
+    sees, h [p, in], a row for each place it looks at, and the derivatives by what it gives there, delta [p, out].
+    Both come from one backward pass to the layer, without any weight's gradient; other parameters go by `jacrev`.
+
+    Args:
+        model: maps examples to outputs [n, k].
+        example: one example [1, ...], which shows how the layers are used.
+    """
+
+    def __init__(self, model: nn.Module, example: Tensor) -> None:
+        self.model = model
+        self.trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+        candidates = _layers(model, self.trained)
+        with _tapped(candidates, {}) as seen:
+            found = model(example)
+        if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 1:
+            got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(f"model: expected outputs [n, k], got {got} for one example")
+        self.outputs = found.shape[1]
+        #: Layers that are called once: their derivative is one product.
+        self.layers = {name: candidates[name] for name, calls in seen.items() if len(calls) == 1}
+        self._zeros = {name: torch.zeros_like(seen[name][0][1]) for name in self.layers}
+        #: Those that look at one place only: their kernel is a product of two kernels.
+        self.single = [
+            n for n, layer in self.layers.items() if _places(layer, self._zeros[n][None, None]).shape[2] == 1
+        ]
+
+    def parts(self, most: int, coordinates: int | None, seed: int) -> list[Part]:
+        """Coordinates of the parameters, in parts of at most `most`: random ones, or all but those of `single`.
+
+        Random ones have the factor sqrt(size / coordinates), with which they estimate the kernel without bias.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        skipped = () if coordinates else tuple(f"{name}.{end}" for name in self.single for end in ("weight", "bias"))
+        parts: list[dict[str, tuple[Tensor, float]]] = [{}]
+        room = most
+        for name, p in self.trained.items():
+            if name in skipped:
+                continue
+            index = torch.arange(p.numel())
+            if coordinates is not None:
+                index = torch.randperm(p.numel(), generator=generator)[:coordinates]
+            factor = (p.numel() / len(index)) ** 0.5
+            while len(index):
+                if not room:
+                    parts.append({})
+                    room = most
+                some, index = index[:room].to(p.device), index[room:]
+                parts[-1][name] = some, factor
+                room -= len(some)
+        return [part for part in parts if part]
+
+    def rows(self, part: Part, x: Tensor) -> Float[Tensor, "nk c"]:
+        """The Jacobian by some coordinates."""
+        owners = {name: name.rpartition(".")[0] for name in part}
+        layers = {owner for owner in owners.values() if owner in self.layers}
+        found, factors = self._derivatives([n for n, owner in owners.items() if owner not in layers], layers, x)
+        for owner in layers:
+            h, delta = factors[owner]
+            if f"{owner}.weight" in part:
+                found[f"{owner}.weight"] = delta.mT @ h[:, None]
+            if f"{owner}.bias" in part:
+                found[f"{owner}.bias"] = delta.sum(2)
+        taken = [found[name].flatten(2)[..., index] * factor for name, (index, factor) in part.items()]
+        return torch.cat(taken, 2).flatten(0, 1)
+
+    def factors(self, x: Tensor) -> dict[str, tuple[Float[Tensor, "n in"], Float[Tensor, "nk out"]]]:
+        """H and delta of the layers that look at one place."""
+        _, factors = self._derivatives([], self.single, x)
+        return {name: (h.flatten(1), delta.flatten(2).flatten(0, 1)) for name, (h, delta) in factors.items()}
+
+    def _derivatives(
+        self, names: list[str], layers: Any, x: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, tuple[Tensor, Tensor]]]:
+        """By these parameters, [n, k, ...]; and of these layers h [n, p, in] and delta [n, k, p, out]."""
+        used = {name: self.layers[name] for name in layers}
+
+        def outputs(parameters: dict[str, Tensor], added: dict[str, Tensor], example: Tensor) -> tuple[Tensor, Any]:
+            with _tapped(used, added) as seen:
+                found = functional_call(self.model, parameters, (example[None],))
+            return found[0], {name: _looked_at(used[name], calls[0][0]) for name, calls in seen.items()}
+
+        per_example = vmap(jacrev(outputs, argnums=(0, 1), has_aux=True), in_dims=(None, None, 0))
+        zeros = {name: self._zeros[name] for name in used}
+        (by_parameter, by_output), seen = per_example({name: self.trained[name] for name in names}, zeros, x)
+        return by_parameter, {name: (seen[name], _places(used[name], by_output[name])) for name in used}
+
+
+def _layers(model: nn.Module, trained: Mapping[str, Tensor]) -> dict[str, nn.Module]:
+    """Linear layers and plain convolutions that are trained and share no weight."""
+    uses: dict[int, int] = {}
+    for _, p in model.named_parameters(remove_duplicate=False):
+        uses[id(p)] = uses.get(id(p), 0) + 1
+    return {
+        name: layer
+        for name, layer in model.named_modules()
+        if (type(layer) is nn.Linear or (type(layer) is nn.Conv2d and _plain(layer)))
+        and {f"{name}.{end}" for end, _ in layer.named_parameters()} <= set(trained)
+        and all(uses[id(p)] == 1 for p in layer.parameters())
+    }
+
+
+def _plain(layer: nn.Conv2d) -> bool:
+    return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+
+
+def _looked_at(layer: nn.Module, x: Tensor) -> Float[Tensor, "p in"]:
+    """What a layer sees of one example [1, ...]."""
+    if isinstance(layer, nn.Conv2d):
+        return F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)[0].T
+    return x.reshape(-1, x.shape[-1])
+
+
+def _places(layer: nn.Module, delta: Float[Tensor, "n k ..."]) -> Float[Tensor, "n k p out"]:
+    """Derivatives by what a layer gives, by place."""
+    if isinstance(layer, nn.Conv2d):
+        return delta.flatten(4).squeeze(2).mT
+    return delta.flatten(2).unflatten(2, (-1, delta.shape[-1]))
+
+
+@contextmanager
+def _tapped(layers: Mapping[str, nn.Module], added: Mapping[str, Tensor]) -> Iterator[dict[str, list[Any]]]:
+    """Note what these layers see and give at each call, and add to what they give."""
+    seen: dict[str, list[Any]] = {}
+
+    def hook(name: str) -> Any:
+        def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            seen.setdefault(name, []).append((inputs[0], output))
+            return output + added[name] if name in added else output
+
+        return note
+
+    handles = [layer.register_forward_hook(hook(name)) for name, layer in layers.items()]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()

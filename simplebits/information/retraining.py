@@ -1,0 +1,202 @@
+"""What a sample changes, the long way: train once with all samples, and once more without each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.func import grad, vmap
+
+from simplebits import _check, _progress
+from simplebits._training_state import TrainingState
+from simplebits.information.weights import WeightFunction
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """How far weights and predictions end from those of the training with all samples.
+
+    Attributes:
+        functional: of the predictions, for each sample left out; see `retrain_without`.
+        weights: of the weights.
+        indices: which samples were left out.
+        predictions: outputs for x_val after the training with all samples.
+        predictions_without: the same without each of them.
+    """
+
+    functional: Float[Tensor, " i"]
+    weights: Float[Tensor, " i"]
+    indices: Int64[Tensor, " i"]
+    predictions: Float[Tensor, "m k"]
+    predictions_without: Float[Tensor, "i m k"]
+
+
+def retrain_without(
+    model: nn.Module,
+    x: Float[Tensor, "n ..."],
+    targets: Float[Tensor, "n k"],
+    x_val: Float[Tensor, "m ..."],
+    learning_rate: float,
+    steps: int,
+    weight_decay: float = 0.0,
+    *,
+    indices: Sequence[int] | Tensor | None = None,
+    half: bool = True,
+    rescale_decay: bool = True,
+    together: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+) -> Retrained:
+    """Leave one out by brute force (Harutyunyan et al. 2021, section 6): the truth that fast scores are compared with.
+
+    Every training starts from the model's weights w0 and takes `steps` steps of full-batch gradient descent on
+
+        mean of 1/2 |y - f_w(x)|^2 over its samples  +  weight_decay / 2 |w - w0|^2
+
+    in evaluation mode. The paper's code takes one step more than its tables say: give steps=2001 for its 2,000.
+
+    Args:
+        model: maps x to outputs [n, k]; its weights are the start and are left as they are.
+        x: training samples.
+        targets: what the outputs should be: one output with 0 and 1 for two classes, one-hot rows for more.
+        x_val: samples on which predictions are compared.
+        learning_rate: of every training; eta = learning_rate / n in the paper's sum over samples.
+        steps: of gradient descent.
+        weight_decay: lambda' of the mean loss; the paper's lambda is n times as much.
+        indices: the samples to leave out, each for itself; None: all, one after the other.
+        half: with the factor 1/2 of equations 5 and 8, as the paper; the paper's code leaves it out.
+        rescale_decay: True keeps lambda' where a sample is left out, as the paper's retraining does; False keeps
+            lambda, as its scores and `sample_information` do, so that lambda' is n / (n - 1) times as large there.
+        together: trainings in one vectorised pass, which changes nothing but the time and the memory; None: as many
+            as have 2 MiB of weights on a CPU, where more are no faster, 1 GiB on a GPU.
+        checkpoint: file to write after each pass and to resume from.
+        progress: show a bar; None: on a terminal only.
+
+    Returns:
+        `functional`: 1/2 the mean over x_val of |f_without - f|^2, summed over outputs (F-SI, equation 8, sigma = 1);
+        `weights`: 1/2 |w_without - w|^2 (SI, equation 5, identity smoothing).
+
+    Raises:
+        TypeError: a model or tensors of another kind.
+        ValueError: an argument out of range, shapes that do not fit, another training's checkpoint.
+        FloatingPointError: a training diverged; says the largest stable rate of the linearised network.
+
+    >>> x, line = torch.tensor([[0.0], [1.0], [2.0], [9.0]]), nn.Linear(1, 1)
+    >>> found = retrain_without(line, x, 2 * x, torch.ones(1, 1), 0.01, 50)
+    >>> int(found.weights.argmax())
+    3
+    """
+    f = WeightFunction(model)
+    f.check(x, targets, x_val)
+    for name, value in {"learning_rate": learning_rate, "steps": steps}.items():
+        _check.positive(name, value, integer=name == "steps")
+    _check.positive("weight_decay", weight_decay, allow_zero=True)
+    n, left_out = len(x), checked_indices(indices, len(x)).to(x.device)
+    if together is None:
+        together = max(1, 2 ** (21 if x.device.type == "cpu" else 30) // (len(f.start) * f.start.itemsize))
+    _check.positive("together", together, integer=True)
+
+    settings = {
+        "learning_rate": learning_rate, "steps": steps, "weight_decay": weight_decay, "rescale_decay": rescale_decay,
+        "indices": left_out.tolist(), "data": f.digest(x, targets, x_val),
+    }  # fmt: skip
+    state = TrainingState({}, {}, settings)
+    # The first row is the training with all samples.
+    runs = torch.cat([left_out.new_full((1,), -1), left_out])
+    distances, outputs, done = x.new_zeros(len(runs)), x.new_zeros(len(runs), len(x_val), targets.shape[1]), 0
+    reference = f.start
+    if checkpoint is not None and Path(checkpoint).is_file():
+        note, kept = state.load(Path(checkpoint))
+        done = note["done"]
+        distances, outputs, reference = (kept[key].to(x.device) for key in ("distances", "outputs", "reference"))
+    bar = _progress.bar(len(runs), done, "retraining", progress)
+    with bar, f.evaluating(), torch.no_grad():
+        while done < len(runs):
+            now = slice(done, min(done + together, len(runs)))
+            decay = torch.full((len(runs[now]),), float(weight_decay), dtype=x.dtype, device=x.device)
+            if not rescale_decay:
+                decay[runs[now] >= 0] *= n / (n - 1)
+            weights = descend(f, x, targets, runs[now], learning_rate, steps, decay)
+            if not torch.isfinite(weights).all():
+                raise FloatingPointError(
+                    f"the weights are not finite after {steps} steps at learning_rate={learning_rate:g}; linearised at "
+                    f"its start, the network is stable below {stable_rate(f, x, weight_decay):.3g}"
+                )
+            if done == 0:
+                reference = weights[0].clone()
+            distances[now] = (weights - reference).square().sum(1)
+            outputs[now] = torch.stack([f(w, x_val) for w in weights])
+            bar.update(now.stop - done)
+            done = now.stop
+            if checkpoint is not None:
+                kept = {"distances": distances, "outputs": outputs, "reference": reference}
+                state.save(Path(checkpoint), {"done": done}, kept)
+    scale = 0.5 if half else 1.0
+    functional = scale * (outputs[1:] - outputs[0]).square().sum(2).mean(1)
+    return Retrained(functional, scale * distances[1:], left_out, outputs[0], outputs[1:])
+
+
+def checked_indices(indices: Sequence[int] | Tensor | None, n: int) -> Int64[Tensor, " i"]:
+    """Positions of samples as a tensor; all of them for None.
+
+    Raises:
+        ValueError: no whole numbers, none at all, or one out of range.
+    """
+    if indices is None:
+        return torch.arange(n)
+    chosen = torch.as_tensor(indices)
+    if chosen.dim() != 1 or not len(chosen) or chosen.is_floating_point() or chosen.dtype == torch.bool:
+        raise ValueError(f"indices: expected at least one whole number in a list, got {chosen.dtype} {chosen.tolist()}")
+    if not 0 <= int(chosen.min()) <= int(chosen.max()) < n:
+        raise ValueError(
+            f"indices: must lie in 0 .. {n - 1} for {n} samples, got {int(chosen.min())} .. {int(chosen.max())}"
+        )
+    return chosen.long()
+
+
+def descend(
+    f: WeightFunction,
+    x: Tensor,
+    targets: Tensor,
+    without: Int64[Tensor, " r"],
+    learning_rate: float,
+    steps: int,
+    decay: Float[Tensor, " r"],
+) -> Float[Tensor, "r d"]:
+    """Final weights of several trainings, each without one sample, or with all of them (-1)."""
+
+    def loss(weights: Tensor, x: Tensor, targets: Tensor, share: Tensor) -> Tensor:
+        return 0.5 * ((f(weights, x) - targets).square().sum(1) * share).sum()
+
+    weights = f.start.expand(len(without), -1).clone()
+    everyone = torch.arange(len(x), device=x.device)
+    if len(without) == 1:
+        kept = everyone != without
+        slope, data = grad(loss), (x[kept], targets[kept], x.new_full((), 1 / int(kept.sum())))
+        weights = weights[0]
+    else:
+        kept = (everyone != without[:, None]).to(x.dtype)
+        # A sample left out stays in the batch with weight zero, so that all trainings share one x.
+        slope = vmap(grad(loss), in_dims=(0, None, None, 0))
+        data = (x, targets, kept / kept.sum(1, keepdim=True))
+        decay = decay[:, None]
+    decays = bool(decay.any())
+    for _ in range(steps):
+        g = slope(weights, *data)
+        if decays:
+            g = g + decay * (weights - f.start)
+        weights.sub_(g, alpha=learning_rate)
+    return weights.view(len(without), -1)
+
+
+def stable_rate(f: WeightFunction, x: Tensor, weight_decay: float, rounds: int = 30) -> float:
+    """2 / the largest eigenvalue of J'J / n + lambda' at the start, by power iteration over outputs."""
+    forth, back = f.derivative(x)
+    u = torch.ones_like(f(f.start, x))
+    for _ in range(rounds):
+        u = forth(back(u / u.norm()))
+    return 2 / (float(u.norm()) / len(x) + weight_decay)

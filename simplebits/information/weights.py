@@ -1,0 +1,107 @@
+"""A network as a function of one vector of weights, and the squared loss that the second paper trains it with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, vjp
+
+
+class WeightFunction:
+    """Outputs of a model for any vector of its trainable weights; the model itself is not touched.
+
+    Buffers, frozen parameters among them the statistics of batch normalisation, are as the model has them.
+
+    Args:
+        model: maps x to outputs [n, k].
+
+    Raises:
+        TypeError: not a module.
+        ValueError: nothing to train, or weights of several dtypes or devices.
+
+    >>> f = WeightFunction(nn.Linear(3, 2))
+    >>> f(f.start, torch.ones(4, 3)).shape
+    torch.Size([4, 2])
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
+        trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+        kinds = {(p.dtype, p.device) for p in trained.values()}
+        if len(kinds) != 1:
+            got = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds)) or "none"
+            raise ValueError(
+                f"model: expected trainable weights of one dtype on one device, got {got}; "
+                f"model.requires_grad_() frees all, model.to(...) moves them"
+            )
+        self.model = model
+        self.shapes = {name: p.shape for name, p in trained.items()}
+        #: The model's own weights [d].
+        self.start = torch.cat([p.flatten() for p in trained.values()])
+
+    def __call__(self, weights: Float[Tensor, " d"], x: Tensor) -> Float[Tensor, "n k"]:
+        """Outputs at these weights; in the mode that the model is in, see `evaluating`."""
+        parts = weights.split([shape.numel() for shape in self.shapes.values()])
+        named = {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        return functional_call(self.model, named, (x,))
+
+    def derivative(self, x: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """v -> J v, along a direction of weights [d], and u -> J' u, for weights of outputs [n, k]; at the start.
+
+        J v by a second reverse pass: torch's forward mode warns of its own use of torch.jit.
+        """
+        outputs, back = vjp(lambda weights: self(weights, x), self.start)
+        _, forth = vjp(lambda u: back(u)[0], torch.zeros_like(outputs))
+        return lambda v: forth(v)[0], lambda u: back(u)[0]
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The model in evaluation mode (batch normalisation frozen, no dropout), and every part in its own after."""
+        modes = {module: module.training for module in self.model.modules()}
+        self.model.eval()
+        try:
+            yield
+        finally:
+            for module, training in modes.items():
+                module.training = training
+
+    def check(self, x: Tensor, targets: Tensor, x_val: Tensor) -> None:
+        """Raise unless these can be examples of the model: [n, ...] with n > 1, targets [n, k], more [m, ...]."""
+        for name, value in {"x": x, "targets": targets, "x_val": x_val}.items():
+            if not isinstance(value, Tensor):
+                raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")
+            if (value.dtype, value.device) != (self.start.dtype, self.start.device):
+                raise ValueError(
+                    f"{name}: expected {self.start.dtype} on {self.start.device}, as the model's weights, "
+                    f"got {value.dtype} on {value.device}; move one to the other with .to(...)"
+                )
+            if not torch.isfinite(value).all():
+                raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
+        if len(x) < 2:
+            raise ValueError(f"x: {len(x)} example(s); leaving one out needs at least 2")
+        if x_val.shape[1:] != x.shape[1:] or not len(x_val):
+            raise ValueError(
+                f"x_val: expected examples of shape {list(x.shape[1:])} as in x, at least one, got {list(x_val.shape)}"
+            )
+        with torch.no_grad(), self.evaluating():
+            found = self.model(x[:1])
+        if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 1:
+            got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(f"model: expected outputs [n, k], got {got} for one example")
+        wanted = (len(x), found.shape[1])
+        if tuple(targets.shape) != wanted:
+            hint = "; add the axis of outputs with targets[:, None]" if targets.shape == (len(x),) else ""
+            raise ValueError(f"targets: expected shape {list(wanted)}, got {list(targets.shape)}{hint}")
+
+    def digest(self, *data: Tensor) -> str:
+        """Tells one training from another: a hash of the weights and of these tensors."""
+        sha = hashlib.sha256()
+        for value in (self.start, *data):
+            sha.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()[:16]
