@@ -8,6 +8,7 @@ from simplebits.report.cost import measured_cost
 from simplebits.report.figures import COLOURS, image_grid, show, style
 from simplebits.report.ledger import record
 from simplebits.report.published import Published, published
+from simplebits.report.quiz import QuizRound, quiz
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
 from simplebits.report.verdict import Record, Trend, at_least, at_most, increasing
@@ -15,6 +16,7 @@ from simplebits.report.verdict import Record, Trend, at_least, at_most, increasi
 __all__ = [
     "COLOURS",
     "Published",
+    "QuizRound",
     "Record",
     "Trend",
     "at_least",
@@ -25,6 +27,7 @@ __all__ = [
     "ledger",
     "measured_cost",
     "published",
+    "quiz",
     "record",
     "scoreboard",
     "scoreboard_markdown",

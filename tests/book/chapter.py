@@ -58,6 +58,14 @@ def curve(height):
 slider([curve(h) for h in (1, 2, 3)], ["low", "middle", "high"], [f"A line up to {h}." for h in (1, 2, 3)], "height")
 """
 
+QUIZ = """\
+from simplebits.report.quiz import QuizRound, quiz
+
+some, none = torch.tensor([0, 1]), torch.tensor([0, 0])
+rounds = [QuizRound("noise", images[:2], some, none), QuizRound("flat", images[2:], some, some)]
+quiz(rounds, ["red", "blue"], "What colour is this?")
+"""
+
 EXERCISE = """\
 ## Exercise 1
 
@@ -103,6 +111,7 @@ def cells() -> list[Any]:
         new.new_code_cell(GRID),
         new.new_code_cell(PIXELS),
         new.new_code_cell(CURVES),
+        new.new_code_cell(QUIZ),
         new.new_code_cell("from myst_nb import glue\nglue('answer', 2, display=False)"),
         new.new_code_cell(TABLE),
         new.new_markdown_cell("The answer is {glue:text}`answer`."),
