@@ -453,9 +453,12 @@ def study(name: str) -> dict:
     drawn = torch.randperm(len(test), generator=torch.Generator().manual_seed(picture_seed))
     drawn = drawn.to(device)
     drawn = drawn[confidence[drawn] >= low_threshold]
-    enough = (confidence[drawn] >= threshold).cumsum(0) <= images_per_set
-    extra = drawn[~enough & ~right[drawn]][:wrong_images]
-    chosen = torch.cat([drawn[enough], extra])
+    sure = confidence[drawn] >= threshold
+    sample = sure & (sure.cumsum(0) <= images_per_set)
+    early = torch.arange(len(drawn), device=device) < images_per_set // 2  # as sure as they come
+    extra = ~right[drawn] & ~sample & ~early
+    take = sample | early | (extra & (extra.cumsum(0) <= wrong_images))
+    chosen = drawn[take]
     fill = sb.subsets.mean_pixel(training)[:, None, None].to(device)
     images = every[chosen]
     score = sb.subsets.class_score(networks[0], images, local=local)
@@ -467,8 +470,9 @@ def study(name: str) -> dict:
         "accuracy": float(right.float().mean()),
         "confident": int((confidence >= threshold).sum()),
         "tested": len(test),
-        "sampled": torch.arange(len(chosen)) < int(enough.sum()),
-        "right": right[chosen].cpu(),
+        "sampled": sample[take].cpu(),
+        "right": (early & right[drawn])[take].cpu(),
+        "wrong": ~right[chosen].cpu(),
         "selections": sb.subsets.back_select(
             score, images, fill=fill, checkpoint=sb.report.checkpoint(f"select-{name}")
         ),
@@ -518,7 +522,7 @@ for name, (sufficient, minimal) in holds.items():
 # ### How large
 #
 # Sizes of all subsets at τ, and at lower thresholds those of right against wrong predictions. For a comparison at τ, all images count whose
-# confidence was at least τ when whole.
+# confidence was at least τ when whole, right ones among the first drawn, which are as sure as they come.
 
 # %%
 lower = sorted({low_threshold, *(t for t in slider_thresholds if low_threshold <= t <= threshold)})
@@ -527,7 +531,7 @@ for s in studies.values():
     for value in lower:
         sizes = sizes_at(s["selections"], value)
         s["by-threshold"][value] = [
-            sizes[there & ~sizes.isnan()] for there in (s["right"], ~s["right"])
+            sizes[there & ~sizes.isnan()] for there in (s["right"], s["wrong"])
         ]
 
 # %% tags=["hide-input"]
@@ -644,8 +648,8 @@ records[0]
 # ### Where
 #
 # The mean of all masks shows where the pixels are that were enough. On the right the pixels masked last, a fixed share of each image,
-# with ties drawn at random or given to the first pixel in reading order. At the start of a selection the confidence often is 1 to all digits of single
-# precision, whatever is masked. Then every pixel is tied, and the order of reading decides: the top goes first. The authors suspect this behind the pixels of
+# with ties drawn at random or given to the first pixel in reading order. At the start of a selection the confidence may be 1 to all digits of single
+# precision, whichever pixel is masked. Then all are tied, and the order of reading decides: the top goes first. The authors suspect this behind the pixels of
 # ResNet20 that gather at the lower border (section S4.8).
 
 # %%
@@ -870,16 +874,16 @@ panel = {f"member {i + 1}": one for i, one in enumerate(first["networks"])} | {"
 candidates = first["x"][:ensemble_images]
 with torch.inference_mode():
     logits = [each.eval()(candidates) for each in panel.values()]
-sure = torch.stack([each.softmax(1).amax(1) >= threshold for each in logits]).all(0)
-candidates, logits = candidates[sure], [each[sure] for each in logits]
+surest = torch.stack([each.softmax(1).amax(1) for each in logits]).amin(0)
+common = min(threshold, float(surest.max()))  # barely trained networks may have no image for τ
+candidates, logits = candidates[surest >= common], [each[surest >= common] for each in logits]
 panel_sizes = {}
 for (label, each), own_logits in zip(panel.items(), logits, strict=True):
-    if len(candidates):
-        own_score = sb.subsets.ClassScore(each, own_logits.argmax(1))
-        of_each = sb.subsets.batched_gradient_find_sis(
-            own_score, candidates, threshold, 1, fill=first["fill"]
-        )
-        panel_sizes[label] = fmean(100 * one.share for one in of_each if one is not None)
+    own_score = sb.subsets.ClassScore(each, own_logits.argmax(1))
+    of_each = sb.subsets.batched_gradient_find_sis(
+        own_score, candidates, common - 1e-6, 1, fill=first["fill"]
+    )
+    panel_sizes[label] = fmean(100 * one.share for one in of_each)
 
 # %%
 members_mean = fmean(value for label, value in panel_sizes.items() if label != "ensemble")
@@ -929,8 +933,9 @@ for record in records:
 # figure = sb.report.image_grid(torch.stack([seen(x, found.mask), seen(x, black.sufficient(tau).mask)]).float())
 # ```
 #
-# Those that are black already: masking them changes nothing, so they go first and cost nothing. With grey, a black pixel is information too: it says
-# that no stroke is there. What "missing" means is part of the question, and the fill is where you answer it.
+# Those that are black already: without one of them the image is the same, so a subset that held it would not be minimal. With grey, a black
+# pixel is information too: it says that no stroke is there. What "missing" means is part of the question, and the fill is where you
+# answer it.
 #
 # </details>
 #

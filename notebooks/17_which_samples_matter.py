@@ -256,7 +256,7 @@ sb.report.record(experiment, "classes", len(both), "kinds", setting=setting)
 record
 
 # %% [markdown]
-# **What you should see.** The upper row holds digits as they are taught in school, the lower row slanted, broken and ambiguous ones. The most
+# **What you should see.** The paper finds easy, typical samples at one end and hard, atypical ones at the other; compare the rows. The most
 # informative tenth of the {glue:text}`which-samples.samples:.0f` samples holds {glue:text}`which-samples.top-tenth:.0%` of the sum of all
 # scores. *Unique* is the word to keep in mind: a sample with a twin tells little, whatever it shows (exercise 1).
 #
@@ -846,6 +846,7 @@ Markdown("\n".join(lines))
 # %%
 smallest, largest = min(ratios), max(ratios)
 where = setting | {"fgsm": smallest, "adversarial": counted[0]}
+adversarial, _, of_attacked = attacks[smallest]
 found_auc, auc_before = auc(of_attacked, adversarial), auc(before, adversarial)
 sb.report.record(experiment, "adversarial-images", counted[0], "images", setting=where)
 sb.report.record(experiment, "adversarial-auc", found_auc, "AUC", setting=where)
@@ -952,7 +953,7 @@ architecture_record
 # %% [markdown]
 # **What you should see.** Between architectures the correlations lie from {glue:text}`which-samples.architectures-lowest:.2f` to
 # {glue:text}`which-samples.architectures-highest:.2f`. Between initial weights of one wide MLP the mean is
-# {glue:text}`which-samples.initialisation:.2f`: its kernel hardly depends on the draw, only $f_0$ does. The paper's 0.364 is
+# {glue:text}`which-samples.initialisation:.2f`: the kernel of a wide network hardly depends on the draw, $f_0$ does. The paper's 0.364 is
 # between draws of the last layer of a pretrained ResNet-18.
 #
 # And the length of training? One kernel serves all lengths, also training without end:
@@ -1047,8 +1048,8 @@ sb.report.slider(
 
 # %% [markdown]
 # **What you should see.** In brackets the paper's values, for a ResNet-18 on cats and dogs. Neighbouring lengths correlate with at least
-# {glue:text}`which-samples.length-neighbours:.2f`, the shortest with the longest {glue:text}`which-samples.length-farthest:.2f`. Move the slider: what
-# is odd at a glance leads the ranking of a short training; a long one goes on to what is hard to fit.
+# {glue:text}`which-samples.length-neighbours:.2f`, the shortest with the longest {glue:text}`which-samples.length-farthest:.2f`. Move the slider:
+# which samples lead at any length, and which come up late?
 #
 # ## Not only images: reviews
 #
@@ -1237,8 +1238,8 @@ sb.report.record(experiment, "length-difference", fmean(differences), "r", setti
 # print(float(scores[top]), float(again[top]), float(again[-1]))
 # ```
 #
-# Both copies get the same, much smaller score: with the twin present, leaving one out changes its weight in the loss but not what there is to learn.
-# That is why removing many samples by their first scores goes wrong in the end.
+# Both copies get the same score, smaller than before: with the twin present, leaving one out changes its weight in the loss but not what there is to
+# learn. That is why removing many samples by their first scores goes wrong in the end.
 #
 # </details>
 #
@@ -1253,9 +1254,9 @@ sb.report.record(experiment, "length-difference", fmean(differences), "r", setti
 # print(auc((trained.predictions - noisy.double()).square()[:, 0], flipped), auc_predictions)
 # ```
 #
-# At initialisation the loss knows nothing of the other samples. After training it knows, as long as training is short: what contradicts its neighbours is
-# fitted last. Train longer (`steps=None`) and every residual goes to zero, flipped or not; the score does not, since it asks what changes when the
-# sample is gone.
+# At initialisation the loss knows nothing of the other samples. After a short training it does, and may find flipped labels as well as the score:
+# what contradicts its neighbours is fitted last. Train without end (`steps=None` in both) and every residual goes to zero, flipped or not. The score
+# does not, since it asks what changes when the sample is gone.
 #
 # </details>
 #
@@ -1271,8 +1272,8 @@ sb.report.record(experiment, "length-difference", fmean(differences), "r", setti
 # print(auc(new[ones], half[ones]))
 # ```
 #
-# Within that class wrong labels are as common as right ones, so that neither is odd: the area comes near one half. The score finds what is rare, not what is
-# wrong.
+# Target 0 is now the common answer: all of the other class and half of this one. So it is the samples with the right label that are odd, and the area
+# falls below one half. The score finds what is rare, not what is wrong.
 #
 # </details>
 #

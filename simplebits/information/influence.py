@@ -59,7 +59,7 @@ def influence(
     """Effect of leaving each sample out, by influence functions (Koh and Liang 2017), as the paper compares them.
 
     To first order the weights change by (H + damping I)^-1 g_i / n, with g_i the gradient of sample i's loss
-    1/2 |y - f|^2 and H the Hessian of the mean loss, the decay's term lambda' I with it, both at the model's weights.
+    1/2 norm(y - f)^2 and H the Hessian of the mean loss, the decay's lambda' I with it, both at the model's weights.
 
     How the system is solved, by `method`:
 
@@ -92,7 +92,7 @@ def influence(
         progress: show a bar; None: on a terminal only.
 
     Returns:
-        `functional`: 1/2 the mean over x_val of |J dw|^2, summed over outputs; `weights`: 1/2 |dw|^2.
+        `functional`: 1/2 the mean over x_val of norm(J dw)^2, summed over outputs; `weights`: 1/2 norm(dw)^2.
 
     Raises:
         TypeError: a model or tensors of another kind.
@@ -146,7 +146,7 @@ def influence(
 
 
 def sample_gradients(f: WeightFunction, x: Tensor, targets: Tensor) -> Float[Tensor, "i d"]:
-    """Gradient of each sample's loss 1/2 |y - f|^2 at the model's weights."""
+    """Gradient of each sample's loss 1/2 norm(y - f)^2 at the model's weights."""
 
     def loss(weights: Tensor, x: Tensor, target: Tensor) -> Tensor:
         return 0.5 * (f(weights, x[None])[0] - target).square().sum()
@@ -216,7 +216,7 @@ def conjugate_gradients(
 def gauss_newton(
     f: WeightFunction, x: Tensor, targets: Tensor, x_val: Tensor, ridge: float, left_out: Int64[Tensor, " i"]
 ) -> tuple[Float[Tensor, " i"], Float[Tensor, "i m k"]]:
-    """|dw|^2 and J_val dw for dw = (J'J + n ridge I)^-1 J_i' r_i = J' a: Woodbury's identity leaves n k unknowns a."""
+    """norm(dw)^2 and J_val dw for dw = (J'J + n ridge I)^-1 J_i' r_i = J' a: by Woodbury, n k unknowns a."""
     n, k = targets.shape
     theta, theta_val = (kernel(f.model, *pair, dtype=torch.float64) for pair in ((x,), (x_val, x)))
     with f.evaluating(), torch.no_grad():

@@ -115,6 +115,7 @@ def _layers(model: nn.Module, trained: Mapping[str, Tensor]) -> dict[str, nn.Mod
         name: layer
         for name, layer in model.named_modules()
         if (type(layer) is nn.Linear or (type(layer) is nn.Conv2d and _plain(layer)))
+        and {end for end, _ in layer.named_parameters()} in ({"weight"}, {"weight", "bias"})  # no weight norm
         and {f"{name}.{end}" for end, _ in layer.named_parameters()} <= set(trained)
         and all(uses[id(p)] == 1 for p in layer.parameters())
     }

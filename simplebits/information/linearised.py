@@ -9,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.func import vjp
 
+from simplebits import _check
 from simplebits.information.memory import require
 from simplebits.information.shrinkage import Shrinkage
 from simplebits.information.weights import WeightFunction
@@ -90,7 +91,7 @@ class LinearisedTraining:
     Attributes:
         coefficients: a, by which the weights move: w_t - w0 = J' a, J the Jacobian [n k, d] at w0.
         predictions: for the training samples.
-        weight_change: |w_t - w0|^2.
+        weight_change: norm(w_t - w0)^2.
     """
 
     coefficients: Float64[Tensor, "n k"]
@@ -128,8 +129,8 @@ def linearised_training(
 ) -> LinearisedTraining:
     """Gradient descent on the linearised network, to the end (equations 10, 11 and 50 of Harutyunyan et al. 2021).
 
-    The loss is the mean over the samples of 1/2 |y - f(x)|^2, plus weight_decay / 2 |w - w0|^2. The paper sums over
-    the samples instead: its eta is learning_rate / n, its lambda n weight_decay.
+    The loss is the mean over the samples of 1/2 norm(y - f(x))^2, plus weight_decay / 2 norm(w - w0)^2. The paper sums
+    over the samples instead: its eta is learning_rate / n, its lambda n weight_decay.
 
     Args:
         kernel: Theta of the training samples, [n k, n k], rows example-major, as `kernel` returns it.
@@ -151,6 +152,8 @@ def linearised_training(
     >>> linearised_training(torch.eye(2), one, 0 * one, learning_rate=1.0, steps=1).predictions.flatten()
     tensor([0.5000, 0.5000], dtype=torch.float64)
     """
+    _check.positive("learning_rate", learning_rate)
+    _check.positive("weight_decay", weight_decay, allow_zero=True)
     spectrum = Spectrum.of(kernel, targets, f0)
     n = spectrum.samples
     shrinkage = Shrinkage(learning_rate / n, steps, n * weight_decay, dynamics)

@@ -55,7 +55,7 @@ def retrain_without(
 
     Every training starts from the model's weights w0 and takes `steps` steps of full-batch gradient descent on
 
-        mean of 1/2 |y - f_w(x)|^2 over its samples  +  weight_decay / 2 |w - w0|^2
+        mean of 1/2 norm(y - f_w(x))^2 over its samples  +  weight_decay / 2 norm(w - w0)^2
 
     in evaluation mode. The paper's code takes one step more than its tables say: give steps=2001 for its 2,000.
 
@@ -77,8 +77,8 @@ def retrain_without(
         progress: show a bar; None: on a terminal only.
 
     Returns:
-        `functional`: 1/2 the mean over x_val of |f_without - f|^2, summed over outputs (F-SI, equation 8, sigma = 1);
-        `weights`: 1/2 |w_without - w|^2 (SI, equation 5, identity smoothing).
+        `functional`: 1/2 the mean over x_val of norm(f_without - f)^2, summed over outputs (F-SI, equation 8);
+        `weights`: 1/2 norm(w_without - w)^2 (SI, equation 5, identity smoothing).
 
     Raises:
         TypeError: a model or tensors of another kind.

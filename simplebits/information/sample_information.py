@@ -49,8 +49,8 @@ def sample_information(
 ) -> SampleInformation:
     """Smooth unique information of every sample (Harutyunyan et al. 2021, equations 5 and 16), the 1/2 included.
 
-    F-SI is 1/2 the mean over validation samples of |f_without - f|^2, summed over outputs (sigma = 1). SI is
-    1/2 |w_without - w|^2 (Sigma the identity), or with the Hessian H of the training loss 1/2 dw' H dw (equation 15
+    F-SI is 1/2 the mean over validation samples of norm(f_without - f)^2, summed over outputs (sigma = 1). SI is
+    1/2 norm(w_without - w)^2 (Sigma the identity), or with the Hessian H of the training loss 1/2 dw' H dw (equation 15
     with eta sigma^2 = 2 b). Both for the network linearised at its start and the loss of `linearised_training`.
 
     The training without a sample has eta = learning_rate / (n - 1), and lambda = n weight_decay as with all: so does

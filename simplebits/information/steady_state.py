@@ -51,8 +51,8 @@ def sgd_covariance(
 
     Args:
         jacobian: J of the training samples, from `jacobian`.
-        gradients: of each sample's loss 1/2 |y - f(x)|^2 at the end of training. The paper's code takes those of the
-            network itself at the linearised network's final weights; a weight decay would not change Lambda.
+        gradients: of each sample's loss 1/2 norm(y - f(x))^2 at the end of training. The paper's code takes those of
+            the network itself at the linearised network's final weights; a weight decay would not change Lambda.
         learning_rate: of the mean loss; eta = learning_rate / n. The paper's code leaves eta / b out, as does
             learning_rate = n batch_size.
         batch_size: b.

@@ -20,8 +20,8 @@ class UniqueInformation:
     """What one sample tells the weights of a randomised training, in nats.
 
     Attributes:
-        information: I(W; z_i | S_-i), equation 1.
-        bound: KL(p(w | S) || p(w | S_-i)), equation 3; above the information in the mean over z_i, not for each.
+        information: ``I(W; z_i | S_-i)``, equation 1.
+        bound: ``KL(p(w | S) || p(w | S_-i))``, equation 3; above the information in the mean over z_i, not for each.
         weights: final weights of trainings with all samples.
         weights_without: without sample i.
         weights_redrawn: with another sample drawn in its place, for each redraw.
@@ -116,10 +116,10 @@ def unique_information(
     batch_size: int = 5,
     learning_rate: float = 0.1,
 ) -> UniqueInformation:
-    """I(W; z_i | S_-i) and its leave-one-out bound by their definitions (equations 1 and 3, figure 3).
+    """``I(W; z_i | S_-i)`` and its leave-one-out bound by their definitions (equations 1 and 3, figure 3).
 
     The distribution of the weights for one set of samples is taken as the Gaussian with the mean and covariance of many
-    runs. r(w | S_-i), with sample i drawn anew, is then a mixture of Gaussians, and its divergence from p(w | S) the
+    runs. ``r(w | S_-i)``, with sample i drawn anew, is then a mixture of Gaussians; its divergence from p(w | S) is the
     mean of log p - log r over the runs with all samples.
 
     Args:

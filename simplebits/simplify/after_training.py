@@ -96,9 +96,9 @@ def simplify_after_training(
     x_sim itself, clipped to [0, 1] after every step, and x_mix = x_sim. No labels are needed, and what becomes of an
     image does not depend on the others.
 
-    The defaults are those of the paper's code: 5,000 iterations from latents of zero. From the image's own latents far
-    fewer will do: 60 to 100 iterations of `start="image", learning_rate=3e-2, bit_weight=0.3, gradient_weight=1,
-    prediction_weights=(3, 3)` (chapter 13).
+    The defaults are those of the paper's code: 5,000 iterations from latents of zero. From the image's own latents
+    (`start="image"`) far fewer will do: 60 to 100 with `learning_rate` 3e-2, `bit_weight` 0.3, `gradient_weight` 1 and
+    `prediction_weights` (3, 3), see chapter 13.
 
     Args:
         classifier: f, any module that maps images to logits. It runs in evaluation mode and is left as it was.

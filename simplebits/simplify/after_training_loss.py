@@ -66,10 +66,9 @@ def after_training_loss(
 ) -> AfterTrainingLoss:
     """Algorithms 1 and 2 of SimpleBits for one draw of s and alpha, in the weighting of its code.
 
-        [w_g L_grad + w_1 KL(f(x) || f(x_mix)) + w_2 KL(f_s(x) || f_s(x_mix)) + lambda bpd(x_sim)]
-        / (w_g + w_1 + w_2 + lambda)
-
-    with L_grad = d(grad_s KL(f(x) || f_s(x)), grad_s KL(f(x) || f_s(x_mix))), see `gate_gradients` and `gate_distance`.
+    The mean, weighted by w_g, w_1, w_2 and lambda, of L_grad, KL(f(x), f(x_mix)), KL(f_s(x), f_s(x_mix)) and the bits
+    per dimension of x_sim. L_grad is the distance of two gate gradients, those of KL(f(x), f_s(x)) and of
+    KL(f(x), f_s(x_mix)): see `gate_gradients` and `gate_distance`.
     Algorithm 1 is the case x_mix = x_sim. Nothing but x_mix and x_sim gets a gradient; the classifier runs in the mode
     it is in.
 

@@ -31,10 +31,10 @@ class GradientSelection:
         blank: the score of the wholly masked image, which the paper's code does not record.
     """
 
-    mask: Bool[Tensor, "*n h w"]
-    order: Int64[Tensor, "*n h w"]
-    values: Float[Tensor, "*n iterations"]
-    blank: Float[Tensor, "*n"]
+    mask: Bool[Tensor, "... h w"]
+    order: Int64[Tensor, "... h w"]
+    values: Float[Tensor, "... iterations"]
+    blank: Float[Tensor, "..."]
 
     def image(self, i: int) -> GradientSelection:
         """That of one image of the batch."""

@@ -82,7 +82,7 @@ def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " 
 
 
 def calibration_error(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], bins: int = 15) -> float:
-    """Expected calibration error, 0 to 1: |accuracy - confidence|, averaged over bins of confidence by their images.
+    """Expected calibration error, 0 to 1: the mean gap of accuracy and confidence over bins, weighted by their images.
 
     Args:
         logits: of the classifier.

@@ -27,9 +27,9 @@ class SufficientInputSubset:
             is left out, and nothing has evaluated what remains, which need not reach the threshold.
     """
 
-    mask: Bool[Tensor, "*grid"]
+    mask: Bool[Tensor, "..."]
     sis: Int64[Tensor, "k dims"]
-    order: Int64[Tensor, "*order"]
+    order: Int64[Tensor, "..."]
     values: Float[Tensor, " m"]
     threshold: float
     score: float
@@ -54,13 +54,13 @@ class BackSelection:
         score: the score before any of them was.
     """
 
-    mask: Bool[Tensor, "*grid"]
+    mask: Bool[Tensor, "..."]
     order: Int64[Tensor, "m dims"]
     values: Float[Tensor, " m"]
     score: float
 
     @property
-    def steps(self) -> Int64[Tensor, "*grid"]:
+    def steps(self) -> Int64[Tensor, "..."]:
         """The step at which each feature was masked, from 0, laid out as `mask`; -1: it was from the start.
 
         `keep_last(selection.steps, 0.05)` is the paper's 5 % pixel subset.

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from simplebits.information import jacobian, kernel
 from simplebits.networks import ConvNet
@@ -42,6 +43,8 @@ def networks():
     )  # fmt: skip
     frozen = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
     frozen[0].requires_grad_(False)
+    computed = nn.Linear(4, 3)
+    parametrize.register_parametrization(computed, "weight", nn.Softsign())
     made = {
         "one hidden layer": (nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)), (6,)),
         "convolutions, batch norm, dropout": (normed, (1, 8, 8)),
@@ -50,6 +53,7 @@ def networks():
         "rows": (sequence, (3, 4)),
         "shared": (Twice(), (4,)),
         "frozen": (frozen, (4,)),
+        "weights that are computed": (nn.Sequential(computed, nn.ReLU(), nn.Linear(3, 2)), (4,)),
     }
     torch.set_rng_state(torch_state)
     return {name: (net.double(), shape) for name, (net, shape) in made.items()}

@@ -110,7 +110,7 @@ def test_wrong_input_is_named():
     fails("steps=inf.*steps=None means infinitely many", theta, y, f0, 0.1, math.inf)
     fails("steps=2.5: give a whole number", theta, y, f0, 0.1, 2.5)
     fails("learning_rate=0", theta, y, f0, 0, 5)
-    fails("weight_decay=-9", theta, y, f0, 0.1, 5, weight_decay=-1.0)
+    fails("weight_decay=-1.0", theta, y, f0, 0.1, 5, weight_decay=-1.0)
     flat = problem(n=8, d=5)
     fails("singular.*give steps or weight_decay", flat.kernel, flat.targets, flat.f0, 0.1, None)
 
