@@ -19,8 +19,10 @@ NETWORKS = {
     "LeNet": ("LeNet", {}, (3, 16)),
     "AlexNet": ("AlexNet", {}, (1, 8)),
     "VGG11": ("VGG11", {}, (3, 32)),
+    "VGG16": ("VGG16", {}, (3, 32)),
     "ResNet18": ("ResNet18", {}, (3, 16)),
     "ResNet18-average": ("ResNet18", {"norm": "batch", "downsampling": "average"}, (3, 16)),
+    "ResNet20": ("ResNet20", {}, (3, 16)),
     "StridedCNN": ("StridedCNN", {}, (1, 20)),
     "NFWideResNet": ("NFWideResNet", {"depth": 10, "widen": 1}, (3, 16)),
 }
