@@ -260,7 +260,8 @@ print("and the logits of the scaled network:", torch.allclose(scaled_logits, f(x
 # $$ L_\text{grad} = 1 - \frac{1}{\text{layers}} \sum_{l} \cos\big(m_l \odot \gamma_l(x),\; m_l \odot \gamma_l(x_\text{sim})\big),
 # \qquad m_{l,i} = [\gamma_{l,i}(x) < 0]. $$
 #
-# It asks for the same weights, whatever the image shows. Layers whose gradient is nothing but rounding (biases
+# Both gradients have the target $f(x)$, as in the paper's algorithms; its code takes $f(x_\text{mix})$ for the second. A layer is one
+# parameter tensor. The loss asks for the same weights, whatever the image shows. Layers whose gradient is nothing but rounding (biases
 # before a normalisation) are left out of the mean.
 
 # %%
@@ -292,8 +293,8 @@ print("an image and itself: zero", itself < 1e-4)
 print("two images: by hand as in the library", math.isclose(*two, rel_tol=1e-2, abs_tol=1e-3))
 
 # %% [markdown]
-# Do images ask for the same weights because they look alike, or because they lead to the same answer? Compare test images with each other, class by
-# class.
+# Do images that lead to the same answer ask for the same weights? Compare test images with each other, class by class. (Images of one
+# class also look alike; this does not separate the two.)
 
 # %%
 per_class = max(1, compared_images // len(train.classes))
@@ -351,6 +352,7 @@ Markdown("\n".join(lines))
 # $$ L = \frac{w\,L_\text{grad} + w'\big[D_\text{KL}\big(f(x)\|f(x_\text{mix})\big) + D_\text{KL}\big(f_s(x)\|f_s(x_\text{mix})\big)\big]
 # + \lambda\, L_\text{sim}}{w + 2w' + \lambda} . \tag{Algorithm 2} $$
 #
+# The paper adds the terms up with a weight $\lambda$ for the bits only; its code, and this chapter, also weight the others by $w$ and $w'$.
 # $L_\text{grad}$ is taken at $x_\text{mix}$, $L_\text{sim}$ are the bits per dimension of $x_\text{sim}$. The mix keeps the way back
 # open: what was thrown away by mistake is still in $z$. By hand, three iterations, the last without mixing, as in the paper's code:
 
@@ -418,7 +420,8 @@ way = float((library.images - few).abs().mean())
 print("three iterations: by hand as in the library", gap < 0.02 * way)
 
 # %% [markdown]
-# Now for all images at once. Every image goes its own way; they only share the draws of $s$ and $\alpha$. How much $\lambda$ an image
+# Now for all images at once. Every image goes its own way; they only share the draws of $s$ and $\alpha$.
+# Short runs start from the image's own latents (`start`); the paper's code starts from latents of zero (exercise 2). How much $\lambda$ an image
 # bears differs from image to image, so the loop runs with several:
 
 # %%
@@ -455,6 +458,8 @@ sb.report.slider(
 # Each image then takes the largest $\lambda$ that its decision bears: of its versions with
 # $D_\text{KL}\big(f(x)\|f(x_\text{sim})\big)$ of at most {glue:text}`after-training.most-kl:.2f` nats the one of fewest bits, and the
 # nearest one where there is none. No label is asked for.
+# This rule, the values of $\lambda$ and the other settings of the loop were chosen after looking at results on test images. So the
+# bits and the KL below show what tuning can reach; they are no test on unseen images.
 
 # %%
 bits, away = (torch.stack([getattr(run, of) for run in runs]) for of in ("bits_after", "kl"))
@@ -518,8 +523,9 @@ Markdown("\n".join(lines))
 #
 # A saliency map gives every pixel a number; a simplified image shows what the network saw. Four maps of the predicted class, on the same images:
 #
-# - *integrated gradients* {cite:p}`sundararajan2017axiomatic`: the gradient along the way from black to the image;
-# - *expected gradients* {cite:p}`erion2021expected`: the same from training images;
+# - *integrated gradients* {cite:p}`sundararajan2017axiomatic`: the mean gradient on the way from black to the image,
+#   times their difference;
+# - *expected gradients* {cite:p}`erion2021expected`: the same from training images, averaged over them;
 # - *occlusion*: how far the logit falls when a window takes the mean of the training images;
 # - *prediction difference* {cite:p}`zintgraf2017prediction`: how far the log odds fall when a window is filled, many times, with what
 #   could stand there given its surroundings (a normal distribution of small patches).
@@ -568,7 +574,7 @@ for kind, which in kinds.items():
         sb.report.image_grid(
             torch.cat(rows), names, len(index), ["original", "simplified", *maps], zoom=0.85
         ),
-        alt=f"Images that the network gets {kind}, in columns: original, simplified, and four saliency maps of the predicted class.",
+        alt=f"Images that the network gets {kind}, one to a column; downwards: original, simplified, four saliency maps of the predicted class.",
         caption=f"Counterpart of the paper's figures S16 to S18, images that are predicted {kind}. Orange: for the predicted class; blue: against it.",
     )
 
@@ -607,7 +613,8 @@ Markdown(where)
 # image, the original without the suspected cue, and ask the network again (`sb.simplify.control`). The authors did this with six images
 # and their eyes. Here it is done with all chosen images and three rules that need no eyes:
 #
-# - *what stands out in the simplified image*: the {glue:text}`after-training.region-share:.0%` of the pixels around which it varies most;
+# - *what stands out in the simplified image*: the {glue:text}`after-training.region-share:.0%` of the pixels whose surroundings differ
+#   most from its mean colour;
 # - *what occlusion marks*: the same number of pixels, where the map of occlusion is largest;
 # - *another image's region*: what stands out in another one. Filling a region does damage anywhere; this says how much.
 #
@@ -675,14 +682,15 @@ sb.report.show(
         ],
         zoom=0.8,
     ),
-    alt="Images that the network gets wrong, in columns: original, simplified, and control images that each lack something, with the class "
+    alt="Images that the network gets wrong, one to a column; downwards: original, simplified, and control images that each lack something, with the class "
     "that the network gives them.",
     caption="Counterpart of the paper's figure 8. Above a control image: what the network says of it, with a tick where that is the true class.",
 )
 
 # %%
 sb.report.record("after-training", "region-share", region_share, "share of pixels")
-by_cue, by_other = (restored[name] for name in list(controls)[:3:2])
+by_cue = restored["what stands out in the simplified image"]
+by_other = restored["another image's region"]
 verdict = sb.report.record(
     "after-training",
     "restored",
@@ -704,7 +712,8 @@ verdict
 # %% [markdown]
 # **What you should see.** The true class comes back in {glue:text}`after-training.restored:.0%` of the wrong images when what stands out in the simplified image
 # is filled, in {glue:text}`after-training.restored-by-occlusion:.0%` when what occlusion marks is, and in
-# {glue:text}`after-training.restored-by-another:.0%` when a region of the same kind elsewhere is. A prediction that flips shows that
+# {glue:text}`after-training.restored-by-another:.0%` when another image's region is
+# (of {glue:text}`after-training.images-wrong:.0f` images: one more or less is chance, and the verdict above looks only at the order). A prediction that flips shows that
 # the region mattered; only one that flips *to the true class* shows that it misled. A rule without eyes takes what stands out, be it cue or
 # object; a practitioner looks, and may tell them apart.
 #
@@ -720,7 +729,9 @@ print("causes, here:", verdict.verdict)
 print("fewer bits at nearly the same prediction, here:", fewer.verdict)
 
 # %% [markdown]
-# The second claim, that simplified images reveal more than saliency maps, is for the reader to judge, with the pictures above.
+# The second claim, that simplified images reveal more than saliency maps, is for the reader to judge. The chapter
+# measures one side of it: filling what occlusion marks restores {glue:text}`after-training.restored-by-occlusion:.0%` of the wrong images, filling
+# what stands out {glue:text}`after-training.restored:.0%`. Occlusion picks pixels by what hiding them does, so this test is made for it.
 #
 # ## Exercises
 #
@@ -755,7 +766,7 @@ print("fewer bits at nearly the same prediction, here:", fewer.verdict)
 # sb.report.image_grid(torch.cat([x[:4], from_zero.images]), columns=4)
 # ```
 #
-# From zero, the image has few bits already; what is missing is everything that the prediction rests on, and it must be built up. $\alpha$
+# At first $L_\text{grad}$ and $L_\text{pred}$ should be the large ones: from zero, the image has few bits already, and what is missing is everything that the prediction rests on, and it must be built up. $\alpha$
 # helps: for a small one, $x_\text{mix}$ is close to the original and the loss says which way to go.
 #
 # </details>

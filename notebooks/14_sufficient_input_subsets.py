@@ -98,8 +98,8 @@ device = "auto"  # cpu, cuda, or auto: a GPU where there is one
 #
 # $$ f(x_S) \ge \tau $$
 #
-# and no pixel of it can be masked too. Masked means: replaced by the mean pixel of the training images, which is 0 after
-# standardisation. All channels of a pixel go together.
+# and no pixel of it can be masked as well. Masked means: replaced by the mean pixel of the training images (0 in the paper's code, where
+# images are standardised). All channels of a pixel go together.
 #
 # We begin with digits of 8×8 pixels and a small network.
 
@@ -150,7 +150,7 @@ accuracy = sb.networks.accuracy(
     classifier, held_out.to_float(device=device), held_out.labels.to(device)
 )
 
-# Double precision: by hand and in the library the same number to the last of the digits that matter.
+# Double precision, so that rounding cannot make the order by hand differ from the library's.
 classifier = classifier.double()
 probabilities = sb.networks.predict(classifier, held_out.to_float(device=device).double()).softmax(
     1
@@ -521,8 +521,8 @@ for name, (sufficient, minimal) in holds.items():
 # %% [markdown]
 # ### How large
 #
-# Sizes of all subsets at τ, and at lower thresholds those of right against wrong predictions. For a comparison at τ, all images count whose
-# confidence was at least τ when whole, right ones among the first drawn, which are as sure as they come.
+# Sizes of all subsets at τ, and at lower thresholds those of right against wrong predictions. There an image counts whose
+# confidence reaches the threshold when it is whole. Right ones come from the first images drawn, however sure; wrong ones are all searched.
 
 # %%
 lower = sorted({low_threshold, *(t for t in slider_thresholds if low_threshold <= t <= threshold)})
@@ -585,7 +585,8 @@ records = []
 is_the_papers = network in ("ResNet20", "ResNet18", "VGG16")
 for name, s in studies.items():
     where = setting | {"image_set": name, "threshold": threshold, "images": int(s["used"].sum())}
-    paper_setting = is_the_papers and name == "cifar10" and threshold == 0.99
+    # The band is the spread of ResNet20's sizes.
+    paper_setting = network == "ResNet20" and name == "cifar10" and threshold == 0.99
     key = f"overinterpretation.tableS5.{network.lower()}.uncalibrated" if is_the_papers else None
     sizes = s["sizes"][s["used"]]
     records.append(
@@ -643,7 +644,7 @@ records[0]
 # **What you should see.** Over {glue:text}`sufficient-subsets.searched:.0f` images of the first set, {glue:text}`sufficient-subsets.mean-size:.1f` % of the
 # pixels are enough on average. At τ = {glue:text}`sufficient-subsets.low-threshold:g` the subsets of right predictions have
 # {glue:text}`sufficient-subsets.size-right:.1f` % of the pixels, those of wrong ones {glue:text}`sufficient-subsets.size-wrong:.1f` %. The paper finds those
-# of right ones larger on CIFAR-10; with few wrong predictions of a small set, look at the counts in the table before you believe either.
+# of right ones larger on corrupted CIFAR-10 images (figure S3); with few wrong predictions of a small set, look at the counts in the table before you believe either.
 #
 # ### Where
 #
@@ -760,7 +761,8 @@ sb.report.record(experiment, "kept-share", kept_share, "share of pixels", settin
 # **What you should see.** In the first set, {glue:text}`sufficient-subsets.saturated:.0%` of all steps end at a confidence of exactly 1, and with other draws
 # {glue:text}`sufficient-subsets.moved:.0%` of the pixels get another place in the order. With 0 the centre and 1 the border, the mean distance of the last
 # {glue:text}`sufficient-subsets.kept-share:.0%` is {glue:text}`sufficient-subsets.away-in-order:.2f` with ties in order and
-# {glue:text}`sufficient-subsets.away-drawn:.2f` with ties drawn. How sure the network is decides how much the reading order has to say.
+# {glue:text}`sufficient-subsets.away-drawn:.2f` with ties drawn. Ties occur below 1 too, where
+# single precision cannot tell two confidences apart, and one early swap changes the order after it. The verdict above is on the distance.
 #
 # ### How the confidence goes
 
@@ -866,7 +868,7 @@ sb.report.record(experiment, "k-last", groups[-1], "pixels", setting=setting)
 # ## Several networks together
 #
 # An ensemble averages the logits of networks that differ in their seed. The paper finds its subsets larger than its members' (figure S2). The
-# orders here are the gradient's, since windows are of no use to an ensemble.
+# orders here come from gradients: `local=True` is for single networks only.
 
 # %%
 ensemble = sb.subsets.Ensemble(first["networks"])

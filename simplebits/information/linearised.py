@@ -17,6 +17,28 @@ from simplebits.information.weights import WeightFunction
 _TOLERANCE = 1e-5  # of the largest entry or eigenvalue: what single precision leaves of symmetry and sign
 
 
+def check_training(kernel: Float[Tensor, "nk nk"], targets: Float[Tensor, "n k"], f0: Float[Tensor, "n k"]) -> None:
+    """Raise unless these fit each other and their decomposition fits into memory; see `linearised_training`."""
+    _check_values({"kernel": kernel, "targets": targets, "f0": f0})
+    for name, value in {"targets": targets, "f0": f0}.items():
+        if value.dim() != 2 or value.shape != f0.shape:
+            hint = f"; add the axis of outputs with {name}[:, None]" if value.dim() == 1 else ""
+            raise ValueError(
+                f"{name}: expected shape [n, k], the same for targets and f0, got {list(value.shape)} "
+                f"(targets {list(targets.shape)}, f0 {list(f0.shape)}){hint}"
+            )
+    n, k = f0.shape
+    if n < 2:
+        raise ValueError(f"targets: {n} sample(s); leaving one out needs at least 2")
+    if kernel.shape != (n * k, n * k):
+        raise ValueError(
+            f"kernel: expected shape {[n * k, n * k]} for {n} samples with {k} output(s), got {list(kernel.shape)}"
+        )
+    require(
+        f"decomposing a kernel of {n * k} rows in float64", 48.0 * (n * k) ** 2, kernel.device, "take fewer samples"
+    )
+
+
 @dataclass(frozen=True)
 class Spectrum:
     """A kernel Theta = V diag(s) V' and the residual Y - f0 that training has to remove, in float64.
@@ -36,24 +58,7 @@ class Spectrum:
     @classmethod
     def of(cls, kernel: Float[Tensor, "nk nk"], targets: Float[Tensor, "n k"], f0: Float[Tensor, "n k"]) -> Spectrum:
         """Check and decompose; see `linearised_training` for what raises."""
-        _check_values({"kernel": kernel, "targets": targets, "f0": f0})
-        for name, value in {"targets": targets, "f0": f0}.items():
-            if value.dim() != 2 or value.shape != f0.shape:
-                hint = f"; add the axis of outputs with {name}[:, None]" if value.dim() == 1 else ""
-                raise ValueError(
-                    f"{name}: expected shape [n, k], the same for targets and f0, got {list(value.shape)} "
-                    f"(targets {list(targets.shape)}, f0 {list(f0.shape)}){hint}"
-                )
-        n, k = f0.shape
-        if n < 2:
-            raise ValueError(f"targets: {n} sample(s); leaving one out needs at least 2")
-        if kernel.shape != (n * k, n * k):
-            raise ValueError(
-                f"kernel: expected shape {[n * k, n * k]} for {n} samples with {k} output(s), got {list(kernel.shape)}"
-            )
-        require(
-            f"decomposing a kernel of {n * k} rows in float64", 48.0 * (n * k) ** 2, kernel.device, "take fewer samples"
-        )
+        check_training(kernel, targets, f0)
         theta = kernel.detach().double()
         scale, skew = float(theta.abs().max()), float((theta - theta.T).abs().max())
         if skew > _TOLERANCE * scale:
@@ -68,7 +73,7 @@ class Spectrum:
                 f"matrix of Jacobians has none below 0"
             )
         residual = (targets.detach().double() - f0.detach().double()).flatten()
-        return cls(values.clamp(min=0), vectors, residual, n)
+        return cls(values.clamp(min=0), vectors, residual, len(f0))
 
     def check_invertible(self, shrinkage: Shrinkage) -> None:
         """Raise where infinitely long training has no unique end: no decay, and directions that are never learned."""

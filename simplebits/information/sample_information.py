@@ -10,8 +10,9 @@ from torch import Tensor
 
 from simplebits import _check, _progress
 from simplebits.information.leave_one_out import LeaveOneOut
-from simplebits.information.linearised import Spectrum, check_validation
+from simplebits.information.linearised import Spectrum, check_training, check_validation
 from simplebits.information.memory import require
+from simplebits.information.shrinkage import Shrinkage
 
 METRICS = ("plain", "hessian")
 
@@ -89,9 +90,14 @@ def sample_information(
     (tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64), tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64))
     """
     _check.one_of("metric", metric, METRICS)
-    spectrum = Spectrum.of(kernel, targets, f0)
+    # Everything that can be refused is refused before the decomposition, which takes minutes for large kernels.
+    check_training(kernel, targets, f0)
     check_validation(kernel_val, f0_val, *f0.shape)
     require("the kernel of the validation samples", 24.0 * kernel_val.numel(), kernel.device, "take fewer of them")
+    _check.positive("learning_rate", learning_rate)
+    _check.positive("weight_decay", weight_decay, allow_zero=True)
+    Shrinkage(learning_rate / len(f0), steps, weight_decay * len(f0), dynamics).resolvents(precision)
+    spectrum = Spectrum.of(kernel, targets, f0)
     work = LeaveOneOut(spectrum, learning_rate, steps, weight_decay, dynamics, precision)
     # A change of a by V u changes weights and loss by u' diag(.) u, and validation outputs by (Theta_val V) u.
     squares = spectrum.values if metric == "plain" else spectrum.values * (spectrum.values + work.full.decay)
