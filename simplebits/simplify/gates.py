@@ -70,8 +70,8 @@ def gate_gradients(
         target: logits that are to be restored, f(x) as a rule.
         scale: s, above 0; the paper draws it from U(0.8, 0.95).
         method: `vmap`: all images in one pass, on one core up to three times as fast for small networks and no slower
-            for large ones (tests/benchmarks/test_gates_speed.py); `loop`: one after the other, for networks with
-            layers that vmap cannot run.
+            for large ones, as its speed benchmark shows; `loop`: one after the other, for networks with layers that
+            vmap cannot run.
 
     Returns:
         By parameter name, the gradients `[n, *shape]`; and the logits of f_s.
