@@ -117,10 +117,11 @@ def test_pre_commit_uses_the_same_versions() -> None:
         assert pins().get(name, version) == version, f"pre-commit has {name}=={version}, constraints.txt {pins()[name]}"
 
 
-def imports(path: Path) -> set[str]:
-    """The names of the packages that a file imports, anywhere in it."""
+def imports(path: Path, *, at_the_top: bool = False) -> set[str]:
+    """The names of the packages that a file imports: anywhere in it, or only when it is itself imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in tree.body if at_the_top else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -132,7 +133,8 @@ def imports(path: Path) -> set[str]:
     "folder", sorted(p.name for p in (ROOT / "simplebits").iterdir() if (p / "__init__.py").is_file())
 )
 def test_what_is_imported_is_declared(folder: str) -> None:
-    # The runner, and the display of results inside a notebook, may use what an extra brings; methods may not.
+    # The runner, and the display of results inside a notebook, may use what an extra brings; methods only what brings
+    # attributions and calibration, and inside the functions that need it: the rest works without.
     allowed = requirements() | (requirements("book", "cluster") if folder in ("run", "report") else {})
     provided = packages_distributions()
     for path in sorted((ROOT / "simplebits" / folder).rglob("*.py")):
@@ -144,7 +146,8 @@ def test_what_is_imported_is_declared(folder: str) -> None:
                 "jupyter_client": "nbclient",
                 "sphinx": "jupyter-book",
             }
-            assert distributions & allowed.keys() or indirect.get(name) in allowed, (
+            here = allowed if name in imports(path, at_the_top=True) else allowed | requirements("attribution")
+            assert distributions & here.keys() or indirect.get(name) in allowed, (
                 f"{path.relative_to(ROOT)} imports {name}, which no requirement in pyproject.toml brings"
             )
 
