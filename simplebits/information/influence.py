@@ -243,7 +243,9 @@ def lissa(
     """u <- g + u - (H_batch + ridge) u / scale, `depth` times; the result is u / scale (Agarwal et al. 2017)."""
     u = right.clone()
     for _ in range(depth):
-        batch = torch.randperm(len(x), generator=generator)[:batch_size].to(x.device)
+        # A batch of all samples is the same whatever is drawn: in one order, its sums are too.
+        drawn = torch.randperm(len(x), generator=generator)[:batch_size]
+        batch = drawn.sort().values.to(x.device)
         u = right + u - hessian_product(f, x[batch], targets[batch], ridge)(u) / scale
     if not torch.isfinite(u).all():
         raise FloatingPointError(

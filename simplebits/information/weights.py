@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vjp
+
+from simplebits.networks.evaluation_mode import evaluation_mode
 
 
 class WeightFunction:
@@ -60,16 +62,9 @@ class WeightFunction:
         _, forth = vjp(lambda u: back(u)[0], torch.zeros_like(outputs))
         return lambda v: forth(v)[0], lambda u: back(u)[0]
 
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> AbstractContextManager[None]:
         """The model in evaluation mode (batch normalisation frozen, no dropout), and every part in its own after."""
-        modes = {module: module.training for module in self.model.modules()}
-        self.model.eval()
-        try:
-            yield
-        finally:
-            for module, training in modes.items():
-                module.training = training
+        return evaluation_mode(self.model)
 
     def check(self, x: Tensor, targets: Tensor, x_val: Tensor) -> None:
         """Raise unless these can be examples of the model: [n, ...] with n > 1, targets [n, k], more [m, ...]."""

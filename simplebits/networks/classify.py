@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.data import ImageSet, RandomShift
+from simplebits.networks.evaluation_mode import evaluation_mode
 
 
 def classifier_optimiser(
@@ -53,13 +54,9 @@ def predict(
     """
     _check.positive("batch_size", batch_size, integer=True)
     _check.image_batch("x", x)
-    device, training = next(classifier.parameters()).device, classifier.training
-    classifier.eval()
-    try:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            return torch.cat([classifier(part.to(device)).float() for part in x.split(batch_size)]).to(x.device)
-    finally:
-        classifier.train(training)
+    device = next(classifier.parameters()).device
+    with evaluation_mode(classifier), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+        return torch.cat([classifier(part.to(device)).float() for part in x.split(batch_size)]).to(x.device)
 
 
 def accuracy(

@@ -16,8 +16,9 @@ from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.density import DensityModel
 from simplebits.density.measure import bits_of
+from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.simplify.after_training_loss import TARGETS, after_training_loss, check_loss_weights
-from simplebits.simplify.gates import METHODS, evaluation_mode, kl_divergence
+from simplebits.simplify.gates import METHODS, kl_divergence
 
 SPACES = ("latents", "pixels")
 STARTS = ("zero", "image")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from simplebits import _check
 from simplebits.networks.classify import check_labels
-from simplebits.simplify.gates import evaluation_mode
+from simplebits.networks.evaluation_mode import evaluation_mode
 
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "logit": lambda logits: logits,

@@ -6,8 +6,7 @@ lost prediction in the gates says, weight by weight, what the image needs to res
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -27,26 +26,6 @@ def kl_divergence(target: Float[Tensor, "n classes"], logits: Float[Tensor, "n c
     tensor([0.])
     """
     return F.kl_div(logits.log_softmax(1), target.log_softmax(1), reduction="none", log_target=True).sum(1)
-
-
-@contextlib.contextmanager
-def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
-    """Run networks as in evaluation, then put every layer back into the mode it had.
-
-    Raises:
-        TypeError: one of them is not a module.
-    """
-    for network in networks:
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"classifier: expected a torch.nn.Module, got {type(network).__name__}")
-    training = [(layer, layer.training) for network in networks for layer in network.modules()]
-    for network in networks:
-        network.eval()
-    try:
-        yield
-    finally:
-        for layer, mode in training:
-            layer.training = mode
 
 
 def gate_gradients(

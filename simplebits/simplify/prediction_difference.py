@@ -13,8 +13,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.simplify.attribution import check_like, check_window, predicted_or
-from simplebits.simplify.gates import evaluation_mode
 
 
 class PatchGaussian:

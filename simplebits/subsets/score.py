@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int64
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from simplebits.networks import predict
 from simplebits.networks.classify import check_labels
+from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.subsets.receptive_field import layers_of
 
 #: Maps a batch of inputs [b, ...] to one number each, [b]. A score of its own for each image of a batch also has a
@@ -76,15 +77,9 @@ class ClassScore:
         classes = self.classes.to(logits.device).expand(len(logits))
         return logits.softmax(1).gather(1, classes[:, None])[:, 0]
 
-    @contextlib.contextmanager
-    def evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> contextlib.AbstractContextManager[None]:
         """The network in evaluation mode, its mode put back at the end."""
-        training = self.network.training
-        self.network.eval()
-        try:
-            yield
-        finally:
-            self.network.train(training)
+        return evaluation_mode(self.network)
 
 
 def class_score(network: nn.Module, x: Float[Tensor, "*n c h w"], *, local: bool = False) -> ClassScore:

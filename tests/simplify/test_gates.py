@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from simplebits.networks import ConvNet, ResNet20, build
-from simplebits.simplify.gates import evaluation_mode, gate_distance, gate_gradients, kl_divergence
+from simplebits.simplify.gates import gate_distance, gate_gradients, kl_divergence
 
 
 def images(n=3, channels=1, size=8, dtype=torch.float64):
@@ -146,22 +146,6 @@ def test_biases_before_a_normalisation_do_not_count():
     wanted, _ = gate_gradients(net, x, target, 0.9)
     gates, _ = gate_gradients(net, x + 1e-6, target, 0.9)
     assert gate_distance(gates, wanted).max() < 1e-3
-
-
-def test_layers_get_their_own_modes_back_even_after_an_error():
-    net = small_net().train()
-    net[1].eval()
-    seen = []
-
-    def fail():
-        with evaluation_mode(net):
-            seen.extend(layer.training for layer in net.modules())
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert not any(seen)
-    assert net.training and net[0].training and not net[1].training
 
 
 @pytest.mark.unchecked
