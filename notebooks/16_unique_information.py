@@ -1,9 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -76,6 +72,15 @@ cnn_learning_rate = 0.05  # 0.01 in the paper
 cnn_steps = 300  # t; 2000 in the paper's code
 cnn_decays = [0.0]  # lambda'; 0 and 0.1 in the paper's code
 cnn_retrained = 40  # samples left out by retraining the CNN; all in the paper
+cnn_influence = (
+    ""  # how influence functions solve for the CNNs; lissa in the paper; "": none for them
+)
+pretraining_set = ""  # what the other CNN learns first; emnist-letters in the paper; "": the classes that are not in groups
+pretraining_steps = (
+    400  # of Adam with rate 0.001 and batches of 256; 300 epochs in the paper, the best one kept
+)
+pretrained_learning_rate = 0.002  # then; as in the paper
+pretrained_decays = [0.0]  # lambda'; 0 and 1 in the paper's code
 lengths = [1, 10, 100, 300, 1000, 10000, None]  # t of the slider; None: training without end
 toy_points = 80  # samples of the toy; 80 in the paper
 toy_runs = 200  # trainings for each set of samples
@@ -481,18 +486,17 @@ setting = {
 }
 sb.report.record(experiment, "samples", n, "samples", setting=setting)
 sb.report.record(experiment, "points", len(z), "points", setting=setting)
+error = max(
+    largest_error(scores.functional, functional_stepwise),
+    largest_error(scores.weights, weights_stepwise),
+)
 sb.report.record(
     experiment,
     "error",
-    max(
-        largest_error(scores.functional, functional_stepwise),
-        largest_error(scores.weights, weights_stepwise),
-    ),
+    error,
     "of the largest score",
     setting=setting,
-    trend=sb.report.at_most(
-        "largest difference", largest_error(scores.functional, functional_stepwise), 1e-6
-    ),
+    trend=sb.report.at_most("largest difference", error, 1e-6),
 )
 sb.report.record(
     experiment,
@@ -800,20 +804,26 @@ sb.report.show(
 
 # %%
 in_table = (image_set, groups, n, len(x_val), size) == ("mnist", [[4], [9]], 1000, 1000, 28)
-whole = in_table and (width, learning_rate, steps) == (1024, 0.001, 2000)
+in_table &= (mean, std, split_seed) == (0.456, 0.224, 42)
+whole = in_table and (width, learning_rate, steps, retraining_steps) == (1024, 0.001, 2000, 2001)
+# lambda' of the published columns. For the CNN from scratch the paper prints lambda = 1000; its code has 100.
+PUBLISHED_DECAYS = {"mlp": (0, 1), "cnn-scratch": (0, 0.1), "cnn-pretrained": (0, 1)}
 
 
-def keep(results: dict[float, dict], network_name: str, paper_setting: bool, least: float) -> list:
-    """All correlations of one network go to the ledger."""
+def keep(
+    results: dict[float, dict], network_name: str, paper_setting: bool, solver: str, trend
+) -> list:
+    """All correlations of one network go to the ledger; `trend(what, r)` says what should be true of a linearised one."""
     kept = []
     for decay, found in results.items():
         name = "lambda0" if decay == 0 else "lambda1000"
         for (what, method), r in correlations(found).items():
             m = len(found["samples"])
             low, high = interval(r, m)
-            same = paper_setting and (method != "influence" or influence_method == "lissa")
+            same = paper_setting and decay in PUBLISHED_DECAYS[network_name]
+            same &= method != "influence" or solver == "lissa"
             how = setting | found["case"] | {"network": network_name}
-            how |= {"influence_method": influence_method} if method == "influence" else {}
+            how |= {"influence_method": solver} if method == "influence" else {}
             kept.append(
                 sb.report.record(
                     experiment,
@@ -827,13 +837,15 @@ def keep(results: dict[float, dict], network_name: str, paper_setting: bool, lea
                     published=f"unique-information.table1.{what}.{network_name}.{name}.{method}",
                     same_setting=same,
                     band=max(0.02, (high - low) / 2) if same else None,
-                    trend=sb.report.at_least("r", r, least) if method == "linearisation" else None,
+                    trend=trend(what, r) if method == "linearisation" else None,
                 )
             )
     return kept
 
 
-mlp_records = keep(wide, "mlp", whole, 0.9)
+mlp_records = keep(
+    wide, "mlp", whole, influence_method, lambda what, r: sb.report.at_least("r", r, 0.9)
+)
 sb.report.record(experiment, "retrained", retrained, "samples", setting=setting)
 speed = wide[decays[0]]["speed-up"]
 sb.report.record(
@@ -848,12 +860,13 @@ sb.report.record(
 
 # %%
 # NBVAL_CHECK_OUTPUT
-# Of samples whose order is drawn at random, one in a million would correlate so.
+# Of samples whose order is drawn at random, one in a million would correlate so; wide networks should do better.
 chance = math.tanh(4.9 / math.sqrt(retrained - 3))
+least = max(chance, 0.9 if width >= 256 else 0)
 print(
-    "above chance:",
+    "as close as it should be:",
     all(
-        r > chance
+        r > least
         for f in wide.values()
         for (_, m), r in correlations(f).items()
         if m == "linearisation"
@@ -865,47 +878,82 @@ print(
 # {glue:text}`unique-information.mlp-lambda0-weights:.3f` for weights and {glue:text}`unique-information.mlp-lambda0-predictions:.3f` for
 # predictions; influence functions at {glue:text}`unique-information.mlp-lambda0-weights-influence:.3f` and
 # {glue:text}`unique-information.mlp-lambda0-predictions-influence:.3f`. Influence functions for all samples,
-# extrapolated from those left out, would take {glue:text}`unique-information.speed-up:.1f` times as long as the scores with their kernel. With decay, a convention shows for samples that tell
-# little: without a sample the scores keep $\lambda$, retraining keeps $\lambda' = \lambda/n$, as in the paper's code. So
-# retraining pulls the weights back a little less than the scores assume.
+# extrapolated from those left out, would take {glue:text}`unique-information.speed-up:.1f` times as long as the scores with their kernel. With decay the two
+# differ by a convention of the paper's code: without a sample the scores keep $\lambda$, retraining keeps $\lambda' = \lambda/n$
+# (`rescale_decay`).
 #
-# ## Where it fails
+# ## Where it fails, and where it holds again
 #
 # What must hold is that the derivatives stay as they were at the start. Two networks for which that is less true: hidden layers with few units, and a small
-# convolutional network, trained from scratch. The measure of success stays the same. For an idea of *why*, we also note how far the predictions
-# of the trained network are from those of its linearisation.
+# convolutional network, trained from scratch. A third has not far to go: the same CNN, pretrained on other images, with a
+# new last layer. In the paper these are the letters of EMNIST {cite:p}`cohen2017emnist`. The measure of success stays the same. For
+# an idea of *why*, we also note how far the predictions of the trained network are from those of its linearisation.
 
 # %%
-narrow, of_cnn = {}, {}
+narrow, of_cnn, of_pretrained = {}, {}, {}
 
 
-def cnn(channels: int) -> nn.Module:
+def cnn(channels: int, outputs: int = 1) -> nn.Module:
     """The paper's code's four convolutions for 28 pixels (its text: stride 1 in the third); two for smaller images."""
     if size == 28:
         return nn.Sequential(
             nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 32, 4, 2, 1), nn.ReLU(),
             nn.Conv2d(32, 64, 3, 2), nn.ReLU(), nn.Conv2d(64, 256, 3), nn.ReLU(), nn.Flatten(),
-            nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1),
+            nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, outputs),
         )  # fmt: skip
     flat = channels * (size // 4) ** 2
     return nn.Sequential(
         nn.Conv2d(1, channels, 4, 2, 1), nn.ReLU(), nn.Conv2d(channels, channels, 4, 2, 1), nn.ReLU(),
-        nn.Flatten(), nn.Linear(flat, flat), nn.ReLU(), nn.Linear(flat, 1),
+        nn.Flatten(), nn.Linear(flat, flat), nn.ReLU(), nn.Linear(flat, outputs),
     )  # fmt: skip
+
+
+def first_task(split: str) -> sb.data.ImageSet:
+    """What the pretrained network learns first: labelled images of other classes than the task's."""
+    labelled = sb.data.load(pretraining_set or image_set, split)
+    if pretraining_set:
+        return labelled
+    other = labelled.subset(~torch.isin(labelled.labels, torch.tensor(groups[0] + groups[1])))
+    rest, labels = other.labels.unique(return_inverse=True)
+    classes = tuple(labelled.classes[label] for label in rest)
+    return sb.data.ImageSet(other.images, labels, classes, f"other classes of {labelled.name}")
+
+
+first, first_test = first_task("train"), first_task("test")
+body = seeded(cnn, cnn_channels, len(first.classes))
+sb.networks.fit_classifier(
+    body, first, steps=pretraining_steps, size=size, channels=1, batch_size=256, bf16=False,
+    optimiser=torch.optim.Adam(body.parameters(), lr=1e-3), transform=lambda some: (some - mean) / std,
+    seed=seed, checkpoint=sb.report.checkpoint("pretraining"), progress=False,
+)  # fmt: skip
+with torch.no_grad():
+    answers = body((first_test.to_float(size, 1, device) - mean) / std).argmax(1).cpu()
+first_accuracy = float((answers == first_test.labels).float().mean())
+sb.report.record(experiment, "pretraining-accuracy", first_accuracy, "accuracy", setting=setting)
+
+
+def pretrained(outputs: int) -> nn.Module:
+    """What was learnt first, with a new last layer."""
+    start = copy.deepcopy(body)
+    start[-1] = nn.Linear(start[-1].in_features, outputs)
+    return start
 
 
 for hidden in narrow_widths:
     case = case_of(decays[0], retrained=narrow_retrained)
     narrow[hidden] = compare(mlp, hidden, n, case, f"narrow-{hidden}")
-for decay in cnn_decays:
-    case = case_of(
-        decay,
-        learning_rate=cnn_learning_rate,
-        steps=cnn_steps,
-        retraining_steps=cnn_steps,
-        retrained=cnn_retrained,
-    )
-    of_cnn[decay] = compare(cnn, cnn_channels, cnn_samples, case, f"cnn-{decay:g}")
+for decay in sorted({*cnn_decays, *pretrained_decays}):
+    case = case_of(decay, steps=cnn_steps, retraining_steps=cnn_steps, retrained=cnn_retrained)
+    if decay in cnn_decays:
+        case["learning_rate"] = cnn_learning_rate
+        of_cnn[decay] = compare(
+            cnn, cnn_channels, cnn_samples, case, f"cnn-{decay:g}", cnn_influence
+        )
+    if decay in pretrained_decays:
+        case = case | {"learning_rate": pretrained_learning_rate}
+        of_pretrained[decay] = compare(
+            pretrained, 1, cnn_samples, case, f"pretrained-{decay:g}", cnn_influence
+        )
 
 
 def gap(found: dict) -> float:
@@ -916,7 +964,11 @@ def gap(found: dict) -> float:
 
 lines = ["| network | r, weights | r, predictions | predictions off by |", "|---|---|---|---|"]
 by_network = {f"MLP, {hidden} units": found for hidden, found in narrow.items()}
-by_network |= {f"MLP, {width} units": wide[decays[0]], "CNN from scratch": of_cnn[cnn_decays[0]]}
+by_network |= {
+    f"MLP, {width} units": wide[decays[0]],
+    "CNN from scratch": of_cnn[cnn_decays[0]],
+    "CNN, pretrained": of_pretrained[pretrained_decays[0]],
+}
 for name, found in by_network.items():
     r = correlations(found)
     r_w, r_f = (r[what, "linearisation"] for what in ("weights", "predictions"))
@@ -924,52 +976,54 @@ for name, found in by_network.items():
 Markdown("\n".join(lines))
 
 # %% tags=["hide-input"]
-sb.report.show(
-    scatter(of_cnn, cnn_samples),
-    alt="Scatter plots on logarithmic axes for weights and predictions: scores of the linearised convolutional network against scores by "
-    "retraining it, with the line of equality.",
-    caption="The same for the small CNN from scratch.",
-)
+for title, results in (("from scratch", of_cnn), ("pretrained", of_pretrained)):
+    sb.report.show(
+        scatter(results, cnn_samples),
+        alt="Scatter plots on logarithmic axes for weights and predictions: scores of the linearised convolutional network against scores by "
+        f"retraining it, with the line of equality. The network is {title}.",
+        caption=f"The same for the small CNN, {title}.",
+    )
 
 # %%
-cnn_records = []
-# The paper prints lambda = 1000 for the CNN; its code has 100, which is what is compared.
-cnn_whole = in_table and cnn_samples == 1000 and (cnn_learning_rate, cnn_steps) == (0.01, 2000)
-for decay, found in of_cnn.items():
-    for (what, method), r in correlations(found).items():
-        name = "lambda0" if decay == 0 else "lambda1000"
-        low, high = interval(r, len(found["samples"]))
-        of_mlp = correlations(wide[decays[0]])[what, method]
-        cnn_records.append(
-            sb.report.record(
-                experiment,
-                f"cnn-{name}-{what}",
-                r,
-                "r",
-                setting=setting | found["case"] | {"network": "cnn", "samples": cnn_samples},
-                published=f"unique-information.table1.{what}.cnn-scratch.{name}.{method}",
-                same_setting=cnn_whole,
-                band=max(0.02, (high - low) / 2) if cnn_whole else None,
-                trend=sb.report.increasing({"CNN from scratch": r, "wide MLP": of_mlp}),
-            )
-        )
-sb.report.record(experiment, "mlp-gap", gap(wide[decays[0]]), "share", setting=setting)
-sb.report.record(experiment, "cnn-gap", gap(of_cnn[cnn_decays[0]]), "share", setting=setting)
+cnn_in_table = in_table and cnn_samples == 1000 and cnn_steps == 2000
+from_scratch, after_pretraining = (
+    {what: correlations(found)[what, "linearisation"] for what in ("weights", "predictions")}
+    for found in (of_cnn[cnn_decays[0]], of_pretrained[pretrained_decays[0]])
+)
+of_mlp = correlations(wide[decays[0]])
+cnn_records = keep(
+    of_cnn, "cnn-scratch", cnn_in_table and cnn_learning_rate == 0.01, cnn_influence,
+    lambda what, r: sb.report.increasing({"CNN from scratch": r, "wide MLP": of_mlp[what, "linearisation"]}),
+)  # fmt: skip
+cnn_records += keep(
+    of_pretrained, "cnn-pretrained",
+    cnn_in_table and pretrained_learning_rate == 0.002 and pretraining_set == "emnist-letters", cnn_influence,
+    lambda what, r: sb.report.increasing({"from scratch": from_scratch[what], "pretrained": r}),
+)  # fmt: skip
+for name, results in {
+    "mlp": wide[decays[0]],
+    "cnn": of_cnn[cnn_decays[0]],
+    "pretrained": of_pretrained[pretrained_decays[0]],
+}.items():
+    sb.report.record(experiment, f"{name}-gap", gap(results), "share", setting=setting)
 
 # %% [markdown]
-# **What you should see.** For the small CNN r is {glue:text}`unique-information.cnn-lambda0-weights:.2f` for weights and
-# {glue:text}`unique-information.cnn-lambda0-predictions:.2f` for predictions, and its predictions are
+# **What you should see.** For the small CNN from scratch r is {glue:text}`unique-information.cnn-scratch-lambda0-weights:.2f` for weights and
+# {glue:text}`unique-information.cnn-scratch-lambda0-predictions:.2f` for predictions, and its predictions are
 # {glue:text}`unique-information.cnn-gap:.0%` of their spread away from those of its linearisation, against
 # {glue:text}`unique-information.mlp-gap:.0%` for the wide MLP. The table shows how far $r$ follows that distance, also for few
-# hidden units. The paper finds $r$ high again for pretrained networks, which have not far to go. Its columns for those are not run here:
-# the scoreboard lists them.
+# hidden units. The same CNN was first trained on other classes ({glue:text}`unique-information.pretraining-accuracy:.0%` of their test
+# images right) and then has r = {glue:text}`unique-information.cnn-pretrained-lambda0-weights:.2f` for weights,
+# {glue:text}`unique-information.cnn-pretrained-lambda0-predictions:.2f` for predictions, at a distance of
+# {glue:text}`unique-information.pretrained-gap:.0%`. Influence functions of the CNNs are left to the profile `paper`. The paper's two columns for ResNets are *not run*: they start from ImageNet weights
+# and learn Kaggle's cats and dogs, and this book has neither; the scoreboard lists them.
 #
 # ## Beside the published numbers
 
 # %%
 # NBVAL_CHECK_OUTPUT
 for what in ("weights", "predictions"):
-    for column in ("mlp", "cnn-scratch"):
+    for column in ("mlp", "cnn-scratch", "cnn-pretrained"):
         for method in METHODS:
             key = f"unique-information.table1.{what}.{column}.lambda0.{method}"
             print(f"{what}, {column}, {METHODS[method]}: {sb.report.published(key).value:g}")
