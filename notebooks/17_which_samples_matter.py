@@ -39,7 +39,8 @@ if importlib.util.find_spec("simplebits") is None:
     get_ipython().system(f"{sys.executable} -m pip install -q --no-deps {packages}")
 
 from dataclasses import replace
-from statistics import fmean
+from itertools import combinations
+from statistics import fmean, stdev
 
 import matplotlib.pyplot as plt
 import torch
@@ -71,7 +72,7 @@ source_samples = 100  # training samples from each; 500 in the paper
 source_steps = 2000  # t; 20000 in the paper
 kept_shares = [1.0, 0.6, 0.3, 0.2, 0.1, 0.05]  # shares of the samples that stay
 random_seeds = [0, 1, 2]  # of the random removals; 5 in the paper
-transfer_shares = [0.1]  # shares at which another network is trained
+transfer_shares = [0.1]  # those among them at which another network is trained
 sub_class_set = "digits"  # for the under-sampled kind; CIFAR-10 in the paper
 sub_classes = [8, 3, 1]  # few and many of one class, and the other class; cat, dog, deer
 sub_class_counts = [8, 80, 80]  # training samples of each; 200, 4000, 4000 in the paper
@@ -110,6 +111,8 @@ seed = 0  # of every random draw in this notebook
 # %%
 if device == "auto":
     device = "cuda" if torch.cuda.is_available() else "cpu"
+if vectors not in ("latent", "glove"):
+    raise ValueError(f"vectors={vectors!r}: give latent or glove")
 
 
 def pick(
@@ -350,9 +353,10 @@ mislabelled
 # ## Two sources for one task
 #
 # Two sets can serve the same task: here, to tell ten digits. Which one has more to say? The paper mixes MNIST with SVHN, photographs of house
-# numbers. What is mixed here stands above the figure; where no photographs of house numbers are at hand, the embedded
-# digits, in dark or bright ink on a ground of photographs, stand in for the richer source. Ten classes need ten outputs with one-hot
-# targets.
+# numbers. What is mixed here stands above the figure. Where nothing is fetched, the embedded digits, in dark or bright ink on a ground of
+# photographs, stand in for the richer source. `svhn-crops`, digits cut from some of SVHN's full photographs, is a small
+# substitute for SVHN itself. The second source here has {glue:text}`which-samples.source-images:.0f` training images in all,
+# from which the mixture is drawn. Ten classes need ten outputs with one-hot targets.
 
 # %%
 mixed = {}
@@ -373,7 +377,13 @@ def source(name: str, split: str) -> sb.data.ImageSet:
         from torchvision.datasets import ImageFolder
         from torchvision.transforms.functional import pil_to_tensor
 
-        folder = ImageFolder(str(sb.data.root() / name / split))
+        place = sb.data.root() / name / split
+        if not place.is_dir():
+            raise FileNotFoundError(
+                f"{name}/{split} is not on this machine: {place} should hold ten folders, 0 to 9, with the images of "
+                f"each digit. SVHN itself is fetched when first used: -p sources '[mnist, svhn]'"
+            )
+        folder = ImageFolder(str(place))
         images = torch.stack([pil_to_tensor(picture.resize((32, 32))) for picture, _ in folder])
         return sb.data.ImageSet(
             images, torch.tensor(folder.targets), tuple(folder.classes), f"{name}/{split}"
@@ -383,6 +393,8 @@ def source(name: str, split: str) -> sb.data.ImageSet:
 
 for split, count in (("train", source_samples), ("test", source_samples)):
     drawn = [source(name, split) for name in sources]
+    if split == "train":
+        source_images = len(drawn[1])
     drawn = [images.draw(min(count, len(images)), seed) for images in drawn]
     labels = torch.cat([images.labels for images in drawn])
     mixed[split] = (
@@ -454,6 +466,7 @@ sb.report.show(
 
 # %%
 means = [float(of_source[which == i].mean()) for i in range(2)]
+source_auc = auc(of_source, which == 1)
 where = {
     "sources": sources,
     "samples_each": [int((which == i).sum()) for i in range(2)],
@@ -470,35 +483,38 @@ source_record = sb.report.record(
     "×",
     setting=where,
     published="unique-information.sources",
-    trend=sb.report.increasing(dict(zip(sources, means, strict=True))),
+    # A mean alone may hang on a few samples: most of a source should score higher.
+    trend=sb.report.increasing(dict(zip(sources, means, strict=True)))
+    & sb.report.at_least("AUC", source_auc, 0.55),
 )
-sb.report.record(experiment, "source-auc", auc(of_source, which == 1), "AUC", setting=where)
+sb.report.record(experiment, "source-auc", source_auc, "AUC", setting=where)
+sb.report.record(experiment, "source-images", source_images, "images", setting=where)
 source_record
 
 # %% [markdown]
 # **What you should see.** A sample of the second source tells {glue:text}`which-samples.source-ratio:.1f` times as much on average as one of the
 # first. Which source a sample is from can be told by the score alone with an area under the ROC curve of
-# {glue:text}`which-samples.source-auc:.2f`. The paper's network is a pretrained ResNet-18 that sees colours; this one is a random
-# MLP that sees grey.
+# {glue:text}`which-samples.source-auc:.2f`: where that is near one half, the mean hangs on a few samples, and the claim counts here as
+# missed. The paper's network is a pretrained ResNet-18 that sees colours; this one is a random MLP that sees grey, to which one source may be
+# as new as the other (not tested here).
 #
 # ## Throwing samples away
 #
 # If a sample says nothing that others do not say, it can go. But unique information is counted with all others present: of two twins, either
 # can go, but not both. So there are two ways to remove the least informative samples: *once*, by the scores of the full set, or
-# *iteratively*, 5 % at a time, scoring what remains anew. To compare with: the most informative first, and at random. Then a
+# *iteratively*, 5 % at a time, scoring what remains anew, so that the last to go are the ones to keep. To compare with: the most informative first, and at random. Then a
 # network is trained on what is left, really and not linearised, and tested on images that took no part in scores or training.
 # One thing they did decide: for the embedded digits, even against odd was chosen after a look at these curves on test digits.
 # There the curves illustrate the method and are no independent test; 4 against 9 is the paper's own task.
 
 # %%
-least = max(2, round(min(kept_shares) * len(x)))
+fewest = max(2, round(min(kept_shares + transfer_shares) * len(x)))
 
 
-def remove_iteratively(least: int) -> list[torch.Tensor]:
-    """Indices that are left after each removal of 5 % of the remaining samples with the lowest scores."""
-    kept = everyone
-    stages = [kept]
-    while len(kept) > least:
+def order_iteratively() -> torch.Tensor:
+    """Indices, those that stay longest first: of what remains, the 5 % with the lowest scores go at a time."""
+    kept, removed = everyone, []
+    while len(kept) > fewest:
         now = sb.information.sample_information(
             theta[kept][:, kept],
             theta_val[:, kept],
@@ -507,22 +523,22 @@ def remove_iteratively(least: int) -> list[torch.Tensor]:
             f0_val,
             learning_rate,
             steps,
-        ).functional
-        kept = kept[now.argsort()[max(1, int(0.05 * len(kept))) :].sort().values]
-        stages.append(kept)
-    return stages
+        ).functional.argsort()
+        count = max(1, int(0.05 * len(kept)))
+        removed.append(kept[now[:count]])
+        kept = kept[now[count:].sort().values]
+    return torch.cat([*removed, kept]).flip(0)
 
 
 def left_over(strategy: str, share: float, draw: int = 0) -> torch.Tensor:
     """Indices of the samples that stay."""
-    count = max(2, round(share * len(x)))
     if strategy == "iterative":
-        return min(stages, key=lambda kept: abs(len(kept) - count))
-    if strategy == "random":
+        order = iteratively
+    elif strategy == "random":
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(draw)).to(device)
     else:
         order = scores.argsort(descending=strategy == "least first")
-    return order[:count]
+    return order[: max(2, round(share * len(x)))]
 
 
 def retrain(network: nn.Module, kept: torch.Tensor) -> float:
@@ -537,7 +553,7 @@ def retrain(network: nn.Module, kept: torch.Tensor) -> float:
         return float(((network(x_test) > 0.5) == (y_test > 0.5)).float().mean())
 
 
-stages = remove_iteratively(least)
+iteratively = order_iteratively()
 strategies = ["least first", "iterative", "random", "most first"]
 with_everyone = retrain(mlp(x[0].numel(), 1, width, seed), everyone)
 curves = {}
@@ -629,27 +645,35 @@ order_record
 # Do the scores of one network serve another? The same ways of removal, at few shares, and a network with two hidden layers (figure 7b):
 
 # %%
-transferred = {
-    strategy: [
-        retrain(mlp(x[0].numel(), 1, width, seed + 1, layers=2), left_over(strategy, share, draw))
-        for share in transfer_shares
-        for draw in (random_seeds[:2] if strategy == "random" else [0])
-    ]
-    for strategy in strategies
-}
+transferred = {strategy: [] for strategy in strategies}
+for strategy in strategies:
+    for draw in random_seeds if strategy == "random" else [0]:
+        accuracies = [
+            retrain(
+                mlp(x[0].numel(), 1, width, seed + 1, layers=2), left_over(strategy, share, draw)
+            )
+            for share in transfer_shares
+        ]
+        transferred[strategy].append(fmean(accuracies))
+spread = stdev(transferred["random"])
 where = setting | {"kept": transfer_shares, "network": "MLP, two hidden layers"}
 for strategy, values in transferred.items():
     name = f"transfer-{strategy.replace(' ', '-')}"
     sb.report.record(experiment, name, values, "share", setting=where)
+gap = fmean(transferred["iterative"]) - fmean(transferred["random"])
+sb.report.record(experiment, "transfer-random-sd", spread, "share", setting=where)
+places = [kept_shares.index(share) for share in transfer_shares]
+own_gap = fmean(fmean(curves["iterative"][i]) - fmean(curves["random"][i]) for i in places)
+sb.report.record(experiment, "transfer-own", own_gap, "share", setting=where)
 transfer_record = sb.report.record(
     experiment,
     "transfer",
-    fmean(transferred["iterative"]) - fmean(transferred["random"]),
+    gap,
     "share of accuracy, iterative over random",
     setting=where,
     published="unique-information.summary.transfer",
     trend=sb.report.increasing(
-        {name: fmean(transferred[name]) for name in ("random", "iterative")}
+        {"standard deviation of random": spread, "iterative over random": gap}
     ),
 )
 transfer_record
@@ -657,7 +681,10 @@ transfer_record
 # %% [markdown]
 # **What you should see.** The network with two hidden layers gets {glue:text}`which-samples.transfer-iterative:.1%` right on average from the samples
 # that the other network's scores have kept iteratively, {glue:text}`which-samples.transfer-least-first:.1%` from those kept by its first scores,
-# and {glue:text}`which-samples.transfer-random:.1%` from random ones.
+# and {glue:text}`which-samples.transfer-random:.1%` from random ones, with a standard deviation of
+# {glue:text}`which-samples.transfer-random-sd:.1%` between draws. Over random samples that is a gain of {glue:text}`which-samples.transfer:.1%`, and counts as none where it is below the standard
+# deviation. The network whose scores they are gains {glue:text}`which-samples.transfer-own:.1%` at the same shares: as far as that is
+# more, the scores serve their own network best.
 #
 # ## A kind of which there are few
 #
@@ -810,11 +837,12 @@ for step in fgsm:
         x_attacked = torch.where(adversarial[:, None, None, None], (attacked - mean) / std, x)
         of_attacked = score_of(stranger, x_attacked, y, x_val, learning_rate, steps)
         attacks[step] = adversarial, attacked, of_attacked
+if not attacks:
+    raise ValueError(f"fgsm={fgsm}: no step changes a right answer; give a larger one")
 
 # %%
 # NBVAL_CHECK_OUTPUT
 counted = [int(adversarial.sum()) for adversarial, *_ in attacks.values()]
-print("at least one image is adversarial:", sum(counted) > 0)
 print("at most a tenth of the set is replaced:", max(counted) <= len(x) // 10)
 
 # %% tags=["hide-input"]
@@ -913,7 +941,7 @@ starts = correlations(
         for run in range(max(runs, 2))
     ]
 )
-off = ~torch.eye(len(starts), dtype=torch.bool)
+between_starts = starts[*torch.triu_indices(*starts.shape, 1)].tolist()  # each pair once
 
 lines = ["| |" + "".join(f" {name} |" for name in architectures)]
 lines.append("|---|" + "---|" * len(architectures))
@@ -939,16 +967,16 @@ architecture_record = sb.report.record(
     "r",
     setting=where,
     published="unique-information.architectures.resnet50.densenet121",
-    trend=sb.report.at_least("mean r over pairs", fmean(float(v.mean()) for v in pairs), 0.1),
+    trend=sb.report.at_least("mean r over pairs", fmean(float(v.mean()) for v in pairs), 0.3),
 )
 initial_record = sb.report.record(
     experiment,
     "initialisation",
-    starts[off].tolist()[: max(1, int(off.sum()) // 2)],
+    between_starts,
     "r",
     setting=setting | {"starts": len(starts)},
     published="unique-information.initialisation",
-    trend=sb.report.at_least("mean r between initial weights", float(starts[off].mean()), 0.1),
+    trend=sb.report.at_least("mean r between initial weights", fmean(between_starts), 0.3),
 )
 architecture_record
 
@@ -984,15 +1012,18 @@ for run in range(runs):
 tables = torch.stack(tables)
 
 length_names = ["∞" if t is None else f"{t}" for t in lengths]
-paper_names = ["t-infinity" if t is None else f"t{t}" for t in lengths]
+record_names = ["t-infinity" if t is None else f"t{t}" for t in lengths]
+printed = {  # what figure 5b has a number for
+    (a, b): f"unique-information.training-length.t{a}.{f't{b}' if b else 't-infinity'}"
+    for a, b in combinations([250, 500, 1000, 2000, 4000, None], 2)
+}
 lines = ["| t |" + "".join(f" {name} |" for name in length_names)]
 lines.append("|---|" + "---|" * len(lengths))
 for i, name in enumerate(length_names):
     cells = []
     for j in range(len(lengths)):
         ours = f"{float(tables[:, i, j].mean()):.3f}"
-        if j > i:
-            key = f"unique-information.training-length.{paper_names[i]}.{paper_names[j]}"
+        if key := printed.get((lengths[i], lengths[j])):
             ours += f" ({sb.report.published(key).text})"
         cells.append(f" {ours if j > i else ''} |")
     lines.append(f"| {name} |" + "".join(cells))
@@ -1001,26 +1032,22 @@ Markdown("\n".join(lines))
 # %%
 length_records = []
 where = setting | {"lengths": lengths, "runs": runs}
-for i in range(len(lengths)):
-    for j in range(i + 1, len(lengths)):
-        key = f"unique-information.training-length.{paper_names[i]}.{paper_names[j]}"
-        closer = float(tables[:, i, j - 1].mean()) if j - i > 1 else 1.0
-        length_records.append(
-            sb.report.record(
-                experiment,
-                f"length-{paper_names[i]}-{paper_names[j]}",
-                tables[:, i, j].tolist(),
-                "r",
-                setting=where,
-                published=key,
-                trend=sb.report.increasing(
-                    {
-                        f"with {length_names[j]}": float(tables[:, i, j].mean()),
-                        f"with {length_names[j - 1]}": closer,
-                    }
-                ),
-            )
+for i, j in combinations(range(len(lengths)), 2):
+    # Along a row; the neighbour of the diagonal's 1 has nothing to stay below.
+    falls = sb.report.increasing(
+        {f"with {length_names[k]}": float(tables[:, i, k].mean()) for k in (j, j - 1)}
+    )
+    length_records.append(
+        sb.report.record(
+            experiment,
+            f"length-{record_names[i]}-{record_names[j]}",
+            tables[:, i, j].tolist(),
+            "r",
+            setting=where,
+            published=printed.get((lengths[i], lengths[j])),
+            trend=falls if j - i > 1 else None,
         )
+    )
 sb.report.record(experiment, "length-farthest", tables[:, 0, -1].tolist(), "r", setting=where)
 nearest = [float(tables[:, i, i + 1].mean()) for i in range(len(lengths) - 1)]
 sb.report.record(experiment, "length-neighbours", min(nearest), "r", setting=where)
@@ -1059,7 +1086,7 @@ sb.report.slider(
 # Nothing in the score knows of images. The paper takes film reviews {cite:p}`maas2011imdb`, each the mean of its words' vectors
 # {cite:p}`pennington2014glove`, and an MLP. `sb.data.reviews("imdb")` reads the published folder and `sb.data.glove` the published vectors; where they
 # are missing, the error says what to place where. Neither may be shipped with this book, so its own runs use a small set that the library makes from a
-# few phrases, with vectors from the counts of words in it. It shows how the method runs; it says nothing about real reviews.
+# few phrases, with vectors from the tf-idf weights of the words in it. It shows how the method runs; it says nothing about real reviews.
 
 # %%
 texts = sb.data.reviews(reviews, "train", review_samples, seed)
@@ -1218,14 +1245,17 @@ for check in numbers:
 Markdown("\n".join(lines))
 
 # %%
-held = sum(check.trend.holds for check in length_records)
-sb.report.record(experiment, "length-orderings", held, "orderings", setting=setting)
-sb.report.record(experiment, "length-pairs", len(length_records), "orderings", setting=setting)
-differences = [abs(check.mean - check.published.value) for check in length_records]
-sb.report.record(experiment, "length-difference", fmean(differences), "r", setting=setting)
+orderings = [check.trend.holds for check in length_records if check.trend]
+sb.report.record(experiment, "length-orderings", sum(orderings), "orderings", setting=setting)
+sb.report.record(experiment, "length-pairs", len(orderings), "orderings", setting=setting)
+differences = [
+    abs(check.mean - check.published.value) for check in length_records if check.published
+]
+if differences:
+    sb.report.record(experiment, "length-difference", fmean(differences), "r", setting=setting)
 
 # %% [markdown]
-# In figure 5b correlations fall with every step away from the diagonal. Of the {glue:text}`which-samples.length-pairs:.0f` such orderings here,
+# Along every row of figure 5b correlations fall. Of the {glue:text}`which-samples.length-pairs:.0f` such orderings here,
 # {glue:text}`which-samples.length-orderings:.0f` hold; the mean distance from the paper's values is
 # {glue:text}`which-samples.length-difference:.3f`, for another network on other images.
 #

@@ -75,6 +75,9 @@ def reviews(name: str = "small", split: str = "train", n: int | None = None, see
         n: how many, drawn at random, half of each label; None: 2,000, or all there are of `imdb`.
         seed: of the draw.
 
+    Returns:
+        Texts with labels, bad and good in turn.
+
     Raises:
         ValueError: unknown name or split, or n out of range.
         FileNotFoundError: `imdb` is not on this machine; says what to place where.
@@ -114,6 +117,9 @@ def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str
         vocabulary: the words wanted.
         file: lines of a word and its numbers; None: `glove.6B.300d.txt` under `root()`.
 
+    Returns:
+        The vectors by word.
+
     Raises:
         FileNotFoundError: the file is not there; says where it is from.
     """
@@ -133,12 +139,18 @@ def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str
 
 
 def latent_vectors(texts: Sequence[str], dimensions: int = 50, seed: int = 0) -> dict[str, Float[Tensor, " d"]]:
-    """Word vectors from the texts alone: latent semantic analysis, the singular vectors of the counts of words.
+    """Word vectors from the texts alone: latent semantic analysis, singular vectors of the words' tf-idf weights.
 
     Args:
-        texts: to count in.
+        texts: to weigh words in.
         dimensions: of a vector, below the number of words and of texts.
         seed: of the randomised decomposition.
+
+    Returns:
+        A vector for every word of the texts.
+
+    Raises:
+        ValueError: dimensions out of range, or texts without words.
 
     >>> sorted(latent_vectors(["good film", "bad film", "good fun"], dimensions=2))
     ['bad', 'film', 'fun', 'good']
@@ -146,17 +158,24 @@ def latent_vectors(texts: Sequence[str], dimensions: int = 50, seed: int = 0) ->
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    counts = TfidfVectorizer(analyzer=words)
-    table = counts.fit_transform(texts)
+    weigh = TfidfVectorizer(analyzer=words)
+    table = weigh.fit_transform(texts)
     if not 0 < dimensions < min(table.shape):
         raise ValueError(f"dimensions={dimensions}: give at least 1 and less than {min(table.shape)}, words or texts")
     svd = TruncatedSVD(dimensions, random_state=seed).fit(table)
     vectors = torch.tensor(svd.components_.T, dtype=torch.float32)
-    return dict(zip(counts.get_feature_names_out().tolist(), vectors, strict=True))
+    return dict(zip(weigh.get_feature_names_out().tolist(), vectors, strict=True))
 
 
 def mean_vectors(texts: Sequence[str], vectors: Mapping[str, Float[Tensor, " d"]]) -> Float[Tensor, "n d"]:
     """Mean of the vectors of a text's words; words without one are passed over, a text of such words alone is zero.
+
+    Args:
+        texts: to average over.
+        vectors: by word, as `glove` and `latent_vectors` give them.
+
+    Returns:
+        One row a text.
 
     Raises:
         ValueError: no texts or no vectors.

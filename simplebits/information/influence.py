@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
 from torch.func import grad, vjp, vmap
 
@@ -38,9 +38,9 @@ class Influence:
 
 def influence(
     model: nn.Module,
-    x: Float[Tensor, "n ..."],
+    x: Num[Tensor, "n ..."],
     targets: Float[Tensor, "n k"],
-    x_val: Float[Tensor, "m ..."],
+    x_val: Num[Tensor, "m ..."],
     weight_decay: float = 0.0,
     *,
     method: str = "cg",
@@ -73,7 +73,7 @@ def influence(
 
     Args:
         model: a trained network, maps x to outputs [n, k]; left as it is.
-        x: training samples.
+        x: training samples, in the model's dtype, or int64 where an embedding takes them.
         targets: of the training.
         x_val: samples on which predictions are compared.
         weight_decay: lambda' of the mean loss it was trained with.
@@ -88,7 +88,8 @@ def influence(
         scale: of `lissa`, must exceed half of the largest eigenvalue of any batch's Hessian.
         batch_size: of `lissa`, random samples of one step.
         generator: draws these; None: torch's own.
-        chunk: samples solved for at once; None: as many as copies of the weights fit into 64 MiB.
+        chunk: samples solved for at once; None: as many as copies of the weights fit into 64 MiB. Each chunk of
+            `lissa` has random batches of its own: its draws, and so its scores, depend on this.
         progress: show a bar; None: on a terminal only.
 
     Returns:
@@ -226,7 +227,7 @@ def gauss_newton(
     matrix = theta + n * ridge * torch.eye(n * k, dtype=theta.dtype, device=theta.device)
     a = torch.linalg.solve(matrix, right.flatten(0, 1))
     changes = (theta_val @ a).T.unflatten(1, (-1, k))
-    return (a * (theta @ a)).sum(0).to(x.dtype), changes.to(x.dtype)
+    return (a * (theta @ a)).sum(0).to(targets.dtype), changes.to(targets.dtype)
 
 
 def lissa(

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
+from simplebits.information.weights import outputs_of_one
+
 Part = Mapping[str, tuple[Tensor, float]]  # name of a parameter: which of its coordinates, and their factor
 
 
@@ -25,6 +27,9 @@ class Jacobians:
     Args:
         model: maps examples to outputs [n, k].
         example: one example [1, ...], which shows how the layers are used.
+
+    Raises:
+        ValueError: the model gives no outputs [n, k].
     """
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
@@ -33,10 +38,7 @@ class Jacobians:
         candidates = _layers(model, self.trained)
         with _tapped(candidates, {}) as seen:
             found = model(example)
-        if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 1:
-            got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
-            raise ValueError(f"model: expected outputs [n, k], got {got} for one example")
-        self.outputs = found.shape[1]
+        self.outputs = outputs_of_one(found)
         #: Layers that are called once: their derivative is one product.
         self.layers = {name: candidates[name] for name, calls in seen.items() if len(calls) == 1}
         self._zeros = {name: torch.zeros_like(seen[name][0][1]) for name in self.layers}
@@ -69,6 +71,10 @@ class Jacobians:
                 parts[-1][name] = some, factor
                 room -= len(some)
         return [part for part in parts if part]
+
+    def whole(self) -> Part:
+        """All coordinates of all parameters, in the order of the model."""
+        return {name: (torch.arange(p.numel(), device=p.device), 1.0) for name, p in self.trained.items()}
 
     def rows(self, part: Part, x: Tensor) -> Float[Tensor, "nk c"]:
         """The Jacobian by some coordinates."""

@@ -38,7 +38,7 @@ def kernel(
 
     Args:
         model: maps examples to outputs [n, k]; weights that require no gradient do not count.
-        x: examples [n, ...].
+        x: examples [n, ...], in the model's dtype, or int64 where an embedding takes them.
         x2: other examples [m, ...]; None: x.
         coordinates: use so many random coordinates of each parameter tensor, scaled by sqrt(size / coordinates), for
             an unbiased estimate; the paper's code takes 2,000 or 10,000 for large networks. None: all, exactly.
@@ -51,7 +51,7 @@ def kernel(
         [n k, m k], row i k + o for output o of example i.
 
     Raises:
-        TypeError: the model is no module, or examples are no tensors.
+        TypeError: the model is no module, examples are no tensors, or dtype is none of floating point.
         ValueError: nothing to train, no examples, other dtype or device than the model's, shapes that do not fit, NaN,
             or a result that would not fit into memory.
 
@@ -60,7 +60,9 @@ def kernel(
             [3., 2.]])
     """
     f = WeightFunction(model)
-    _check_examples(f, x, x2)
+    f.check_examples(x=x, x2=x if x2 is None else x2)
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"dtype={dtype!r}: give a floating point dtype of torch, such as torch.float64, or None")
     if coordinates is not None:
         _check.positive("coordinates", coordinates, integer=True)
     _check.positive("memory", memory)
@@ -108,19 +110,3 @@ def _add_layer(theta: Tensor, left: list[Tensor], right: list[Tensor], *, bias: 
     inputs = left[0] @ right[0].T + bias  # the bias sees a constant 1
     blocks = (left[1] @ right[1].T).view(len(left[0]), -1, len(right[0]), len(right[1]) // len(right[0]))
     theta += (blocks * inputs[:, None, :, None]).view_as(theta)
-
-
-def _check_examples(f: WeightFunction, x: Tensor, x2: Tensor | None) -> None:
-    for name, value in {"x": x, "x2": x if x2 is None else x2}.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name}: expected a torch.Tensor of examples [n, ...], got {type(value).__name__}")
-        if (value.dtype, value.device) != (f.start.dtype, f.start.device):
-            raise ValueError(
-                f"{name}: expected {f.start.dtype} on {f.start.device}, as the model's weights, got {value.dtype} on "
-                f"{value.device}; move one to the other with .to(...)"
-            )
-        if value.dim() < 2 or not len(value) or value.shape[1:] != x.shape[1:]:
-            like = f", examples like x's {list(x.shape[1:])}" if name == "x2" else ""
-            raise ValueError(f"{name}: expected at least one example [n, ...]{like}, got shape {list(value.shape)}")
-        if not torch.isfinite(value).all():
-            raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")

@@ -32,6 +32,9 @@ class LeaveOneOut:
         weight_decay: lambda = n weight_decay, with and without a sample.
         dynamics: `discrete` or `continuous`.
         precision: of phi, see `Shrinkage.resolvents`.
+
+    Raises:
+        ValueError: one sample only, an argument out of range, or a training that diverges or has no unique end.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class LeaveOneOut:
         precision: float,
     ) -> None:
         n = spectrum.samples
+        if n < 2:
+            raise ValueError(f"targets: {n} sample(s); leaving one out needs at least 2")
         _check.positive("learning_rate", learning_rate)
         _check.positive("weight_decay", weight_decay, allow_zero=True)
         self.spectrum, self.outputs = spectrum, len(spectrum.residual) // n

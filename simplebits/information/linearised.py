@@ -19,7 +19,7 @@ _TOLERANCE = 1e-5  # of the largest entry or eigenvalue: what single precision l
 
 def check_training(kernel: Float[Tensor, "nk nk"], targets: Float[Tensor, "n k"], f0: Float[Tensor, "n k"]) -> None:
     """Raise unless these fit each other and their decomposition fits into memory; see `linearised_training`."""
-    _check_values({"kernel": kernel, "targets": targets, "f0": f0})
+    check_values({"kernel": kernel, "targets": targets, "f0": f0})
     for name, value in {"targets": targets, "f0": f0}.items():
         if value.dim() != 2 or value.shape != f0.shape:
             hint = f"; add the axis of outputs with {name}[:, None]" if value.dim() == 1 else ""
@@ -28,8 +28,8 @@ def check_training(kernel: Float[Tensor, "nk nk"], targets: Float[Tensor, "n k"]
                 f"(targets {list(targets.shape)}, f0 {list(f0.shape)}){hint}"
             )
     n, k = f0.shape
-    if n < 2:
-        raise ValueError(f"targets: {n} sample(s); leaving one out needs at least 2")
+    if not n * k:
+        raise ValueError(f"targets: expected at least one sample and one output, got shape {list(targets.shape)}")
     if kernel.shape != (n * k, n * k):
         raise ValueError(
             f"kernel: expected shape {[n * k, n * k]} for {n} samples with {k} output(s), got {list(kernel.shape)}"
@@ -114,11 +114,21 @@ class LinearisedTraining:
         Args:
             model: the network at w0.
             x: the training samples, in the order of the kernel.
+
+        Raises:
+            TypeError: a model or examples of another kind.
+            ValueError: examples that the model does not take, or another number of samples or outputs than trained on.
         """
         f = WeightFunction(model)
+        f.check_examples(x=x)
         with f.evaluating():
             outputs, pull = vjp(lambda w: f(w, x), f.start)
-            (change,) = pull(self.coefficients.to(outputs).reshape(outputs.shape))
+            if outputs.shape != self.coefficients.shape:
+                raise ValueError(
+                    f"x: expected the samples of the training, for which the model gives outputs "
+                    f"{list(self.coefficients.shape)}, got {list(outputs.shape)}"
+                )
+            (change,) = pull(self.coefficients.to(outputs))
         return f.start + change
 
 
@@ -171,7 +181,7 @@ def linearised_training(
 
 def check_validation(kernel_val: Tensor, f0_val: Tensor, n: int, k: int) -> None:
     """Raise unless these are the kernel and the outputs of other samples."""
-    _check_values({"kernel_val": kernel_val, "f0_val": f0_val})
+    check_values({"kernel_val": kernel_val, "f0_val": f0_val})
     if f0_val.dim() != 2 or f0_val.shape[1] != k or not len(f0_val):
         raise ValueError(f"f0_val: expected shape [m, {k}], as f0 has {k} output(s), got {list(f0_val.shape)}")
     if kernel_val.shape != (f0_val.numel(), n * k):
@@ -181,7 +191,8 @@ def check_validation(kernel_val: Tensor, f0_val: Tensor, n: int, k: int) -> None
         )
 
 
-def _check_values(tensors: dict[str, Tensor]) -> None:
+def check_values(tensors: dict[str, Tensor]) -> None:
+    """Raise unless these are floating point tensors of finite numbers on one device."""
     for name, value in tensors.items():
         if not isinstance(value, Tensor):
             raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")

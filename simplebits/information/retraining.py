@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.func import grad, vmap
 
 from simplebits import _check, _progress
-from simplebits._training_state import TrainingState
+from simplebits._training_state import TrainingState, digest
+from simplebits.information import memory
 from simplebits.information.weights import WeightFunction
 
 
@@ -37,9 +40,9 @@ class Retrained:
 
 def retrain_without(
     model: nn.Module,
-    x: Float[Tensor, "n ..."],
+    x: Num[Tensor, "n ..."],
     targets: Float[Tensor, "n k"],
-    x_val: Float[Tensor, "m ..."],
+    x_val: Num[Tensor, "m ..."],
     learning_rate: float,
     steps: int,
     weight_decay: float = 0.0,
@@ -61,7 +64,7 @@ def retrain_without(
 
     Args:
         model: maps x to outputs [n, k]; its weights are the start and are left as they are.
-        x: training samples.
+        x: training samples, in the model's dtype, or int64 where an embedding takes them.
         targets: what the outputs should be: one output with 0 and 1 for two classes, one-hot rows for more.
         x_val: samples on which predictions are compared.
         learning_rate: of every training; eta = learning_rate / n in the paper's sum over samples.
@@ -72,7 +75,8 @@ def retrain_without(
         rescale_decay: True keeps lambda' where a sample is left out, as the paper's retraining does; False keeps
             lambda, as its scores and `sample_information` do, so that lambda' is n / (n - 1) times as large there.
         together: trainings in one vectorised pass, which changes nothing but the time and the memory; None: as many
-            as have 2 MiB of weights on a CPU, where more are no faster, 1 GiB on a GPU.
+            as have 2 MiB of weights on a CPU, where more are no faster, 1 GiB on a GPU, and fit into half of the free
+            memory with what their layers give.
         checkpoint: file to write after each pass and to resume from.
         progress: show a bar; None: on a terminal only.
 
@@ -82,7 +86,8 @@ def retrain_without(
 
     Raises:
         TypeError: a model or tensors of another kind.
-        ValueError: an argument out of range, shapes that do not fit, another training's checkpoint.
+        ValueError: an argument out of range, shapes that do not fit, another network's or training's checkpoint, or
+            more trainings together than fit into memory.
         FloatingPointError: a training diverged; says the largest stable rate of the linearised network.
 
     >>> x, line = torch.tensor([[0.0], [1.0], [2.0], [9.0]]), nn.Linear(1, 1)
@@ -96,18 +101,25 @@ def retrain_without(
         _check.positive(name, value, integer=name == "steps")
     _check.positive("weight_decay", weight_decay, allow_zero=True)
     n, left_out = len(x), checked_indices(indices, len(x)).to(x.device)
+    each = bytes_of_one(f, x)
     if together is None:
-        together = max(1, 2 ** (21 if x.device.type == "cpu" else 30) // (len(f.start) * f.start.itemsize))
+        few_weights = 2 ** (21 if x.device.type == "cpu" else 30) // (len(f.start) * f.start.itemsize)
+        together = max(1, min(few_weights, int(memory.available(x.device) / 2 / each)))
     _check.positive("together", together, integer=True)
+    at_once = min(together, len(left_out) + 1)
+    option = "give a smaller together=" if at_once > 1 else "take fewer samples or a smaller network"
+    memory.require(f"together={at_once} trainings with {n} samples", at_once * each, x.device, option)
 
     settings = {
         "learning_rate": learning_rate, "steps": steps, "weight_decay": weight_decay, "rescale_decay": rescale_decay,
-        "indices": left_out.tolist(), "data": f.digest(x, targets, x_val),
+        "indices": left_out.tolist(), "network": hashlib.sha256(f"{model!r} {list(f.shapes)}".encode()).hexdigest(),
+        "weights": digest(*model.parameters(), *model.buffers()), "data": digest(x, targets, x_val),
     }  # fmt: skip
     state = TrainingState({}, {}, settings)
     # The first row is the training with all samples.
     runs = torch.cat([left_out.new_full((1,), -1), left_out])
-    distances, outputs, done = x.new_zeros(len(runs)), x.new_zeros(len(runs), len(x_val), targets.shape[1]), 0
+    done, distances = 0, f.start.new_zeros(len(runs))
+    outputs = f.start.new_zeros(len(runs), len(x_val), targets.shape[1])
     reference = f.start
     if checkpoint is not None and Path(checkpoint).is_file():
         note, kept = state.load(Path(checkpoint))
@@ -117,7 +129,7 @@ def retrain_without(
     with bar, f.evaluating(), torch.no_grad():
         while done < len(runs):
             now = slice(done, min(done + together, len(runs)))
-            decay = torch.full((len(runs[now]),), float(weight_decay), dtype=x.dtype, device=x.device)
+            decay = f.start.new_full((len(runs[now]),), float(weight_decay))
             if not rescale_decay:
                 decay[runs[now] >= 0] *= n / (n - 1)
             weights = descend(f, x, targets, runs[now], learning_rate, steps, decay)
@@ -138,6 +150,25 @@ def retrain_without(
     scale = 0.5 if half else 1.0
     functional = scale * (outputs[1:] - outputs[0]).square().sum(2).mean(1)
     return Retrained(functional, scale * distances[1:], left_out, outputs[0], outputs[1:])
+
+
+def bytes_of_one(f: WeightFunction, x: Tensor) -> float:
+    """What one training takes: its weights, and what its layers keep of every sample for the way back.
+
+    Counted for one example. Four times that is near what was measured: the way back is held as well, and its work.
+    """
+    own = {value.data_ptr() for value in (*f.model.parameters(), *f.model.buffers())}
+    kept: dict[int, int] = {}
+
+    def note(value: Tensor) -> Tensor:
+        if value.data_ptr() not in own:
+            kept[value.data_ptr()] = value.numel() * value.itemsize
+        return value
+
+    with f.evaluating(), torch.enable_grad(), saved_tensors_hooks(note, lambda value: value):
+        outputs = f.model(x[:1])  # held until all is counted, so that no place in memory is used twice
+    kept[outputs.data_ptr()] = outputs.numel() * outputs.itemsize
+    return 4.0 * (f.start.numel() * f.start.itemsize + len(x) * sum(kept.values()))
 
 
 def checked_indices(indices: Sequence[int] | Tensor | None, n: int) -> Int64[Tensor, " i"]:
@@ -176,10 +207,10 @@ def descend(
     everyone = torch.arange(len(x), device=x.device)
     if len(without) == 1:
         kept = everyone != without
-        slope, data = grad(loss), (x[kept], targets[kept], x.new_full((), 1 / int(kept.sum())))
+        slope, data = grad(loss), (x[kept], targets[kept], targets.new_full((), 1 / int(kept.sum())))
         weights = weights[0]
     else:
-        kept = (everyone != without[:, None]).to(x.dtype)
+        kept = (everyone != without[:, None]).to(targets.dtype)
         # A sample left out stays in the batch with weight zero, so that all trainings share one x.
         slope = vmap(grad(loss), in_dims=(0, None, None, 0))
         data = (x, targets, kept / kept.sum(1, keepdim=True))

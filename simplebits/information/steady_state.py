@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import jacrev, vmap
 
 from simplebits import _check
+from simplebits.information.jacobians import Jacobians
+from simplebits.information.linearised import check_values
 from simplebits.information.memory import require
 from simplebits.information.weights import WeightFunction
 
@@ -17,22 +18,25 @@ def jacobian(model: nn.Module, x: Tensor) -> Float[Tensor, "nk d"]:
 
     Args:
         model: maps examples to outputs [n, k]; runs in evaluation mode.
-        x: examples [n, ...].
+        x: examples [n, ...], in the model's dtype, or int64 where an embedding takes them.
 
     Returns:
         Row i k + o for output o of example i; columns in the order of the model's parameters.
 
     Raises:
-        ValueError: nothing to train, or too little memory.
+        TypeError: a model or examples of another kind.
+        ValueError: nothing to train, outputs that are not [n, k], examples that do not fit, or too little memory.
 
     >>> jacobian(nn.Linear(2, 1), torch.tensor([[3.0, 4.0]]))
     tensor([[3., 4., 1.]])
     """
     f = WeightFunction(model)
+    f.check_examples(x=x)
     with torch.no_grad(), f.evaluating():
-        size = 2.0 * model(x[:1]).numel() * len(x) * f.start.numel() * f.start.itemsize
+        work = Jacobians(model, x[:1])
+        size = 3.0 * work.outputs * len(x) * f.start.numel() * f.start.itemsize
         require(f"a Jacobian by {f.start.numel():,} weights", size, x.device, "kernel(model, x) holds none")
-        return vmap(jacrev(lambda w, example: f(w, example[None])[0]), in_dims=(None, 0))(f.start, x).flatten(0, 1)
+        return work.rows(work.whole(), x)
 
 
 def sgd_covariance(
@@ -63,8 +67,9 @@ def sgd_covariance(
         Sigma, symmetric.
 
     Raises:
-        ValueError: shapes that do not fit, an argument out of range, or directions that neither samples nor decay
-            hold in place, along which SGD has no steady state.
+        TypeError: an argument is no tensor.
+        ValueError: shapes, dtypes or devices that do not fit, NaN, an argument out of range, or directions that
+            neither samples nor decay hold in place, along which SGD has no steady state.
 
     >>> sgd_covariance(torch.eye(2), torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), 4.0, 1, jitter=0.0)
     tensor([[1., 0.],
@@ -74,12 +79,14 @@ def sgd_covariance(
         _check.positive(name, value, integer=name == "batch_size")
     for name, value in {"weight_decay": weight_decay, "jitter": jitter}.items():
         _check.positive(name, value, allow_zero=True)
-    n, d = gradients.shape
-    if jacobian.dim() != 2 or jacobian.shape[1] != d or n < 2 or len(jacobian) % n:
+    _check_pair({"jacobian": jacobian, "gradients": gradients})
+    matrices = jacobian.dim() == gradients.dim() == 2 and jacobian.shape[1] == gradients.shape[1]
+    if not matrices or len(gradients) < 2 or len(jacobian) % len(gradients):
         raise ValueError(
             f"gradients: expected [n, d] with n > 1 samples of the Jacobian [n k, d], got {list(gradients.shape)} and "
             f"{list(jacobian.shape)}"
         )
+    n, d = gradients.shape
     require(f"a covariance of {d:,} weights", 40.0 * d * d, jacobian.device, "sample_information needs none")
     curvature, basis = torch.linalg.eigh(jacobian.T @ jacobian)
     curvature = curvature.clamp(min=0) + n * weight_decay
@@ -106,21 +113,33 @@ def weight_information(
         half: with the factor 1/2 of the paper, which its code leaves out.
         jitter: added to the diagonal of Sigma, as in the paper's code.
 
+    Returns:
+        One score a sample, in nats.
+
     Raises:
-        ValueError: shapes that do not fit, or a covariance that is not positive definite.
+        TypeError: an argument is no tensor.
+        ValueError: shapes, dtypes or devices that do not fit, NaN, or a covariance that is not positive definite.
 
     >>> weight_information(torch.tensor([[2.0, 0.0]]), torch.diag(torch.tensor([4.0, 1.0])))
     tensor([0.5000])
     """
     _check.positive("jitter", jitter, allow_zero=True)
-    d = changes.shape[-1]
-    if changes.dim() != 2 or covariance.shape != (d, d):
+    _check_pair({"changes": changes, "covariance": covariance})
+    if changes.dim() != 2 or covariance.shape != (changes.shape[1], changes.shape[1]):
         raise ValueError(
-            f"covariance: expected shape {[d, d]} for changes [n, {d}], got {list(covariance.shape)} for "
+            f"covariance: expected shape [d, d] for changes [n, d], got {list(covariance.shape)} for "
             f"{list(changes.shape)}"
         )
-    factor, failed = torch.linalg.cholesky_ex(covariance + jitter * torch.eye(d).to(covariance))
+    factor, failed = torch.linalg.cholesky_ex(covariance + jitter * torch.eye(len(covariance)).to(covariance))
     if failed:
         raise ValueError("covariance: not positive definite; raise jitter, or give one that is")
     scaled = torch.linalg.solve_triangular(factor, changes.T, upper=False)
     return (0.5 if half else 1.0) * scaled.square().sum(0)
+
+
+def _check_pair(tensors: dict[str, Tensor]) -> None:
+    check_values(tensors)
+    dtypes = {name: value.dtype for name, value in tensors.items()}
+    if len(set(dtypes.values())) > 1:
+        got = ", ".join(f"{name} in {dtype}" for name, dtype in dtypes.items())
+        raise ValueError(f"expected one dtype, got {got}; convert with .double()")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -73,8 +74,20 @@ def sgd_linear_regression(
     sets, and the last batch of an epoch is smaller where batch_size does not divide n. Defaults: the paper's,
     section A.1.
 
+    Args:
+        x: inputs of one or many sets of samples.
+        y: their targets.
+        runs: trainings on each set.
+        generator: draws the orders.
+        epochs: passes over the samples.
+        batch_size: samples of a step.
+        learning_rate: of the batch's mean loss.
+
+    Returns:
+        Weights w for each set and run.
+
     Raises:
-        ValueError: an argument out of range, or shapes that do not fit.
+        ValueError: an argument out of range, shapes that do not fit, or NaN.
         FloatingPointError: training diverged.
 
     >>> x, y = two_gaussians(20, torch.Generator().manual_seed(0))
@@ -86,6 +99,9 @@ def sgd_linear_regression(
     _check.positive("learning_rate", learning_rate)
     if x.dim() < 2 or y.shape != x.shape[:-1] or not y.numel():
         raise ValueError(f"y: expected shape {list(x.shape[:-1])}, one target a row of x, got {list(y.shape)}")
+    for name, value in {"x": x, "y": y}.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
     *sets, n, d = x.shape
     # Sets come last: a sample is one row of memory, and the short axes are summed over by whole rows.
     rows_x = x.reshape(-1, n, d).permute(1, 2, 0).reshape(n, -1)
@@ -144,8 +160,8 @@ def unique_information(
     >>> found.bound > 0
     True
     """
-    if not 0 <= index < len(x):
-        raise ValueError(f"index={index}: must lie in 0 .. {len(x) - 1} for {len(x)} samples")
+    if not isinstance(index, numbers.Integral) or not 0 <= index < len(x):
+        raise ValueError(f"index={index}: give a whole number in 0 .. {len(x) - 1} for {len(x)} samples")
     _check.positive("redraws", redraws, integer=True)
     if not isinstance(runs, int) or runs < x.shape[1] + 2:
         raise ValueError(f"runs={runs}: the covariance of {x.shape[1]} weights needs at least {x.shape[1] + 2}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -68,35 +68,48 @@ class WeightFunction:
 
     def check(self, x: Tensor, targets: Tensor, x_val: Tensor) -> None:
         """Raise unless these can be examples of the model: [n, ...] with n > 1, targets [n, k], more [m, ...]."""
-        for name, value in {"x": x, "targets": targets, "x_val": x_val}.items():
-            if not isinstance(value, Tensor):
-                raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")
-            if (value.dtype, value.device) != (self.start.dtype, self.start.device):
-                raise ValueError(
-                    f"{name}: expected {self.start.dtype} on {self.start.device}, as the model's weights, "
-                    f"got {value.dtype} on {value.device}; move one to the other with .to(...)"
-                )
-            if not torch.isfinite(value).all():
-                raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
+        self.check_examples(x=x, x_val=x_val)
+        self._check_values("targets", targets)
         if len(x) < 2:
             raise ValueError(f"x: {len(x)} example(s); leaving one out needs at least 2")
-        if x_val.shape[1:] != x.shape[1:] or not len(x_val):
-            raise ValueError(
-                f"x_val: expected examples of shape {list(x.shape[1:])} as in x, at least one, got {list(x_val.shape)}"
-            )
         with torch.no_grad(), self.evaluating():
-            found = self.model(x[:1])
-        if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 1:
-            got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
-            raise ValueError(f"model: expected outputs [n, k], got {got} for one example")
-        wanted = (len(x), found.shape[1])
+            wanted = (len(x), outputs_of_one(self.model(x[:1])))
         if tuple(targets.shape) != wanted:
             hint = "; add the axis of outputs with targets[:, None]" if targets.shape == (len(x),) else ""
             raise ValueError(f"targets: expected shape {list(wanted)}, got {list(targets.shape)}{hint}")
 
-    def digest(self, *data: Tensor) -> str:
-        """Tells one training from another: a hash of the weights and of these tensors."""
-        sha = hashlib.sha256()
-        for value in (self.start, *data):
-            sha.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return sha.hexdigest()[:16]
+    def check_examples(self, **examples: Tensor) -> None:
+        """Raise unless each of these holds examples [n, ...] of the first one's shape, in numbers the model can take.
+
+        Besides the dtype of the weights these are int32 and int64, which embeddings take; images in uint8 are refused.
+        """
+        (first, like), *_ = examples.items()
+        for name, value in examples.items():
+            self._check_values(name, value, or_indices=True)
+            if value.dim() < 2 or not len(value) or value.shape[1:] != like.shape[1:]:
+                shape = "" if name == first else f", examples like {first}'s {list(like.shape[1:])}"
+                raise ValueError(f"{name}: expected at least one example [n, ...]{shape}, got {list(value.shape)}")
+
+    def _check_values(self, name: str, value: Tensor, *, or_indices: bool = False) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")
+        dtype = value.dtype if or_indices and value.dtype in (torch.int32, torch.int64) else self.start.dtype
+        if (value.dtype, value.device) != (dtype, self.start.device):
+            raise ValueError(
+                f"{name}: expected {self.start.dtype} on {self.start.device}, as the model's weights, "
+                f"got {value.dtype} on {value.device}; move one to the other with .to(...)"
+            )
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
+
+
+def outputs_of_one(found: Any) -> int:
+    """The number k of outputs, from what a model gives for one example.
+
+    Raises:
+        ValueError: that is not of shape [1, k].
+    """
+    if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != 1:
+        got = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"model: expected outputs [n, k], got {got} for one example")
+    return found.shape[1]

@@ -5,14 +5,30 @@ power of the steps and multiply with the inverse of the rest, float32. Here ever
 few of them tell what all take. Both are compared in the same run on one thread; only the ratios mean anything.
 
 `pytest tests/benchmarks/test_information_speed.py -s` compares 200 samples. A thousand, the paper's network, scaling
-in samples and outputs, and peak memory take some four minutes:
+in samples and outputs, and peak memory take some four minutes, with an assertion for each ratio that is wanted:
 
     OMP_NUM_THREADS=1 python tests/benchmarks/test_information_speed.py
+
+What it said on one thread of a busy machine of two cores:
+
+    n = 1,000              at once  sample by sample   ratio  wanted
+    2,000 steps             0.25 s             273 s   1,097      30
+    infinitely many steps   0.25 s              37 s     150     100
+    kernel, MLP-1024        0.38 s              28 s      75       5
+
+    all scores, 2,000 steps  k = 1                                     n = 250
+    n, or k                    250    500   1,000   2,000    4,000  k = 2   k = 4   k = 8
+    seconds                   0.09   0.11    0.33    1.88    17.34   0.13    0.33    2.02
+    peak memory, GiB          0.55   0.57    0.63    0.85     1.29   0.56    0.61    0.76
+
+Of the peak, 0.52 GiB are there once the package is imported.
 """
 
 import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -143,17 +159,30 @@ def test_the_kernel_is_faster_than_a_loop_over_samples_and_the_same(benchmark):
     assert ratio >= 5
 
 
+def cost(n, k):
+    """Seconds for all scores, and the peak memory of the process in GiB."""
+    torch.set_num_threads(1)
+    seconds, _ = timed(at_once, problem(n, k), STEPS)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+
+
 def print_scaling():
     print("\nall scores, 2,000 steps, as many samples for validation")
-    for n, k in ((250, 1), (500, 1), (1000, 1), (2000, 1), (4000, 1), (250, 2), (250, 4), (250, 8)):
-        seconds, _ = timed(at_once, problem(n, k), STEPS)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
-        print(f"n = {n:4}, k = {k}: {seconds:7.2f} s, peak memory so far {peak:.2f} GiB", flush=True)
+    # A process has one peak: each row gets its own.
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
+        for n, k in ((250, 1), (500, 1), (1000, 1), (2000, 1), (4000, 1), (250, 2), (250, 4), (250, 8)):
+            seconds, peak = fresh.submit(cost, n, k).result()
+            print(f"n = {n:4}, k = {k}: {seconds:7.2f} s, peak memory {peak:.2f} GiB", flush=True)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     print_scaling()
-    compare(1000, 3, STEPS)
-    compare(1000, 5, None)
-    compare_kernel(1000, 1024)
+    full_size = {
+        "2,000 steps": (compare(1000, 3, STEPS), 30, 1e-6),
+        "infinitely many steps": (compare(1000, 5, None), 100, 1e-6),
+        "kernel": (compare_kernel(1000, 1024), 5, 1e-5),
+    }
+    for what, ((ratio, error), at_least, at_most) in full_size.items():
+        assert ratio >= at_least, f"{what}: {ratio:.0f} times as fast, {at_least} wanted"
+        assert error < at_most, f"{what}: results differ by {error:.0e}"

@@ -148,6 +148,22 @@ def test_single_precision_networks_can_be_summed_in_double():
     torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-5 * float(exact.abs().max()))
 
 
+def test_whole_numbers_are_what_an_embedding_takes():
+    net, x = nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 2)).double(), torch.arange(8).view(4, 2) % 5
+    J = slow_jacobian(net, x)
+    torch.testing.assert_close(kernel(net, x), J @ J.T)
+    torch.testing.assert_close(jacobian(net, x), J)
+
+
+@pytest.mark.unchecked
+def test_a_jacobian_needs_outputs_and_examples():
+    line = nn.Linear(3, 1).double()
+    with pytest.raises(ValueError, match=r"model: expected outputs \[n, k\], got \[1\]"):
+        jacobian(nn.Sequential(line, nn.Flatten(0)), torch.ones(4, 3, dtype=torch.float64))
+    with pytest.raises(ValueError, match="x: expected torch.float64 on cpu"):
+        jacobian(line, torch.ones(4, 3))
+
+
 @pytest.mark.unchecked
 def test_wrong_input_is_named(monkeypatch):
     net, shape = NETWORKS["one hidden layer"]
@@ -160,12 +176,15 @@ def test_wrong_input_is_named(monkeypatch):
     fails("expected a torch.nn.Module", "net", x, error=TypeError)
     fails("expected a torch.Tensor", net, x.numpy(), error=TypeError)
     fails("expected torch.float64 on cpu", net, x.float())
+    fails("expected torch.float64 on cpu.* got torch.uint8", net, x.byte())
     fails("at least one example", net, x[:0])
     fails("x2: expected at least one example .* like x's", net, x, x[:, :3])
     fails("x2: holds NaN", net, x, x * math.nan)
     fails("coordinates=0", net, x, coordinates=0)
     fails("seed=-1", net, x, coordinates=2, seed=-1)
     fails("memory=0", net, x, memory=0)
+    fails("dtype=torch.int64: give a floating point dtype", net, x, dtype=torch.int64, error=TypeError)
+    fails("dtype='float64': give a floating point dtype", net, x, dtype="float64", error=TypeError)
     fails(r"expected outputs \[n, k\]", nn.Sequential(net, nn.Unflatten(1, (3, 1))), x)
     monkeypatch.setattr("simplebits.information.memory.available", lambda device: 1000.0)
     fails(r"a kernel of 6 by 6 examples with 3 output\(s\) needs .* dtype=torch.float32", net, x)

@@ -48,6 +48,22 @@ def test_a_singular_kernel_can_be_trained_on_for_any_finite_time_or_with_decay()
         torch.testing.assert_close(p.J.T @ found.coefficients.flatten(), w, rtol=1e-8, atol=1e-8)
 
 
+def test_one_sample_can_be_trained_on():
+    found = linearised_training(torch.eye(1) * 2, torch.ones(1, 1), torch.zeros(1, 1), 0.1, 3)
+    assert float(found.predictions) == pytest.approx(1 - 0.8**3)
+
+
+@pytest.mark.unchecked
+def test_weights_say_what_does_not_fit():
+    p, model = problem(n=2, d=4), nn.Linear(3, 1).double()
+    x = torch.ones(3, 3, dtype=torch.float64)
+    found = linearised_training(p.kernel, p.targets, p.f0, 0.1, 5)
+    with pytest.raises(ValueError, match=r"x: expected the samples of the training, .* outputs \[2, 1\], got \[3, 1\]"):
+        found.weights(model, x)
+    with pytest.raises(ValueError, match="x: expected torch.float64 on cpu"):
+        found.weights(model, x.float())
+
+
 def test_weights_of_a_linear_network_are_those_of_its_training():
     g = torch.Generator().manual_seed(1)
     model, x = nn.Linear(4, 2).double(), torch.randn(6, 4, generator=g).double()
@@ -102,7 +118,7 @@ def test_wrong_input_is_named():
     fails(r"kernel: expected shape \[9, 9\] for 9 samples", theta[:8, :8], y, f0, 0.1, 5)
     fails(r"add the axis of outputs with targets\[:, None\]", theta, y[:, 0], f0, 0.1, 5)
     fails("targets: expected shape", theta, y[:8], f0, 0.1, 5)
-    fails(r"targets: 1 sample\(s\)", theta[:1, :1], y[:1], f0[:1], 0.1, 5)
+    fails("at least one sample", theta[:0, :0], y[:0], f0[:0], 0.1, 5)
     fails("targets: holds NaN", theta, y * math.nan, f0, 0.1, 5)
     fails("expected a torch.Tensor", theta.numpy(), y, f0, 0.1, 5, error=TypeError)
     fails("convert with .double", theta, y.long(), f0, 0.1, 5)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from simplebits.information import kernel, retrain_without, retraining, sample_information
+from simplebits.information.weights import WeightFunction
 
 
 def data(n=6, d=3, k=2, m=4, seed=0):
@@ -134,9 +135,61 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
     assert torch.equal(resumed.weights, whole.weights) and torch.equal(resumed.functional, whole.functional)
     with pytest.raises(ValueError, match="belongs to another training: steps=10 there, 11 here"):
         retrain_without(model, x, y, x_val, 0.2, 11, **how)
+    relu = nn.Sequential(model[0], nn.ReLU(), model[2])
+    with pytest.raises(ValueError, match="belongs to another training: network="):
+        retrain_without(relu, x, y, x_val, 0.2, 10, **how)
     y[0] += 1
     with pytest.raises(ValueError, match="belongs to another training: data="):
         retrain_without(model, x, y, x_val, 0.2, 10, **how)
+
+
+@pytest.mark.parametrize("change", ["running statistics", "frozen weights", "frozen layer"])
+def test_a_checkpoint_of_another_network_is_refused(tmp_path, change):
+    x, y, x_val = data(k=1)
+    model, file = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double(), tmp_path / "loo"
+    model[0].weight.requires_grad_(False)
+    retrain_without(model, x, y, x_val, 0.1, 2, checkpoint=file)
+    if change == "running statistics":
+        model[1].running_mean += 1
+    elif change == "frozen weights":
+        model[0].weight += 1
+    else:
+        model[2].requires_grad_(False)
+    with pytest.raises(ValueError, match="belongs to another training: (network|weights)="):
+        retrain_without(model, x, y, x_val, 0.1, 2, checkpoint=file)
+
+
+def test_whole_numbers_are_what_an_embedding_takes():
+    _, y, _ = data(k=1)
+    x, x_val = torch.arange(12).view(6, 2), torch.tensor([[0, 3]])
+    model = nn.Sequential(nn.Embedding(12, 3), nn.Flatten(), nn.Linear(6, 1)).double()
+    with torch.no_grad():
+        f0, f0_val = model(x), model(x_val)
+    scores = sample_information(kernel(model, x), kernel(model, x_val, x), y, f0, f0_val, 0.01, 1, half=True)
+    for together in (1, 4):  # one step moves a network as it moves its linearisation
+        found = retrain_without(model, x, y, x_val, 0.01, 1, together=together)
+        torch.testing.assert_close(found.weights, scores.weights)
+
+
+def test_as_many_together_as_fit_into_memory(monkeypatch):
+    (x, y, x_val), model, together = data(), network(), []
+    each, descend = retraining.bytes_of_one(WeightFunction(model), x), retraining.descend
+    wide = retraining.bytes_of_one(WeightFunction(model), torch.cat([x, x]))
+    assert wide - each == 4 * 6 * 8 * (3 + 5 + 2)  # of each sample: what comes in, the hidden layer, what goes out
+
+    def counted(f, x, targets, without, *rest):
+        together.append(len(without))
+        return descend(f, x, targets, without, *rest)
+
+    monkeypatch.setattr(retraining, "descend", counted)
+    monkeypatch.setattr("simplebits.information.memory.available", lambda device: 4.5 * each)
+    retrain_without(model, x, y, x_val, 0.2, 2)
+    assert together == [2, 2, 2, 1]
+    with pytest.raises(ValueError, match="together=5 trainings with 6 samples needs .* give a smaller together="):
+        retrain_without(model, x, y, x_val, 0.2, 2, together=5)
+    monkeypatch.setattr("simplebits.information.memory.available", lambda device: 0.5 * each)
+    with pytest.raises(ValueError, match="together=1 trainings .* take fewer samples or a smaller network"):
+        retrain_without(model, x, y, x_val, 0.2, 2)
 
 
 def test_a_diverging_rate_names_the_largest_stable_one():
@@ -157,7 +210,7 @@ def test_a_diverging_rate_names_the_largest_stable_one():
         ({"targets": [0.0]}, TypeError, "targets: expected a torch.Tensor, got list"),
         ({"x": torch.zeros(6, 3)}, ValueError, "x: expected torch.float64 on cpu"),
         ({"x": torch.full((6, 3), torch.nan, dtype=torch.float64)}, ValueError, "x: holds NaN"),
-        ({"x_val": torch.zeros(4, 2, dtype=torch.float64)}, ValueError, r"x_val: expected examples of shape \[3\]"),
+        ({"x_val": torch.zeros(4, 2, dtype=torch.float64)}, ValueError, r"x_val: expected .* like x's \[3\]"),
         ({"model": "MLP"}, TypeError, "model: expected a torch.nn.Module, got str"),
         ({"learning_rate": 0.0}, ValueError, "learning_rate=0.0: give a number above 0"),
         ({"steps": 1.5}, ValueError, "steps=1.5: give a whole number above 0"),

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from information.linear_problem import Problem, problem
+from information.linear_problem import problem
 
 from simplebits.information import kernel, leave_one_out, sample_information
 
@@ -32,7 +32,8 @@ def test_equals_the_reference_values(reference, decay, steps, dynamics):
     group = f"decay{decay}/t{steps or 'inf'}/{dynamics}"
     for name, value in {"functional": found.functional, "weights": found.weights, "f_val": found.predictions}.items():
         expected = reference(f"{group}/{name}").double()
-        assert float((value - expected).abs().max()) < 1e-3 * float(expected.abs().max())
+        # The references are float32, and differences of close weights: that leaves three to six digits.
+        assert float((value - expected).abs().max()) < 3e-4 * float(expected.abs().max())
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.02])
@@ -107,7 +108,6 @@ def test_ridge_regression_without_a_sample_has_cooks_closed_form():
 
 def test_equal_samples_score_equal_and_less_than_either_alone():
     p = problem()
-    p = Problem(p.J, p.J_val, p.targets, p.f0, p.f0_val)
     twice = torch.arange(10).clamp(max=8)
     found = sample_information(*p.permuted(twice).arguments, 1.0, 200)
     alone = sample_information(*p.arguments, 1.0, 200)

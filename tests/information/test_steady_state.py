@@ -63,9 +63,19 @@ def test_wrong_input_is_named():
         sgd_covariance(p.J, g, 0.1, 2)
     with pytest.raises(ValueError, match=r"gradients: expected \[n, d\]"):
         sgd_covariance(p.J, g[:, :5], 0.1, 2)
+    with pytest.raises(ValueError, match=r"gradients: expected \[n, d\]"):
+        sgd_covariance(p.J, g[0], 0.1, 2)
+    with pytest.raises(ValueError, match="one dtype, got jacobian in torch.float64, gradients in torch.float32"):
+        sgd_covariance(p.J, g.float(), 0.1, 2)
+    with pytest.raises(ValueError, match="gradients: holds NaN"):
+        sgd_covariance(p.J, g * torch.nan, 0.1, 2)
+    with pytest.raises(TypeError, match="jacobian: expected a torch.Tensor"):
+        sgd_covariance(p.J.numpy(), g, 0.1, 2)
     with pytest.raises(ValueError, match="batch_size=0"):
         sgd_covariance(p.J, g, 0.1, 0)
     with pytest.raises(ValueError, match="not positive definite; raise jitter"):
         weight_information(g, -torch.eye(9).double())
-    with pytest.raises(ValueError, match=r"covariance: expected shape \[9, 9\]"):
+    with pytest.raises(ValueError, match=r"covariance: expected shape \[d, d\] for changes \[n, d\], got \[8, 8\]"):
         weight_information(g, torch.eye(8).double())
+    with pytest.raises(ValueError, match="one dtype, got changes in torch.float64, covariance in torch.float32"):
+        weight_information(g, torch.eye(9))
