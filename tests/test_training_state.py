@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from simplebits import _files
-from simplebits._training_state import TrainingState, globally_seeded, step_generator
+from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
 
 CPU = torch.device("cpu")
 
@@ -135,3 +135,10 @@ def test_dropout_draws_from_its_seed_and_the_global_generator_goes_on_as_before(
     with pytest.raises(KeyboardInterrupt), globally_seeded(3, CPU):
         raise KeyboardInterrupt
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_digest_tells_values_apart_whatever_their_type():
+    x = torch.arange(6.0)
+    assert digest(x, x > 2) == digest(x.clone().requires_grad_(), x > 2) == digest(x.view(2, 3).T.contiguous().T, x > 2)
+    others = [digest(x + 1, x > 2), digest(x, x > 3), digest(x.bfloat16()), digest(torch.tensor(3)), digest(x)]
+    assert len({digest(x, x > 2), *others}) == 6

@@ -22,7 +22,8 @@ def corrupt(images: ImageSet, name: str, severity: int, seed: int = 0) -> ImageS
     The official files are read by `cifar10_c`. These here differ from them in the draws of noise, in rounding (to the
     nearest grey level, where the files round down) and in the libraries: SciPy, scikit-image and Pillow take the place
     of OpenCV and ImageMagick. Constants are those for 32x32 pixels; where they are lengths of an image's side they grow
-    with it. Left out of the 19: snow, frost and spatter, which need pictures or OpenCV, and fog.
+    with it. Left out of the 19: snow, frost and spatter, which need pictures or OpenCV, and fog, a fractal that is
+    defined for squares whose side is a power of two.
 
     Args:
         images: the originals; grey ones too, but for `saturate`.
@@ -123,16 +124,19 @@ def _zoom_blur(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
     from scipy.ndimage import zoom
 
     factors = np.arange(1, (1.06, 1.11, 1.16, 1.21, 1.26)[level], 0.01)
-    side = x.shape[1]
+    sides = x.shape[1:3]
     total = x.copy()
     for factor in factors:
-        inner = int(np.ceil(side / factor))
-        begin = (side - inner) // 2
-        window = slice(begin, begin + inner)
-        large = zoom(x[:, window, window], (1, factor, factor, 1), order=1)
-        trim = slice((large.shape[1] - side) // 2, (large.shape[1] - side) // 2 + side)
-        total += large[:, trim, trim]
+        rows, columns = (_middle(side, int(np.ceil(side / factor))) for side in sides)
+        large = zoom(x[:, rows, columns], (1, factor, factor, 1), order=1)
+        rows, columns = (_middle(*pair) for pair in zip(large.shape[1:3], sides, strict=True))
+        total += large[:, rows, columns]
     return total / (len(factors) + 1)
+
+
+def _middle(length: int, of_it: int) -> slice:
+    """So many in the middle of an axis."""
+    return slice((length - of_it) // 2, (length - of_it) // 2 + of_it)
 
 
 def _brightness(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
@@ -159,10 +163,11 @@ def _contrast(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
 def _pixelate(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
     from PIL import Image
 
+    box = Image.Resampling.BOX
     height, width = x.shape[1:3]
     share = (0.95, 0.9, 0.85, 0.75, 0.65)[level]
     small = (int(width * share), int(height * share))
-    return _by_pillow(x, lambda image: image.resize(small, Image.Resampling.BOX).resize((width, height), 4))
+    return _by_pillow(x, lambda image: image.resize(small, box).resize((width, height), box))
 
 
 def _jpeg_compression(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:

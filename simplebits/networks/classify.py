@@ -49,14 +49,23 @@ def predict(
 ) -> Float[Tensor, "n classes"]:
     """Logits in evaluation mode, by the batch, on the classifier's device; its mode is put back afterwards.
 
+    A classifier without parameters runs where x is.
+
     Raises:
-        ValueError: x wrong as an image batch, or batch_size < 1.
+        TypeError: the classifier is no module, or x no tensor.
+        ValueError: x wrong as an image batch, of another dtype than the classifier's weights, or batch_size < 1.
     """
     _check.positive("batch_size", batch_size, integer=True)
     _check.image_batch("x", x)
-    device = next(classifier.parameters()).device
-    with evaluation_mode(classifier), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-        return torch.cat([classifier(part.to(device)).float() for part in x.split(batch_size)]).to(x.device)
+    with evaluation_mode(classifier):
+        weight = next(classifier.parameters(), x)
+        if weight.dtype != x.dtype and not bf16:
+            raise ValueError(
+                f"x: expected {weight.dtype}, as the classifier's weights, got {x.dtype}; convert it with .to(...)"
+            )
+        with torch.autocast(weight.device.type, dtype=torch.bfloat16, enabled=bf16):
+            parts = [classifier(part.to(weight.device)).float() for part in x.split(batch_size)]
+        return torch.cat(parts).to(x.device)
 
 
 def accuracy(
@@ -65,7 +74,8 @@ def accuracy(
     """Share of images whose largest logit is their label's, 0 to 1, in evaluation mode.
 
     Raises:
-        ValueError: x wrong as an image batch, or labels that do not fit it.
+        TypeError: the classifier is no module, or x no tensor.
+        ValueError: as for `predict`, or labels that do not fit x.
     """
     logits = predict(classifier, x, bf16=bf16)
     check_labels(labels, len(x), logits.shape[1])

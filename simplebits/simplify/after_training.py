@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
-from simplebits._training_state import TrainingState, step_generator
+from simplebits._training_state import TrainingState, digest, step_generator
 from simplebits.density import DensityModel
 from simplebits.density.measure import bits_of
 from simplebits.networks.evaluation_mode import evaluation_mode
@@ -164,7 +163,7 @@ def simplify_after_training(
     settings = options | {
         "iterations": iterations, "learning_rate": learning_rate, "cool_down": cool_down, "scale": scale,
         "space": space, "start": start, "frame_every": frame_every, "seed": seed,
-        "parts": _digest(x, *classifier.parameters(), *density.parameters()),
+        "parts": digest(x, *classifier.parameters(), *density.parameters()),
     }  # fmt: skip
 
     with evaluation_mode(classifier, density):
@@ -250,13 +249,6 @@ class _Prepared(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self._prepare[0](x))
-
-
-def _digest(*tensors: Tensor) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _check_parts(classifier: nn.Module, density: DensityModel, x: Tensor) -> None:

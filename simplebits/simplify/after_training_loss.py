@@ -88,7 +88,14 @@ def after_training_loss(
         generator: draws the de-quantisation noise, one pattern for all images.
 
     Raises:
-        ValueError: unknown target or method, weights below 0, or scale not above 0.
+        TypeError, ValueError: an argument out of range, or a classifier that `gate_gradients` refuses.
+
+    >>> from simplebits.density import Glow
+    >>> glow, net = Glow(levels=1, steps=1, hidden=4, image_size=4), nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+    >>> x = torch.rand(2, 3, 4, 4)
+    >>> loss = after_training_loss(net, glow, x, x, x)  # nothing is lost at the original
+    >>> loss.total.shape, bool(loss.prediction.abs().max() < 1e-6)
+    (torch.Size([2]), True)
     """
     check_loss_weights(bit_weight, gradient_weight, prediction_weights)
     _check.one_of("target", target, TARGETS)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits import _check, _progress
 from simplebits.networks.classify import check_labels
 from simplebits.networks.evaluation_mode import evaluation_mode
 
@@ -101,15 +102,23 @@ def integrated_gradients(
         check_like("baseline", baseline, x)
         if len(baseline) not in (1, len(x)):
             raise ValueError(f"baseline: give 1 image, or {len(x)}, one for each of x; got {len(baseline)}")
-        method = attr.IntegratedGradients(_Score(classifier, score))
-        # captum warns where a batch does not hold one point of every image.
-        return method.attribute(
-            x.detach(),
-            baselines=baseline.expand_as(x),
-            target=target,
-            n_steps=steps,
-            internal_batch_size=max(batch_size, len(x)),
-        ).detach()
+        return _along_the_path(
+            attr.IntegratedGradients(_Score(classifier, score)), x, target, baseline, steps, batch_size
+        )
+
+
+def _along_the_path(
+    method: Any, x: Tensor, target: Tensor, baseline: Tensor, steps: int, batch_size: int
+) -> Float[Tensor, "n c h w"]:
+    """captum's integrated gradients, from one baseline or from one for each image."""
+    # captum warns where a batch does not hold one point of every image.
+    return method.attribute(
+        x.detach(),
+        baselines=baseline.expand_as(x),
+        target=target,
+        n_steps=steps,
+        internal_batch_size=max(batch_size, len(x)),
+    ).detach()
 
 
 def expected_gradients(
@@ -123,6 +132,7 @@ def expected_gradients(
     score: str = "logit",
     seed: int = 0,
     batch_size: int = 500,
+    progress: bool | None = None,
 ) -> Float[Tensor, "n c h w"]:
     """Integrated gradients with training images for baselines, averaged (Erion et al. 2021, equation 3).
 
@@ -139,20 +149,24 @@ def expected_gradients(
         score: `logit`, `log_probability` or `probability`.
         seed: of the draw.
         batch_size: images and points at once.
+        progress: show a bar; None: on a terminal only.
 
     Raises:
         ImportError, TypeError, ValueError: as `integrated_gradients`.
     """
-    _check.positive("draws", draws, integer=True)
+    for name, value in {"draws": draws, "steps": steps, "batch_size": batch_size}.items():
+        _check.positive(name, value, integer=True)
     seed = _check.seed("seed", seed)
     _check.image_batch("x", x)
     check_like("references", references, x)
     drawn = torch.randperm(len(references), generator=torch.Generator().manual_seed(seed))[:draws]
-    total = torch.zeros_like(x)
-    for k in drawn.tolist():
-        total += integrated_gradients(
-            classifier, x, target, baseline=references[k : k + 1], steps=steps, score=score, batch_size=batch_size
-        )
+    attr, total = _captum(), torch.zeros_like(x)
+    with evaluation_mode(classifier), _progress.bar(len(drawn), 0, "expected gradients", progress) as bar:
+        target = predicted_or(classifier, x, target)
+        method = attr.IntegratedGradients(_Score(classifier, score))
+        for k in drawn.tolist():
+            total += _along_the_path(method, x, target, references[k : k + 1], steps, batch_size)
+            bar.update()
     return total / len(drawn)
 
 

@@ -104,9 +104,9 @@ def fill_region(
             channel's mean outside the region; or a grey level in [0, 1].
 
     Raises:
-        TypeError: x is not a tensor.
-        ValueError: x wrong as an image batch; a region of another shape or type, or one that leaves nothing; an unknown
-            fill.
+        TypeError: x or the region is not a tensor.
+        ValueError: x wrong as an image batch; a region of another shape or dtype, or one that leaves nothing; an
+            unknown fill.
 
     >>> x = torch.linspace(0, 1, 5).expand(1, 1, 5, 5).contiguous()
     >>> region = torch.zeros(5, 5, dtype=torch.bool)
@@ -116,6 +116,8 @@ def fill_region(
     """
     _check.image_batch("x", x)
     n, _, h, w = x.shape
+    if not isinstance(region, Tensor):
+        raise TypeError(f"region: expected a bool torch.Tensor [{h}, {w}], got {type(region).__name__}")
     if region.dtype != torch.bool or tuple(region.shape) not in ((h, w), (n, h, w)):
         raise ValueError(
             f"region: expected bool [{h}, {w}] or [{n}, {h}, {w}], got {region.dtype} {list(region.shape)}"
@@ -125,7 +127,7 @@ def fill_region(
         raise ValueError("region: it covers a whole image; leave something to fill it from")
     if isinstance(fill, str):
         _check.one_of("fill", fill, FILLS)
-    elif isinstance(fill, bool) or not 0 <= fill <= 1:
+    elif isinstance(fill, bool) or not isinstance(fill, int | float) or not 0 <= fill <= 1:
         raise ValueError(f"fill={fill!r}: give a grey level in [0, 1], or one of {', '.join(FILLS)}")
     if fill == "inpaint":
         from skimage.restoration import inpaint_biharmonic

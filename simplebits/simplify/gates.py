@@ -6,13 +6,14 @@ lost prediction in the gates says, weight by weight, what the image needs to res
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from simplebits import _check
 
@@ -56,7 +57,9 @@ def gate_gradients(
         By parameter name, the gradients `[n, *shape]`; and the logits of f_s.
 
     Raises:
-        ValueError: unknown method, or scale not above 0.
+        TypeError: the classifier is no module.
+        ValueError: unknown method, scale not above 0, a target that is not [n, classes], batch normalisation in
+            training mode, which would mix the images, or a classifier that vmap cannot run.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     >>> x = torch.rand(3, 1, 2, 2)
@@ -66,21 +69,48 @@ def gate_gradients(
     """
     _check.positive("scale", scale)
     _check.one_of("method", method, METHODS)
+    _check_arguments(classifier, x, target)
     weights = {name: scale * p.detach() for name, p in classifier.named_parameters()}
     buffers = dict(classifier.named_buffers())
 
     def lost(weights: dict[str, Tensor], image: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         logits = functional_call(classifier, (weights, buffers), (image[None],))
+        if logits.shape != (1, len(wanted)):
+            raise ValueError(f"target: has {len(wanted)} classes, the classifier gives logits {list(logits.shape)}")
         return kl_divergence(wanted[None], logits)[0], logits[0]
 
     one = grad(lost, has_aux=True)
-    if method == "vmap":
-        gradients, logits = vmap(one, in_dims=(None, 0, 0))(weights, x, target)
-    else:
-        each = [one(weights, image, wanted) for image, wanted in zip(x, target, strict=True)]
-        gradients = {name: torch.stack([g[name] for g, _ in each]) for name in weights}
-        logits = torch.stack([of_one for _, of_one in each])
+    # The faster kinds of attention have no second derivative.
+    with sdpa_kernel(SDPBackend.MATH):
+        if method == "vmap":
+            gradients, logits = _all_at_once(one, weights, x, target)
+        else:
+            each = [one(weights, image, wanted) for image, wanted in zip(x, target, strict=True)]
+            gradients = {name: torch.stack([g[name] for g, _ in each]) for name in weights}
+            logits = torch.stack([of_one for _, of_one in each])
     return {name: weights[name] * gradients[name] for name in weights}, logits
+
+
+def _all_at_once(
+    one: Callable[..., tuple[dict[str, Tensor], Tensor]], weights: dict[str, Tensor], x: Tensor, target: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    try:
+        return vmap(one, in_dims=(None, 0, 0))(weights, x, target)
+    except RuntimeError as error:
+        if not any(word in str(error).lower() for word in ("vmap", "batching rule")):
+            raise
+        raise ValueError(f"classifier: vmap cannot run it; give method='loop', which can. It says: {error}") from error
+
+
+def _check_arguments(classifier: nn.Module, x: Tensor, target: Tensor) -> None:
+    if not isinstance(classifier, nn.Module):
+        raise TypeError(f"classifier: expected a torch.nn.Module, got {type(classifier).__name__}")
+    if target.dim() != 2 or len(target) != len(x):
+        raise ValueError(
+            f"target: expected logits [{len(x)}, classes], one row for each image, got {list(target.shape)}"
+        )
+    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training for layer in classifier.modules()):
+        raise ValueError("classifier: its batch normalisation is in training mode; call .eval() first")
 
 
 def gate_distance(gates: Mapping[str, Tensor], original: Mapping[str, Tensor]) -> Float[Tensor, " n"]:
@@ -97,6 +127,11 @@ def gate_distance(gates: Mapping[str, Tensor], original: Mapping[str, Tensor]) -
 
     Returns:
         One number per image, from 0 (the same direction in all layers) to 2.
+
+    >>> original = {"a": torch.tensor([[-3.0, -4.0, 5.0]]), "b": torch.tensor([[-1.0, 2.0]])}
+    >>> gates = {"a": torch.tensor([[-3.0, -4.0, -9.0]]), "b": torch.tensor([[1.0, 2.0]])}
+    >>> gate_distance(gates, original)  # 0 in the first layer, 2 in the second
+    tensor([1.])
     """
     layers = []
     for name, wanted in original.items():

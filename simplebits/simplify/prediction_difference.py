@@ -6,13 +6,14 @@ stand there given its surroundings; the predictions are averaged.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits import _check, _progress
 from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.simplify.attribution import check_like, check_window, predicted_or
 
@@ -33,6 +34,11 @@ class PatchGaussian:
 
     Raises:
         ValueError: wrong images, a patch larger than the images, or numbers out of range.
+
+    >>> images = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    >>> gaussian = PatchGaussian(images, window=2, border=1, patches=100)
+    >>> gaussian.fill(images[:2], 0, 3, 5, torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 5, 1, 6, 6])
     """
 
     def __init__(
@@ -112,6 +118,7 @@ def prediction_difference(
     samples: int = 10,
     seed: int = 0,
     batch_size: int = 500,
+    progress: bool | None = None,
 ) -> Float[Tensor, "n h w"]:
     """Weight of evidence of every window, averaged over the windows that cover a pixel (Zintgraf et al. 2017).
 
@@ -130,6 +137,7 @@ def prediction_difference(
         samples: fillings of each window.
         seed: of the distribution's patches and the samples; all images share the samples' noise.
         batch_size: images and samples at once.
+        progress: show a bar; None: on a terminal only.
 
     Returns:
         Bits; 0 where no window lies, which a stride that does not fit the size leaves at the right and the bottom.
@@ -137,6 +145,11 @@ def prediction_difference(
     Raises:
         TypeError: the classifier is not a module, or x no tensor.
         ValueError: wrong images or labels, or numbers out of range.
+
+    >>> images = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(36, 2))
+    >>> prediction_difference(net, images[:2], images, window=2, border=1).shape
+    torch.Size([2, 6, 6])
     """
     _check.image_batch("x", x)
     check_like("references", references, x)
@@ -159,11 +172,13 @@ def prediction_difference(
             return torch.log(p / (1 - p)) / math.log(2)
 
         known = evidence(probability(x))
-        for top in range(0, h - window + 1, stride):
-            for left in range(0, w - window + 1, stride):
+        places = list(itertools.product(range(0, h - window + 1, stride), range(0, w - window + 1, stride)))
+        with _progress.bar(len(places), 0, "prediction difference", progress) as bar:
+            for top, left in places:
                 filled = gaussian.fill(x, top, left, samples, generator)
                 without = probability(filled.flatten(0, 1)).view(n, samples, -1).mean(1)
                 place = (..., slice(top, top + window), slice(left, left + window))
                 total[place] += (known - evidence(without)).to(x)[:, None, None]
                 covered[place] += 1
+                bar.update()
     return total / covered.clamp(min=1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -14,12 +16,13 @@ from simplebits.subsets.back_select import Search, begin
 from simplebits.subsets.masking import Features
 from simplebits.subsets.results import SufficientInputSubset
 from simplebits.subsets.score import Score, check_threshold, evaluate
+from simplebits.subsets.selection_checkpoint import SelectionCheckpoint
 from simplebits.subsets.sufficient import collect
 
 NOISE = 1e-12  # variance of what the paper's code adds to the gradients
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradientSelection:
     """The order in which the pixels of a batch of images were masked, in groups. Without the n for a single input.
 
@@ -77,6 +80,7 @@ def batched_gradient_back_select(
     noise: float = NOISE,
     generator: torch.Generator | None = None,
     batch_size: int | None = None,
+    checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> GradientSelection:
     """Order the pixels of a batch of images, k at a time, by the gradient in the mask (algorithm 2 of the supplement).
@@ -94,7 +98,8 @@ def batched_gradient_back_select(
         noise: variance of what is added to the gradients, as in the paper's code; 0: none, then equal gradients go by
             the lowest index. Where the score is saturated it decides instead of the gradients.
         generator: of the noise; None: one with seed 0.
-        batch_size: images evaluated at once; None: 256, and 8,192 on a GPU.
+        batch_size: images evaluated at once; None: 128, for a local score 1,024, on a GPU 8,192.
+        checkpoint: file to write to every half minute and to resume from.
         progress: show a bar; None: on a terminal only.
 
     Returns:
@@ -102,7 +107,8 @@ def batched_gradient_back_select(
 
     Raises:
         TypeError: x, mask or score of a wrong type.
-        ValueError: k < 1, a negative noise, a score that has no gradient; otherwise as for `back_select`.
+        ValueError: k < 1, a negative noise, a score that has no gradient, another selection's checkpoint; otherwise as
+            for `back_select`.
 
     >>> weights = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
     >>> score = lambda inputs: (inputs * weights).sum((1, 2, 3))
@@ -112,7 +118,9 @@ def batched_gradient_back_select(
              [1, 0]]]), tensor([[10.,  7.]]))
     """
     search, single = _begin(score, x, k, mask, fill, noise, batch_size)
-    selection = _select(search, k, noise, _draws(generator), progress, search.rows, search.features.kept)
+    rows, kept = search.rows, search.features.kept
+    start = search.score_of(rows, kept)
+    selection = _select(search, k, noise, _draws(generator), progress, rows, kept, start, checkpoint)
     return selection.image(0) if single else selection
 
 
@@ -142,14 +150,22 @@ def _select(
     progress: bool | None,
     rows: Int64[Tensor, " r"],
     kept: Bool[Tensor, "r m"],
+    start: Float[Tensor, " r"],
+    checkpoint: str | Path | None = None,
 ) -> GradientSelection:
-    """Mask all these pixels of some of the search's inputs."""
-    features, left = search.features.take(rows), kept.clone()
+    """Mask all these pixels of some of the search's inputs; `start` is the score before."""
+    features = search.features.take(rows)
     order = torch.full(kept.shape, -1, device=kept.device)
     iterations = -(-int(kept.sum(1).max()) // k) if len(rows) else 0
-    values = []
-    with _progress.bar(iterations, 0, "batched gradient", progress) as bar:
-        for iteration in range(iterations):
+    values = start.new_empty(len(rows), iterations)
+    record = SelectionCheckpoint(checkpoint, features, start, generator, k=k, noise=noise)
+    done, held = record.load()
+    if held:
+        order.copy_(held["order"])
+        values.copy_(held["values"])
+    left = kept & (order < 0)
+    with _progress.bar(iterations, done, "batched gradient", progress) as bar:
+        for iteration in range(done, iterations):
             value, gradient = _gradient(search, features, rows, left)
             if noise:
                 drawn = torch.randn(kept.shape, generator=generator, device=generator.device)
@@ -158,12 +174,11 @@ def _select(
             group = torch.zeros_like(left).scatter(1, steepest, True) & left
             order[group] = iteration
             left &= ~group
-            values.append(value)
+            values[:, iteration] = value
+            record.save(iteration + 1, {"order": order, "values": values}, last=iteration + 1 == iterations)
             bar.update()
-    blank = search.score_of(rows, left)
     of_each = (len(rows), *features.grid)
-    steps = torch.stack(values, 1) if values else blank.new_empty(len(rows), 0)
-    return GradientSelection(kept.view(of_each).clone(), order.view(of_each), steps, blank)
+    return GradientSelection(kept.view(of_each).clone(), order.view(of_each), values, search.score_of(rows, left))
 
 
 def _gradient(
@@ -233,10 +248,27 @@ def batched_gradient_find_sis(
     tensor([[False, False],
             [ True,  True]])
     """
+    find, search, single = _finder(score, x, threshold, k, mask, fill, noise, generator, batch_size, progress)
+    found = find(search.rows, search.features.kept)
+    return found[0] if single else found
+
+
+def _finder(
+    score: Score,
+    x: Tensor,
+    threshold: float,
+    k: int,
+    mask: Tensor | None,
+    fill: float | Tensor,
+    noise: float,
+    generator: torch.Generator | None,
+    batch_size: int | None,
+    progress: bool | None,
+) -> tuple[Callable[[Tensor, Tensor], list[SufficientInputSubset | None]], Search, bool]:
+    """What finds a subset in each of some inputs, the search it looks in, and whether that is about a single input."""
     check_threshold(threshold)
     search, single = _begin(score, x, k, mask, fill, noise, batch_size)
-    found = _find(search, threshold, k, noise, _draws(generator), progress, search.rows, search.features.kept)
-    return found[0] if single else found
+    return partial(_find, search, threshold, k, noise, _draws(generator), progress), search, single
 
 
 def _find(
@@ -250,8 +282,9 @@ def _find(
     kept: Bool[Tensor, "r m"],
 ) -> list[SufficientInputSubset | None]:
     """For each of these inputs a subset of these pixels; gradients only where the score is high enough."""
-    high = search.score_of(rows, kept) >= threshold
-    selection = _select(search, k, noise, generator, progress, rows[high], kept[high])
+    start = search.score_of(rows, kept)
+    high = start >= threshold
+    selection = _select(search, k, noise, generator, progress, rows[high], kept[high], start[high])
     found = iter(selection.sufficient(threshold))
     return [next(found) if ok else None for ok in high.tolist()]
 
@@ -295,8 +328,6 @@ def batched_gradient_sis_collection(
     >>> [subset.sis[:, 1].tolist() for subset in subsets]
     [[4], [3, 2]]
     """
-    check_threshold(threshold)
-    search, single = _begin(score, x, k, mask, fill, noise, batch_size)
-    find = partial(_find, search, threshold, k, noise, _draws(generator), progress)
+    find, search, single = _finder(score, x, threshold, k, mask, fill, noise, generator, batch_size, progress)
     collections = collect(find, search.rows, search.features.kept)
     return collections[0] if single else collections

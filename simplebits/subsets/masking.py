@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +23,7 @@ def masked(x: Float[Tensor, "*x"], mask: Bool[Tensor, "*m"], fill: float | Float
 
     Raises:
         TypeError: not tensors, or a mask that is not boolean.
-        ValueError: an x that is no input, a mask or fill that does not broadcast to it.
+        ValueError: an x that is no input, a mask or fill that does not broadcast to it, or a fill that is not finite.
 
     >>> masked(torch.ones(3, 2, 2), torch.eye(2, dtype=torch.bool))[0]
     tensor([[1., 0.],
@@ -69,7 +70,7 @@ class Features:
 
         Raises:
             TypeError: not tensors, or a mask that is not boolean.
-            ValueError: x empty or with NaN, a mask or fill that does not broadcast to it.
+            ValueError: x empty or with NaN, a mask or fill that does not broadcast to it, or a fill that is not finite.
         """
         _check_inputs(x)
         n, shape = x.shape[0], tuple(x.shape[1:])
@@ -84,8 +85,10 @@ class Features:
         cells = (1,) * (x.dim() - 1 - mask.dim()) + tuple(mask.shape[-(x.dim() - 1) :])
         if isinstance(fill, Tensor):
             _check_broadcast("fill", fill, x)
-        elif not isinstance(fill, int | float) or fill != fill:
-            raise ValueError(f"fill={fill!r}: give a number, or a tensor that broadcasts to {list(x.shape)}")
+            if not bool(fill.isfinite().all()):
+                raise ValueError("fill: holds NaN or infinity; every value must be a finite number")
+        elif isinstance(fill, bool) or not isinstance(fill, int | float) or not math.isfinite(fill):
+            raise ValueError(f"fill={fill!r}: give a finite number, or a tensor that broadcasts to {list(x.shape)}")
         fill = torch.as_tensor(fill, dtype=x.dtype, device=x.device)
         m = torch.Size(cells).numel()
         feature_of_value = torch.arange(m, device=x.device).view(cells).expand(shape).flatten()

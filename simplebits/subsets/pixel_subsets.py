@@ -99,6 +99,10 @@ def mean_pixel(images: ImageSet) -> Float[Tensor, " c"]:
     """The mean of each channel over all images, on the nearest grey level, 0 to 1: what the paper fills with.
 
     There, images are normalised first and masked pixels are 0. Grey levels, so that bytes can hold it exactly.
+
+    >>> pixels = torch.tensor([0, 51], dtype=torch.uint8).view(2, 1, 1, 1)
+    >>> mean_pixel(ImageSet(pixels, torch.tensor([0, 1]), ("a", "b"), "tiny"))  # 26 of 255
+    tensor([0.1020])
     """
     pixels = images.images
     total = pixels.sum((0, 2, 3), dtype=torch.int64).double()

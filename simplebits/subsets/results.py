@@ -12,7 +12,7 @@ from torch import Tensor
 from simplebits.subsets.score import check_threshold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SufficientInputSubset:
     """Features that are enough for the score to reach a threshold.
 
@@ -43,7 +43,7 @@ class SufficientInputSubset:
         return len(self.sis) / self.mask.numel()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BackSelection:
     """The order in which backward selection masked an input's features.
 

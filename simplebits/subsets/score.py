@@ -10,7 +10,6 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits.networks import predict
-from simplebits.networks.classify import check_labels
 from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.subsets.receptive_field import layers_of
 
@@ -29,6 +28,7 @@ class ClassScore:
             what a masked pixel changes (`LocalNetwork`), which is several times as fast and exact up to rounding.
 
     Raises:
+        TypeError: classes is no tensor.
         ValueError: classes that are no int64 numbers of at least 0, or local with a network that is no chain of layers.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
@@ -38,7 +38,15 @@ class ClassScore:
     """
 
     def __init__(self, network: nn.Module, classes: Int64[Tensor, " n"], local: bool = False) -> None:
-        check_labels(classes, classes.numel())
+        if not isinstance(classes, Tensor):
+            raise TypeError(
+                f"classes: expected an int64 tensor [n], as torch.tensor([3]), got {type(classes).__name__}"
+            )
+        if classes.dtype != torch.int64 or classes.dim() != 1 or classes.numel() == 0 or int(classes.min()) < 0:
+            raise ValueError(
+                f"classes: expected int64 [n], each at least 0, got {classes.dtype} {list(classes.shape)}"
+                + (f" from {int(classes.min())} on" if classes.numel() else "")
+            )
         if local:
             layers_of(network)
         self.network, self.classes, self.local = network, classes, local
@@ -91,13 +99,15 @@ def class_score(network: nn.Module, x: Float[Tensor, "*n c h w"], *, local: bool
         local: recompute only what a masked pixel changes, see `ClassScore`.
 
     Raises:
+        TypeError: the network is no module, or x is no tensor.
         ValueError: x wrong as an image or a batch of images, or local with a network that is no chain of layers.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     >>> len(class_score(network, torch.rand(5, 1, 2, 2)))
     5
     """
-    return ClassScore(network, predict(network, x[None] if x.dim() == 3 else x).argmax(1), local)
+    single = isinstance(x, Tensor) and x.dim() == 3
+    return ClassScore(network, predict(network, x[None] if single else x).argmax(1), local)
 
 
 def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor:

@@ -85,6 +85,12 @@ def train_classifier(
     Raises:
         ValueError: an argument out of range, or whatever `fit_classifier` finds wrong.
         FloatingPointError: the loss is not finite.
+
+    >>> pixels = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1)
+    >>> tiny = ImageSet(pixels, torch.tensor([0, 0, 1, 1]), ("a", "b"), "tiny")
+    >>> history = train_classifier(nn.Sequential(nn.Flatten(), nn.Linear(1, 2)), tiny, epochs=3, batch_size=2)
+    >>> len(history.losses)
+    6
     """
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
         _check.positive(name, value, integer=True)

@@ -10,6 +10,8 @@ MEGABYTES = 3 * 1024
 # processor time. To be replaced by the next run of this chapter.
 SUSPENDED = {"20261120T204705Z-b5d499"}
 SIMPLICITY = 8 * 60  # chapters 01 and 02 together, in `laptop`
+ONE_DECISION = ("13_simplify_after_training", "14_sufficient_input_subsets", "15_overinterpretation")
+SECONDS_AFTER_TRAINING = 2 * 60  # of the loop of chapter 13, in `laptop`
 
 
 def newest():
@@ -31,3 +33,11 @@ def test_the_first_two_chapters_together_take_at_most_eight_minutes_on_a_laptop(
     runs = newest()
     both = ("01_bits_per_dimension", "02_glow_step_by_step")
     assert sum(runs["laptop", notebook].info["seconds"] for notebook in both) <= SIMPLICITY
+
+
+def test_one_decision_is_explained_in_time_and_as_claimed():
+    runs = newest()
+    records = {r.name: r for notebook in ONE_DECISION for r in runs["laptop", notebook].records}
+    assert records["after-training.seconds"].mean <= SECONDS_AFTER_TRAINING
+    for claim in ("after-training.bits-left", "overinterpretation.backward"):
+        assert records[claim].verdict == "trend holds", records[claim].reason

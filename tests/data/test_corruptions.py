@@ -1,8 +1,13 @@
 """Corruptions: each changes the images, more with severity, the same for the same seed, and as its formula says."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from PIL import Image
 
 from simplebits.data import CIFAR10_C, CORRUPTIONS, ImageSet, corrupt, load
 
@@ -100,13 +105,122 @@ def test_a_gaussian_blur_is_scikit_images(photos):
 
 
 def test_motion_moves_a_dot_along_a_line_to_one_side():
-    images = torch.zeros(30, 1, 33, 33, dtype=torch.uint8)
-    images[:, :, 16, 16] = 255
-    dots = ImageSet(images, torch.zeros(30, dtype=torch.int64), ("dot",), "dots")
-    rows, columns = corrupt(dots, "motion_blur", 3).images[:, 0].nonzero()[:, 1:].unbind(1)
+    rows, columns = corrupt(dots(), "motion_blur", 3).images[:, 0].nonzero()[:, 1:].unbind(1)
     assert int(columns.max()) == 16
     assert int(columns.min()) < 14
     assert int((rows - 16).abs().max()) >= 2
+
+
+def dots(n=30, size=33, row=16, column=16):
+    images = torch.zeros(n, 1, size, size, dtype=torch.uint8)
+    images[:, :, row, column] = 255
+    return ImageSet(images, torch.zeros(n, dtype=torch.int64), ("dot",), "dots")
+
+
+@pytest.mark.parametrize(("severity", "sigma"), [(1, 1), (2, 1.5), (3, 2), (4, 2), (5, 2.5)])
+def test_motion_weighs_a_line_by_half_a_gaussian(severity, sigma):
+    found = corrupt(dots(), "motion_blur", severity).images.double() / 255
+    weights = np.exp(-(np.arange(20) ** 2) / (2 * sigma**2))
+    # No step of the line but the first rounds to where the dot is.
+    np.testing.assert_allclose(found[:, 0, 16, 16], weights[0] / weights.sum(), atol=0.6 / 255)
+    np.testing.assert_allclose(found.sum((1, 2, 3)), 1, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("severity", "radius", "soft"), [(1, 0.3, 0.4), (2, 0.4, 0.5), (3, 0.5, 0.6), (4, 1.0, 0.2), (5, 1.5, 0.1)]
+)
+def test_defocus_is_a_disc_softened_by_three_taps(severity, radius, soft):
+    disc = np.zeros((7, 7))
+    taps = np.exp(-np.array([1, 0, 1]) / (2 * soft**2))
+    taps /= taps.sum()
+    for row in range(-2, 3):
+        for column in range(-2, 3):
+            if row**2 + column**2 <= radius**2:
+                disc[row + 2 : row + 5, column + 2 : column + 5] += np.outer(taps, taps)
+    found = corrupt(dots(1), "defocus_blur", severity).images[0, 0, 13:20, 13:20].numpy()
+    np.testing.assert_allclose(found, 255 * disc / disc.sum(), atol=0.5 + 1e-6)
+    assert found.sum() == corrupt(dots(1), "defocus_blur", severity).images.sum()
+
+
+@pytest.mark.parametrize(
+    ("severity", "sigma", "iterations"), [(1, 0.05, 1), (2, 0.25, 1), (3, 0.4, 1), (4, 0.25, 2), (5, 0.4, 2)]
+)
+def test_glass_blurs_twice_and_moves_a_pixel_by_one_in_each_iteration(severity, sigma, iterations):
+    def twice(place):
+        """What two blurs leave of a dot at this row or column; values beyond the edge are those at the edge."""
+        reach, matrix = 4, np.zeros((33, 33))
+        taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+        for to in range(33):
+            for tap, weight in zip(range(-reach, reach + 1), taps / taps.sum(), strict=True):
+                matrix[to, min(max(to + tap, 0), 32)] += weight
+        return (matrix @ matrix)[place, place]
+
+    # The first two rows stay where they are.
+    found = corrupt(dots(3, row=0), "glass_blur", severity).images[:, 0, 0, 16].numpy()
+    np.testing.assert_allclose(found, 255 * twice(0) * twice(16), atol=0.6)
+    places = (corrupt(dots(60), "glass_blur", severity).images[:, 0] > 100).nonzero()[:, 1:]
+    assert places.amin(0).tolist() == [16, 16] and places.amax(0).tolist() == [16 + iterations] * 2
+
+
+@pytest.mark.parametrize(("severity", "end"), [(1, 1.06), (2, 1.11), (3, 1.16), (4, 1.21), (5, 1.26)])
+def test_zooms_are_averaged_up_to_the_published_factor(photos, severity, end):
+    image = photos.subset([0]).images.double() / 255
+    side, total = image.shape[-1], image.clone()
+    factors = np.arange(1, end, 0.01)  # as published: by rounding the end itself is sometimes among them
+    for factor in factors:
+        inner = int(np.ceil(side / factor))
+        begin = (side - inner) // 2
+        window = image[..., begin : begin + inner, begin : begin + inner]
+        large = F.interpolate(window, round(inner * factor), mode="bilinear", align_corners=True)
+        begin = (large.shape[-1] - side) // 2
+        total += large[..., begin : begin + side, begin : begin + side]
+    found = corrupt(photos.subset([0]), "zoom_blur", severity).images
+    np.testing.assert_allclose(found, 255 * total / (len(factors) + 1), atol=0.51)
+
+
+@pytest.mark.parametrize(("severity", "left"), [(1, 30), (2, 28), (3, 27), (4, 24), (5, 20)])
+def test_pixelation_leaves_so_many_rows_and_columns(severity, left):
+    noise = torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    found = corrupt(ImageSet(noise, torch.tensor([0]), ("one",), "noise"), "pixelate", severity).images[0, 0]
+    assert len(found.unique_consecutive(dim=0)) == len(found.T.unique_consecutive(dim=0)) == left
+
+
+@pytest.mark.parametrize(("severity", "quality"), [(1, 80), (2, 65), (3, 58), (4, 50), (5, 40)])
+def test_jpeg_has_the_published_quality(photos, severity, quality):
+    file = io.BytesIO()
+    Image.fromarray(photos.images[0].permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
+    found = corrupt(photos.subset([0]), "jpeg_compression", severity).images[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(found, np.asarray(Image.open(file)))
+
+
+@pytest.mark.parametrize(
+    ("severity", "alpha", "sigma", "jitter"),
+    [(1, 0, 0, 0.08), (2, 0.05, 0.2, 0.07), (3, 0.08, 0.06, 0.06), (4, 0.1, 0.04, 0.05), (5, 0.1, 0.03, 0.03)],
+)
+def test_elastic_moves_three_corners_and_then_each_pixel(severity, alpha, sigma, jitter):
+    """On a ramp a grey level says which column a pixel comes from."""
+    side, n = 32, 200
+    ramp = torch.arange(side, dtype=torch.uint8).mul(8).expand(n, 1, side, side).contiguous()
+    found = corrupt(
+        ImageSet(ramp, torch.zeros(n, dtype=torch.int64), ("ramp",), "ramps"), "elastic_transform", severity
+    )
+    column = (found.images[:, 0].double() / 8)[:, 8:24, 8:24].flatten(1)
+    grid = torch.stack(torch.meshgrid(torch.arange(8, 24), torch.arange(8, 24), indexing="ij"), -1).flatten(0, 1)
+    plane = torch.cat([grid, torch.ones(len(grid), 1)], 1).double()
+    fit = torch.linalg.lstsq(plane, column.T).solution
+    # The variance of smoothed uniform noise, and of rounding to a grey level.
+    field = (side * alpha) ** 2 / 3 / (4 * np.pi * (side * sigma) ** 2) if sigma else 0.0
+    rest = float((column.T - plane @ fit).std())
+    assert rest == pytest.approx((field + 1 / 12 / 64) ** 0.5, rel=0.25 if severity > 2 else 0.5)
+    corner = torch.tensor([16.0 + 10, 16 - 10, 1]).double()  # one of the three that are moved
+    assert float((corner @ fit - (16 - 10)).std()) == pytest.approx(side * jitter / 3**0.5, rel=0.2)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_images_need_not_be_square(photos, name):
+    wide = replace(photos, images=photos.images[:3, :, 4:25], labels=photos.labels[:3])
+    found = corrupt(wide, name, 3)
+    assert found.images.shape == wide.images.shape and difference(found, wide) > 0.5
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"saturate"}))

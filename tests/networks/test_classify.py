@@ -230,3 +230,12 @@ def test_what_is_no_batch_of_images_is_refused():
             predict(fresh(), x)
     with pytest.raises(ValueError, match="batch_size=0"):
         predict(fresh(), torch.rand(1, 3, 8, 8), batch_size=0)
+    with pytest.raises(ValueError, match="x: expected torch.float32, as the classifier's weights, got torch.float64"):
+        predict(fresh(), torch.rand(1, 3, 8, 8).double())
+    with pytest.raises(TypeError, match=r"expected a torch.nn.Module, got function"):
+        predict(lambda x: x, torch.rand(1, 3, 8, 8))
+
+
+def test_a_network_without_parameters_can_be_asked():
+    x = torch.rand(3, 1, 1, 2, generator=seeded())
+    assert torch.equal(predict(nn.Flatten(), x), x.flatten(1))

@@ -98,6 +98,15 @@ def test_the_predicted_class_is_the_default_and_images_are_by_themselves(net):
     assert not torch.equal(integrated_gradients(net, x), integrated_gradients(net, x, (target + 1) % 3))
 
 
+def test_the_predicted_class_is_looked_up_once_for_all_draws(net, capsys):
+    calls = []
+    hook = net.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    expected_gradients(net, images(), images(4, seed=3), draws=4, steps=2, progress=True)
+    hook.remove()
+    assert calls.count(False) == 1
+    assert "expected gradients" in capsys.readouterr().err
+
+
 def test_the_network_is_left_as_it_was(net):
     net.train()
     x = images()

@@ -77,6 +77,11 @@ def test_wrong_arguments_are_refused():
         fill_region(x, region().float())
     with pytest.raises(ValueError, match=r"region: expected bool"):
         fill_region(x, region(9))
+    with pytest.raises(TypeError, match=r"region: expected a bool torch.Tensor \[8, 8\], got list"):
+        fill_region(x, region().tolist())
+    for fill in (None, torch.zeros(3)):
+        with pytest.raises(ValueError, match=r"fill=.*: give a grey level"):
+            fill_region(x, region(), fill)
     with pytest.raises(ValueError, match=r"covers a whole image"):
         fill_region(x, torch.ones(8, 8, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"fill='inpant' is not known; did you mean 'inpaint'"):

@@ -155,3 +155,34 @@ def test_wrong_arguments_are_refused():
         gate_gradients(net, x, net(x), 0.9, method="vmp")
     with pytest.raises(ValueError, match="scale=0"):
         gate_gradients(net, x, net(x), 0)
+    for target in (net(x)[:, 0], net(x)[:2]):
+        with pytest.raises(ValueError, match=r"target: expected logits \[3, classes\], one row for each image"):
+            gate_gradients(net, x, target, 0.9)
+    for method in ("vmap", "loop"):
+        with pytest.raises(ValueError, match=r"target: has 2 classes, the classifier gives logits \[1, 3\]"):
+            gate_gradients(net, x, net(x)[:, :2], 0.9, method=method)
+    with pytest.raises(TypeError, match=r"classifier: expected a torch.nn.Module, got function"):
+        gate_gradients(lambda y: y, x, net(x), 0.9)
+    with pytest.raises(ValueError, match=r"batch normalisation is in training mode; call .eval\(\)"):
+        gate_gradients(net.train(), x, net(x), 0.9)
+
+
+class Peeking(nn.Module):
+    """Looks at a value, which vmap forbids."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 3).double()
+
+    def forward(self, x):
+        return self.linear(x.flatten(1)) * (2.0 if x.sum().item() > 0 else 1.0)
+
+
+@pytest.mark.unchecked
+def test_what_vmap_cannot_run_the_loop_can():
+    net, x = Peeking(), images()
+    target = net(x).detach()
+    with pytest.raises(ValueError, match="vmap cannot run it; give method='loop'"):
+        gate_gradients(net, x, target, 0.9)
+    gates, logits = gate_gradients(net, x, target, 0.9, method="loop")
+    assert gates["linear.weight"].shape == (3, 3, 64) and logits.shape == (3, 3)

@@ -105,3 +105,9 @@ def test_wrong_arguments_are_refused():
         prediction_difference(net, x, noise(5), window=12)
     with pytest.raises(ValueError, match="jitter=0"):
         PatchGaussian(noise(5), jitter=0)
+
+
+def test_a_bar_counts_the_windows(capsys):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 2)).double()
+    prediction_difference(net, noise(2, size=6), noise(20, size=6), window=2, border=1, samples=1, progress=True)
+    assert "25/25" in capsys.readouterr().err

@@ -1,7 +1,5 @@
 """Backward selection: its order, against a plain loop and in closed form; ties and wrong input."""
 
-import sys
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -172,8 +170,7 @@ def killed_after(score, calls):
 
 @pytest.mark.parametrize("draw", [False, True])
 def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, draw):
-    module = sys.modules["simplebits.subsets.back_select"]  # the package's attribute of this name is the function
-    monkeypatch.setattr(module, "SECONDS", 0)
+    monkeypatch.setattr("simplebits.subsets.selection_checkpoint.SECONDS", 0)
     x, weights = torch.ones(2, 1, 3, 3), torch.tensor([1.0, 2.0, 2.0, 0.0, 1.0, 0.0, 3.0, 2.0, 1.0]).view(3, 3)
 
     def score(inputs):
@@ -190,7 +187,9 @@ def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, draw):
     assert all(map(same, whole, resumed))
     assert all(map(same, whole, subsets.back_select(killed_after(score, 1), x, checkpoint=path, generator=generator())))
     with pytest.raises(ValueError, match="belongs to another"):
-        subsets.back_select(score, 2 * x, checkpoint=path)
+        subsets.back_select(score, 2 * x, checkpoint=path, generator=generator())
+    with pytest.raises(ValueError, match="belongs to another training: ties="):
+        subsets.back_select(score, x, checkpoint=path, generator=None if draw else torch.Generator())
 
 
 @pytest.mark.unchecked

@@ -1,5 +1,7 @@
 """Backward selection by gradients: by hand, for linear scores, its subsets sufficient; wrong input."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -137,6 +139,47 @@ def test_a_blank_image_above_the_threshold_has_an_empty_subset():
     assert [len(s) for s in subsets.batched_gradient_sis_collection(score, torch.full((1, 2, 2), 0.1), 0.5, 1)] == [0]
 
 
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, network, images):
+    monkeypatch.setattr("simplebits.subsets.selection_checkpoint.SECONDS", 0)
+    score, masks = subsets.class_score(network, images), torch.ones(3, 1, 6, 6, dtype=torch.bool)
+    masks[1, :, :3], masks[2] = False, False  # of different lengths, one with nothing to do
+    # Noise that decides: the draws too must go on where they were.
+    select = partial(subsets.batched_gradient_back_select, x=images, k=5, mask=masks, noise=1.0)
+    path, left = tmp_path / "selection.safetensors", iter(range(4))
+
+    def limited(inputs):
+        if next(left, None) is None:
+            raise Killed
+        return score(inputs)
+
+    whole = select(score)
+    with pytest.raises(Killed):
+        select(limited, checkpoint=path)
+    left = iter(range(1 + 8 - 3 + 1))  # the score at first, five of the eight iterations, the blank images
+    resumed = select(limited, checkpoint=path)
+    assert next(left, None) is None
+    left = iter(range(2))
+    for found in (resumed, select(limited, checkpoint=path)):
+        for name in ("mask", "order", "values", "blank"):
+            assert torch.equal(getattr(found, name), getattr(whole, name))
+    for change in ({"k": 4}, {"noise": 0.5}, {"x": images.flip(3)}):
+        with pytest.raises(ValueError, match="belongs to another"):
+            select(score, checkpoint=path, **change)
+    with pytest.raises(ValueError, match="belongs to another"):
+        subsets.back_select(score, images, mask=masks, checkpoint=path)
+
+
+def test_results_can_be_compared_by_identity(network, images):
+    selection = subsets.batched_gradient_back_select(subsets.class_score(network, images), images, 12)
+    found = selection.sufficient(0.0)[0]
+    assert selection == selection and found == found and selection != found
+    assert selection != subsets.batched_gradient_back_select(subsets.class_score(network, images), images, 12)
+
+
 def test_nothing_is_left_behind(network, images):
     network.train()
     with torch.no_grad():
@@ -154,8 +197,9 @@ def test_nothing_is_left_behind(network, images):
         ({"batch_size": 0}, "batch_size=0"),
         ({"score": lambda inputs: torch.zeros(len(inputs))}, "score: has no gradient in its inputs"),
         ({"score": lambda inputs: inputs.sum((2, 3))}, r"score: expected one number for each of 1 inputs"),
+        ({"score": lambda inputs: inputs.sum((1, 2, 3)) * torch.nan}, "score: is NaN for input 0 before"),
         (
-            {"score": lambda inputs: inputs.sum((1, 2, 3)) * torch.nan},
+            {"score": lambda inputs: (0 * inputs).sum((1, 2, 3)).sqrt()},
             "score: it or its gradient is not finite for input 0",
         ),
         ({"mask": torch.ones(3, 3, dtype=torch.bool)}, "mask: shape .* does not broadcast"),

@@ -46,8 +46,20 @@ def test_wrong_use_is_named(network):
         subsets.back_select(score, x[0])
     with pytest.raises(ValueError, match="the largest class is 7, so the network must give logits"):
         subsets.ClassScore(network, torch.tensor([7]))(x)
-    with pytest.raises(ValueError, match="labels: expected an int64"):
+    with pytest.raises(ValueError, match=r"classes: expected int64 \[n\], each at least 0, got torch.float32 \[1\]"):
         subsets.ClassScore(network, torch.tensor([1.0]))
+    with pytest.raises(ValueError, match=r"classes: .* got torch.int64 \[1\] from -1 on"):
+        subsets.ClassScore(network, torch.tensor([-1]))
+    for empty_or_deep in (torch.tensor([], dtype=torch.int64), torch.tensor(3), torch.tensor([[3]])):
+        with pytest.raises(ValueError, match="classes: expected int64"):
+            subsets.ClassScore(network, empty_or_deep)
+    for number_or_list in (3, [1]):
+        with pytest.raises(TypeError, match="classes: expected an int64 tensor"):
+            subsets.ClassScore(network, number_or_list)
+    with pytest.raises(TypeError, match="x: expected a torch.Tensor"):
+        subsets.class_score(network, x.numpy())
+    with pytest.raises(TypeError, match=r"network: expected a torch.nn.Module, got function"):
+        subsets.class_score(lambda inputs: inputs, x)
     with pytest.raises(ValueError, match="not a plain chain of layers"):
         subsets.class_score(
             networks.build("NFWideResNet", 3, 1, 8, depth=10, widen=1), torch.rand(1, 1, 8, 8), local=True
