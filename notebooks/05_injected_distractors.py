@@ -81,6 +81,7 @@ simplifier_rates = {
     "interpolated": 0.01,
     "stripes": 0.003,
 }  # learning rate of the simplifier; 5e-4 in the paper
+simplifier_beta1 = 0.9  # decay of its gradient's average; 0.5 in the paper's code
 warm_ups = {
     "side-by-side": 400,
     "uniform-noise": 400,
@@ -113,6 +114,19 @@ filters = 16  # of the simplifier's outermost level; 64 in the paper
 downsamplings = 3  # levels of the simplifier; 5 in the paper
 shift = 1  # pixels of random shift, 4 in the paper
 test_images = 300  # images to measure on
+least_task = {
+    "side-by-side": 0.75,
+    "uniform-noise": 0.75,
+    "interpolated": 0.75,
+    "stripes": 0.75,
+}  # retention of the task that counts as kept
+most_distractor = {
+    "side-by-side": 0.15,
+    "uniform-noise": 0.15,
+    "interpolated": 0.15,
+    "stripes": 0.15,
+}  # retention of the distractor that counts as gone
+least_accuracy = 0.9  # on original images that counts as a task still learned
 picture_seed = 0  # which test images are shown
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
 
@@ -241,7 +255,7 @@ def train(
         bit_weight=bit_weights[name],
         learning_rate=learning_rates[name],
         simplifier_learning_rate=simplifier_rates[name],
-        simplifier_betas=(0.9, 0.99),
+        simplifier_betas=(simplifier_beta1, 0.99),
         clip=clip or None,
         noise=noises[name] if noise_levels is None else noise_levels,
         augment=sb.data.RandomShift(shift),
@@ -354,6 +368,10 @@ for name, m in mean.items():
 Markdown("\n".join(lines))
 
 # %%
+# The paper's pictures of the stripes are those of a training with faint evidence, further down.
+published = {
+    name: None if name == "stripes" else f"simplebits.distractors.{name}" for name in tests
+}
 units = {"bits-original": "bits/dim", "bits-simplified": "bits/dim", "bits-task": "bits/dim"}
 verdicts = []
 for name, row in table.items():
@@ -366,9 +384,9 @@ for name, row in table.items():
         "warm_up": warm_ups[name],
         "seeds": seeds,
     }
+    m = mean[name]
     for key, values in row.items():
         if key == "distractor":
-            m = mean[name]
             verdicts.append(
                 sb.report.record(
                     "distractors",
@@ -376,20 +394,67 @@ for name, row in table.items():
                     values,
                     "retention",
                     setting=setting,
-                    published=f"simplebits.distractors.{name}",
-                    trend=sb.report.at_most("distractor kept", m["distractor"], 0.2)
-                    & sb.report.at_least("task kept", m["task"], 0.7),
+                    published=published[name],
+                    trend=sb.report.at_most(
+                        "distractor kept", m["distractor"], most_distractor[name]
+                    )
+                    & sb.report.at_least("task kept", m["task"], least_task[name]),
                 )
             )
         else:
             unit = units.get(key, "share" if key == "accuracy" else "retention")
-            sb.report.record("distractors", f"{name}-{key}", values, unit, setting=setting)
+            trend = sb.report.at_least("accuracy on originals", m["accuracy"], least_accuracy)
+            made = sb.report.record(
+                "distractors",
+                f"{name}-{key}",
+                values,
+                unit,
+                setting=setting,
+                trend=trend if key == "accuracy" else None,
+            )
+            verdicts += [made] if key == "accuracy" else []
 verdicts[0]
 
 # %%
 # NBVAL_CHECK_OUTPUT
-for name, row in table.items():
-    print(f"{name}: {len(row['task'])} training(s), {len(row)} numbers each")
+for name, images in tests.items():
+    whole = sb.simplify.retention(untouched[name], *images.parts(size, 3))
+    m = mean[name]
+    print(f"{name}, untouched: {whole.task_overall:.3f} of the task, ", end="")
+    print(f"{whole.distractor_overall:.3f} of the distractor; ", end="")
+    print(f"the task alone has fewer bits: {m['bits-task'] < m['bits-original']}")
+
+# %% [markdown]
+# One number for a set hides two things. Of the stripes, one class may be shown and the other told by what is missing. And pictures under digits are not
+# equally hard: the bright ones compete with the strokes.
+
+# %%
+stripes = tests["stripes"]
+
+
+def kept_among(name: str, chosen: torch.Tensor, what: str) -> list[float]:
+    """Retention of `task` or `distractor` among the chosen test images, a number a seed."""
+    part, other = (p[chosen] for p in tests[name].parts(size, 3))
+    found = [sb.simplify.retention(s[chosen], part, other) for s in simplified[name]]
+    return [getattr(k, f"{what}_overall") for k in found]
+
+
+for label, of_class in enumerate(stripes.classes):
+    sb.report.record(
+        "distractors",
+        f"stripes-task-{of_class}",
+        kept_among("stripes", stripes.labels == label, "task"),
+        "retention",
+    )
+brightness = tests["interpolated"].parts(size, 3)[1].mean((1, 2, 3))
+bright = brightness > brightness.median()
+for half, chosen in (("bright", bright), ("dark", ~bright)):
+    sb.report.record(
+        "distractors",
+        f"interpolated-distractor-{half}",
+        kept_among("interpolated", chosen, "distractor"),
+        "retention",
+    )
 
 # %%
 m = mean["side-by-side"]
@@ -407,7 +472,9 @@ of_the_digit
 # {glue:text}`distractors.side-by-side-task:.2f` / {glue:text}`distractors.side-by-side-distractor:.2f` side by side,
 # {glue:text}`distractors.uniform-noise-task:.2f` / {glue:text}`distractors.uniform-noise-distractor:.2f` in noise,
 # {glue:text}`distractors.interpolated-task:.2f` / {glue:text}`distractors.interpolated-distractor:.2f` one over the other,
-# {glue:text}`distractors.stripes-task:.2f` / {glue:text}`distractors.stripes-distractor:.2f` for the stripes. More than 1 means that the
+# {glue:text}`distractors.stripes-task:.2f` / {glue:text}`distractors.stripes-distractor:.2f` for the stripes, which is the middle of two different
+# classes: {glue:text}`distractors.stripes-task-horizontal:.2f` of the horizontal ones is left and
+# {glue:text}`distractors.stripes-task-vertical:.2f` of the vertical ones. To tell two classes apart it is enough to show one of them. More than 1 means that the
 # simplifier made the part bolder. Two things keep the number of the distractor up when the picture looks clean: a digit that is made bolder
 # is bolder where the ground behind its edge is bright, and a few images whose distractor is as bright as the digit keep theirs (compare
 # the medians). The digit beside a picture costs {glue:text}`distractors.side-by-side-bits-simplified:.2f` bits per dimension after
@@ -457,12 +524,23 @@ sb.report.record(
     "share",
     setting=how | {"noise": faint_noise},
 )
-dial = sb.report.record(
+tips = sb.report.record(
     "distractors",
     "faint-stripes-task",
     faint_kept.task_overall,
     "retention",
     setting=how | {"noise": faint_noise},
+    published="simplebits.distractors.stripes",
+    trend=sb.report.at_most("task kept", faint_kept.task_overall, 0.2)
+    & sb.report.at_least("accuracy on originals", faint_accuracy, 0.95),
+)
+verdicts.append(tips)
+dial = sb.report.record(
+    "distractors",
+    "loud-over-faint",
+    mean["stripes"]["task"] - faint_kept.task_overall,
+    "retention of the stripes, much noise minus little",
+    setting=how,
     trend=sb.report.increasing(
         {
             f"noise of {faint_noise:g} levels": faint_kept.task_overall,
@@ -500,13 +578,15 @@ for name, trained in runs.items():
 # %% [markdown]
 # ## Against the published pictures
 #
-# The paper gives figure 4 and no numbers. What it says of each set is checked as a trend: at most 0.2 of the distractor is kept, and at
-# least 0.7 of the task. Where digits lie over pictures and the trend fails, the reason is in the medians and the pictures: the hard
-# cases are bright, busy pictures, on which a short training has not yet found the strokes.
+# The paper gives figure 4 and no numbers. What it says of a set is checked as a trend: no more of the distractor is kept, and no less of the
+# task and of the accuracy on originals, than the parameters at the top say. Of the stripes it says that only tips stay: that is the training with little noise, and checked
+# there. Where digits lie over pictures, {glue:text}`distractors.interpolated-distractor-bright:.2f` of the distractor is kept in the half of
+# the test images whose picture is brighter and {glue:text}`distractors.interpolated-distractor-dark:.2f` in the other. Where the first is the larger, a picture
+# as bright as a stroke is taken for one, as far as so short a training goes.
 
 # %%
 for verdict in verdicts:
-    print(f"{verdict.metric.removesuffix('-distractor')}: {verdict.verdict}")
+    print(f"{verdict.metric}: {verdict.verdict}; {verdict.trend.statement}")
 for name in tests:
     print(f"{name}, the paper: {sb.report.published(f'simplebits.distractors.{name}').quantity}")
 

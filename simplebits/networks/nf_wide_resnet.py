@@ -5,13 +5,15 @@ Without normalisation an image that the simplifier makes darker stays darker ins
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
-from simplebits.networks.standardise import Standardise
+from simplebits.networks.base import Classifier
 
 # gamma: 1 / standard deviation of act(z) for z ~ N(0, 1), so that variance is kept from layer to layer.
 ACTIVATIONS = {
@@ -89,7 +91,7 @@ class Block(nn.Module):
         return residual + (aside if self.shortcut is None else self.shortcut(aside))
 
 
-class NFWideResNet(nn.Module):
+class NFWideResNet(Classifier):
     """Normaliser-free Wide ResNet: a stem, three stages of (depth - 4)/6 blocks, average pooling, one linear layer.
 
     The defaults are NF-WRN-16-2, SimpleBits' classifier, with 692,122 parameters for 10 classes; name the image set
@@ -134,29 +136,21 @@ class NFWideResNet(nn.Module):
         stem_kernel: int = 3,
         stem_stride: int = 1,
     ) -> None:
-        super().__init__()
-        sizes = {"depth": depth, "widen": widen, "classes": classes, "channels": channels, "size": size}
-        for name, value in (sizes | {"stem_stride": stem_stride}).items():
+        super().__init__(classes, channels, size, standardise)
+        for name, value in {"depth": depth, "widen": widen, "stem_stride": stem_stride}.items():
             _check.positive(name, value, integer=True)
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"depth={depth}: give 6 k + 4 for k blocks a stage, as 10, 16, 22 or 28")
         _check.one_of("activation", activation, ACTIVATIONS)
         _check.one_of("shortcut", shortcut, SHORTCUTS)
         _check.share("dropout", dropout)
-        self.standardise = Standardise(standardise, channels)
-        self.stem = ScaledConv2d(channels, 16, stem_kernel, stem_stride)
+        stem = ScaledConv2d(channels, 16, stem_kernel, stem_stride)
         width, blocks = 16, []
         for filters, stride in ((16 * widen, 1), (32 * widen, 2), (64 * widen, 2)):
             for k in range((depth - 4) // 6):
                 blocks.append(Block(width, filters, stride if k == 0 else 1, activation, dropout, shortcut))
                 width = filters
-        self.blocks = nn.Sequential(*blocks)
+        # Between the last block and the pooling is no activation, as published.
+        parts = {"stem": stem, "blocks": nn.Sequential(*blocks), "pool": nn.AdaptiveAvgPool2d(1)}
+        self.features = nn.Sequential(OrderedDict(parts))
         self.linear = nn.Linear(width, classes)
-
-    def embed(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-        """Features before the last layer. Between the last block and the pooling is no activation, as published."""
-        return self.blocks(self.stem(self.standardise(x))).mean((2, 3))
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """Logits of images in [0, 1]."""
-        return self.linear(self.embed(x))

@@ -80,7 +80,7 @@ class ResidualUNet(nn.Module):
             _check.positive(name, value, integer=True)
         if not isinstance(downsamplings, int) or downsamplings < 2:
             raise ValueError(f"downsamplings={downsamplings!r}: give a whole number of at least 2")
-        self.downsamplings, self.pool = downsamplings, pool
+        self.downsamplings, self.channels, self.pool = downsamplings, channels, pool
         widths = [filters * min(2**level, 8) for level in range(downsamplings)]
         level = None
         for width, inner in zip(reversed(widths[:-1]), reversed(widths[1:]), strict=True):
@@ -95,6 +95,11 @@ class ResidualUNet(nn.Module):
 
     def residual(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """m UNet(2x - 1): what is added to the logits."""
+        if x.shape[1] != self.channels:
+            raise ValueError(
+                f"x: expected {self.channels} channels, got {x.shape[1]}; "
+                f"ImageSet.to_float(channels={self.channels}) converts"
+            )
         size = 2**self.downsamplings
         if x.shape[2] % size or x.shape[3] % size or x.shape[2] % self.pool or x.shape[3] % self.pool:
             raise ValueError(
@@ -110,6 +115,6 @@ class ResidualUNet(nn.Module):
         """Simplified images in (0, 1), of images in [0, 1].
 
         Raises:
-            ValueError: the size does not divide by 2^downsamplings.
+            ValueError: another number of channels, or a size that does not divide by 2^downsamplings and by pool.
         """
         return torch.sigmoid(torch.logit(x.clamp(CLIP, 1 - CLIP)) + self.residual(x))

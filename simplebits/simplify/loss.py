@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,8 @@ from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel
 from simplebits.networks.classify import check_labels
+from simplebits.simplify.arguments import check_augment, check_network
+from simplebits.simplify.noise import uniform_like
 from simplebits.simplify.virtual_step import virtual_adamw_step
 
 GATES = ("ramp", "threshold")
@@ -48,7 +50,8 @@ class PerInstanceLoss:
 
 def check_weights(weights: tuple[float, float, float], bit_weight: float) -> None:
     """Raise ValueError unless these are three numbers of at least 0 that do not add up to 0 with lambda."""
-    if len(weights) != 3 or not all(0 <= w < math.inf for w in weights) or sum(weights) + bit_weight == 0:
+    numbers = isinstance(weights, Sequence) and all(isinstance(w, int | float) and 0 <= w < math.inf for w in weights)
+    if not numbers or len(weights) != 3 or sum(weights) + bit_weight == 0:
         raise ValueError(
             f"weights={weights!r}: give three numbers of at least 0, of l(f(X_sim)), l(f'(X_sim)) and l(f'(X_orig)), "
             f"at least one of them or bit_weight above 0"
@@ -124,10 +127,24 @@ def per_instance_loss(
         The loss and its parts.
 
     Raises:
-        TypeError: the optimiser is not AdamW, or x or simplified no tensor.
+        TypeError: the classifier is no module, the optimiser not AdamW, x or simplified no tensor, or augment no
+            `RandomShift`.
         ValueError: images of different shapes or devices, outside [0, 1], of another size than the density's; labels
-            out of range; bit_weight < 0; an optimiser of other parameters.
+            out of range; bit_weight < 0; a classifier without parameters, or an optimiser of other ones.
+
+    >>> from simplebits import density, networks
+    >>> classifier = networks.NFWideResNet(10, 1, size=16, stem_stride=2)
+    >>> x, labels = torch.rand(4, 3, 16, 16), torch.tensor([0, 1, 2, 3])
+    >>> simplified = (0.5 * x).requires_grad_()
+    >>> loss = per_instance_loss(
+    ...     classifier, networks.classifier_optimiser(classifier), density.load("glow-16px"), x, simplified, labels,
+    ...     threshold=10.0)
+    >>> loss.total.backward()
+    >>> simplified.grad.shape, loss.bits.shape
+    (torch.Size([4, 3, 16, 16]), torch.Size([4]))
     """
+    check_network("classifier", classifier)
+    check_augment(augment)
     parameters = dict(classifier.named_parameters())
     device = next(iter(parameters.values())).device
     _check.image_batch("x", x)
@@ -150,8 +167,7 @@ def per_instance_loss(
     if augment is not None:
         seen, original = augment(generator, seen, original)
     if noise:
-        drawn = torch.rand(seen.shape, generator=generator, device=generator.device if generator else device)
-        seen = seen + noise * (drawn.to(seen) - 0.5)
+        seen = seen + noise * (uniform_like(seen, generator) - 0.5)
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device if generator else None))
     run = _passes(classifier, seed, device)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from torch import nn
 
+from simplebits import _check
 from simplebits.data import ImageSet, RandomShift
 from simplebits.networks.classify import classifier_optimiser, fit_classifier
+from simplebits.simplify.arguments import check_augment, check_network, check_set
 
 GREY_LEVEL = 1 / 255
 
@@ -70,10 +72,26 @@ def retrain(
         progress: show a bar; None: on a terminal only.
 
     Raises:
-        ValueError: no test set, an argument out of range, labels that the classifier has no output for.
+        TypeError: the classifier is no module, simplified or a test set no ImageSet, or augment no `RandomShift`.
+        ValueError: no test set, an empty set, an argument out of range, labels that the classifier has no output for,
+            another training's checkpoint.
+        FloatingPointError: the loss is not finite.
+
+    >>> from simplebits import data, networks
+    >>> images = data.load("digits", "train").draw(40)
+    >>> fresh = networks.build("ConvNet", channels=1, size=8, width=8, depth=1)
+    >>> result = retrain(fresh, images, {"original": images}, steps=2, size=8, progress=False)
+    >>> len(result.losses), list(result.accuracy)
+    (2, ['original'])
     """
+    check_network("classifier", classifier)
+    check_set("simplified", simplified)
+    check_augment(augment)
+    _check.seed("seed", seed)
     if not test:
         raise ValueError("test: give at least one set to measure on, as {'original': images}")
+    for name, images in test.items():
+        check_set(f"test[{name!r}]", images)
     history = fit_classifier(
         classifier, simplified, steps=steps, size=size, channels=channels, batch_size=batch_size, augment=augment,
         noise=noise, evaluate=test, evaluate_every=measure_every, bf16=bf16, seed=seed, checkpoint=checkpoint,

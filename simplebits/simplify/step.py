@@ -16,8 +16,10 @@ from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel, quantise
 from simplebits.networks.classify import classifier_optimiser
+from simplebits.simplify.arguments import check_augment, check_network
 from simplebits.simplify.history import SimplifyHistory
 from simplebits.simplify.loss import GATES, PerInstanceLoss, check_weights, per_instance_loss
+from simplebits.simplify.noise import uniform_like
 from simplebits.simplify.schedule import Stage, stages_of
 
 
@@ -69,6 +71,10 @@ class TrainingStep:
         seed: int = 0,
     ) -> None:
         self.stages = stages_of(density)
+        check_network("classifier", classifier)
+        check_network("simplifier", simplifier)
+        check_augment(augment)
+        _check.seed("seed", seed)
         _check.positive("bit_weight", bit_weight, allow_zero=True)
         _check.positive("threshold", threshold)
         _check.positive("noise", noise, allow_zero=True)
@@ -104,6 +110,7 @@ class TrainingStep:
         )
         self.simplifier_settings = [simplifier_betas, simplifier_weight_decay]
         self.step, self.history = 0, SimplifyHistory()
+        self.warmed = 0  # steps that the classifier has learned alone
         self.kept: list[tuple[int, Tensor]] = []
         self._flat = self._bad = 0
 
@@ -151,8 +158,7 @@ class TrainingStep:
             if self.augment is not None:
                 (simple,) = self.augment(generator, simple)
             if self.noise:
-                drawn = torch.rand(simple.shape, generator=generator).to(simple)
-                simple = simple + self._noise_width(stage) * (drawn - 0.5)
+                simple = simple + self._noise_width(stage) * (uniform_like(simple, generator) - 0.5)
         seed = int(torch.randint(2**62, (), generator=generator))
         with autocast, globally_seeded(seed, self.device):
             loss = F.cross_entropy(self.classifier(simple).float(), labels)

@@ -19,6 +19,8 @@ from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel, mean_bits, quantise
 from simplebits.networks.classify import accuracy, check_labels, fit_classifier, predict
+from simplebits.networks.evaluation_mode import evaluation_mode
+from simplebits.simplify.arguments import check_set
 from simplebits.simplify.history import TERMS, CollapseError, SimplifyHistory
 from simplebits.simplify.schedule import Stage, stage_at
 from simplebits.simplify.step import StepResult, TrainingStep, contrast
@@ -57,8 +59,9 @@ class SimplifyWhileTraining(TrainingStep):
         seed: of batches, augmentation, noise and dropout.
 
     Raises:
-        TypeError: no density model, or a stage that is none.
-        ValueError: an argument out of range, networks on different devices, densities of different sizes.
+        TypeError: no density model, or a stage that is none; a network that is no module; augment no `RandomShift`.
+        ValueError: an argument out of range, a network without parameters, networks on different devices, densities
+            of different sizes.
 
     >>> import simplebits as sb
     >>> run = SimplifyWhileTraining(
@@ -119,16 +122,14 @@ class SimplifyWhileTraining(TrainingStep):
 
         Raises:
             TypeError: images, test or keep is no ImageSet.
-            ValueError: an argument out of range, an empty set, labels that the classifier has no output for, another
-                training's checkpoint.
+            ValueError: an argument out of range, one of these sets empty, labels that the classifier has no output
+                for, another training's checkpoint.
             CollapseError: the images became constant; says at which lambda.
             FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
         """
         for name, value in {"images": images, "test": test, "keep": keep}.items():
-            if not isinstance(value, ImageSet) and not (value is None and name != "images"):
-                raise TypeError(f"{name}: expected an ImageSet, got {type(value).__name__}")
-        if not len(images):
-            raise ValueError("images: the set is empty; give at least one image")
+            if value is not None or name == "images":
+                check_set(name, value)
         whole = {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every, "patience": patience}
         optional = {"measure_every": measure_every, "keep_every": keep_every, "collapse_patience": collapse_patience}
         for name, value in (whole | {k: v for k, v in optional.items() if v is not None}).items():
@@ -137,7 +138,7 @@ class SimplifyWhileTraining(TrainingStep):
         _check.share("cool_down", cool_down)
         outputs = predict(self.classifier, self._convert(images.subset([0]))).shape[1]
         check_labels(images.labels, len(images), outputs)
-        state = self._state(images, batch_size, warm_up, cool_down, steps)
+        state = self._state(images, batch_size, warm_up if self.step == 0 else 0, cool_down, steps)
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None and path.is_file() and self.step == 0:
             self._load(state, path)
@@ -191,7 +192,9 @@ class SimplifyWhileTraining(TrainingStep):
     ) -> dict[float, SimplifyWhileTraining]:
         """One run for each lambda, all from this one's present state and from one warm-up.
 
-        A run that collapses stays in the result, with `history.collapsed` set: a point of the curve like any other.
+        A run that collapses stays in the result, with `history.collapsed` set: a point of the curve like any other. One
+        that stops with a `FloatingPointError` ends the sweep, since it has no result; called again with the same
+        `checkpoint` and other lambdas, the sweep reads back those that were done.
 
         Args:
             images: the training set.
@@ -202,8 +205,13 @@ class SimplifyWhileTraining(TrainingStep):
             The runs by lambda; this one has taken the warm-up only.
 
         Raises:
+            TypeError: bit_weights is no list; else as `fit`.
             ValueError: no lambda, a negative one, or one given twice; else as `fit`.
+            FloatingPointError: a run did not stay finite.
         """
+        if not isinstance(bit_weights, Sequence):
+            raise TypeError(f"bit_weights: expected a list of lambdas, got {type(bit_weights).__name__}")
+        check_set("images", images)
         if not bit_weights or len(set(bit_weights)) < len(bit_weights):
             raise ValueError(f"bit_weights={bit_weights!r}: give at least one lambda, and each once")
         for value in bit_weights:
@@ -239,25 +247,35 @@ class SimplifyWhileTraining(TrainingStep):
             The same kind of thing, an image set with the labels of the original one.
 
         Raises:
-            ValueError: images outside [0, 1], or of another size than the density's.
+            TypeError: neither an ImageSet nor a tensor.
+            ValueError: images outside [0, 1], of another size than the density's, or an empty set.
         """
         if isinstance(images, ImageSet):
+            check_set("images", images)
             parts = [to_bytes(self.simplify(self._convert(images.subset(i)))).cpu() for i in _batches(len(images))]
             return ImageSet(torch.cat(parts), images.labels, images.classes, f"{images.name}, simplified")
         _check.image_batch("images", images, channels=self.density.channels, size=self.density.image_size)
-        training = self.simplifier.training
-        self.simplifier.eval()
-        try:
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
-                depth = self.density.bit_depth
-                parts = [quantise(self.simplifier(images[i].to(self.device)), depth) for i in _batches(len(images))]
-        finally:
-            self.simplifier.train(training)
-        return torch.cat(parts).to(images.device)
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+        with evaluation_mode(self.simplifier), autocast:
+            parts = [self.simplifier(images[i].to(self.device)).to(images.dtype) for i in _batches(len(images))]
+        return quantise(torch.cat(parts), self.density.bit_depth).to(images.device)
 
     @torch.no_grad()
     def measure(self, images: ImageSet) -> dict[str, float]:
-        """Accuracy of the classifier on original and on simplified images, and bits and contrast of the latter."""
+        """Accuracy of the classifier on original and on simplified images, and bits and contrast of the latter.
+
+        Args:
+            images: brought to the density's size and channels.
+
+        Returns:
+            `accuracy_original` and `accuracy_simplified` (0 to 1), `bits` (per dimension, under the last density) and
+            `contrast` (relative to the originals').
+
+        Raises:
+            TypeError: images is no ImageSet.
+            ValueError: it is empty, or has labels that the classifier has no output for.
+        """
+        check_set("images", images)
         x = self._convert(images).cpu()
         simple = self.simplify(x)
         return {
@@ -290,6 +308,7 @@ class SimplifyWhileTraining(TrainingStep):
             seed=self.seed, progress=progress, description="warm-up",
             checkpoint=path and path.with_name(f"{path.stem}-warm-up{path.suffix}"),
         )  # fmt: skip
+        self.warmed += steps
 
     def _convert(self, images: ImageSet) -> Float[Tensor, "n c h w"]:
         return images.to_float(self.density.image_size, self.density.channels, self.device)
@@ -300,7 +319,7 @@ class SimplifyWhileTraining(TrainingStep):
 
     def _state(self, images: ImageSet, batch_size: int, warm_up: int, cool_down: float, steps: int) -> TrainingState:
         settings = {
-            "set": images.name, "images": len(images), "batch_size": batch_size, "warm_up": warm_up,
+            "set": images.name, "images": len(images), "batch_size": batch_size, "warm_up": self.warmed + warm_up,
             "bit_weight": self.bit_weight, "threshold": self.threshold, "gate": self.gate, "weights": self.weights,
             "clip": self.clip, "augment": repr(self.augment), "noise": self.noise, "bf16": self.bf16, "seed": self.seed,
             "reuse_gradient": self.reuse_gradient,
@@ -321,6 +340,7 @@ class SimplifyWhileTraining(TrainingStep):
 
     def _load(self, state: TrainingState, path: Path) -> None:
         note, tensors = state.load(path)
+        self.warmed = state.settings["warm_up"]
         self.step, self.history = note["step"], SimplifyHistory(**note["history"])
         self._flat, self._bad = note.get("flat", 0), note.get("bad", 0)
         kept = {int(name.removeprefix("kept/")): images for name, images in tensors.items()}

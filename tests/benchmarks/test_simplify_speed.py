@@ -2,14 +2,24 @@
 
 The plain one is what a reader of the paper would write: functional copies of all weights, a pass for each of the three
 classification losses, `backward` through everything, single precision. `pytest tests/benchmarks -s` prints the ratios
-and the peak memory; how a step's time grows with batch and width is in chapter 04.
+and the peak memory of each variant; how a step's time grows with batch and width is in chapter 04.
 
-Nine tenths of the time are convolutions that both have to do: the step itself, taken exactly as published and in single
-precision, cannot be much faster than the plain one. What is saved comes from bfloat16 and from taking the
-classifier's step with the gradient that the loss has computed already (`reuse_gradient`).
+The aim was 1.2 in single precision and 1.5 with bfloat16. The first is missed: 1.06 was measured for the step as
+published, 1.23 with `reuse_gradient`, which takes the classifier's step with the gradient that the loss has computed
+already. Nine tenths of the time are convolutions that both formulations have to do. With bfloat16 it is 1.68, and 1.94
+with the reused gradient.
+
+The aim says "at equal retention and accuracy". Over three seeds, 600 steps on digits beside pictures, measured on
+images held out of the training set (`python tests/benchmarks/half_precision.py simplify`):
+
+    precision   task kept      distractor kept   accuracy
+    single      .637 ± .050    .073 ± .002       .971 ± .006
+    bfloat16    .586 ± .103    .066 ± .006       .955 ± .008
 """
 
 import resource
+import subprocess
+import sys
 import time
 
 import pytest
@@ -137,25 +147,56 @@ def test_both_compute_the_same_loss(batch):
         assert abs(loss - fast.history.terms["total"][-1]) < 1e-4
 
 
+def peak_memory(*variant):
+    """Megabytes that a process holds at most which only takes two steps of this variant, the interpreter included."""
+    command = [sys.executable, __file__, *map(str, variant)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.fixture(scope="module")
+def plain_memory():
+    return peak_memory("plain")
+
+
 # What is asserted leaves room for noise below what was measured: 1.06, 1.23, 1.68 and 1.94.
 @pytest.mark.parametrize(
     ("what", "bf16", "reuse", "at_least"),
     [
         ("single precision, as published", False, False, 0.9),
         ("single precision, gradient reused", False, True, 1.1),
-        ("bf16, as published", True, False, 1.25),
-        ("bf16, gradient reused", True, True, 1.5),
+        ("bf16, as published", True, False, 1.4),
+        ("bf16, gradient reused", True, True, 1.6),
     ],
 )
-def test_a_step_is_faster_than_the_plain_one(what, bf16, reuse, at_least, batch, plain_seconds, benchmark):
+def test_a_step_takes_its_share_of_the_plain_ones_time(
+    what, bf16, reuse, at_least, batch, plain_seconds, plain_memory, benchmark
+):
     run = make(bf16, reuse)
 
     def step():
         run._update(batch[0], BATCH, run.stages[0])
 
     ratio = plain_seconds / best(step)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\ntraining step, {what}: plain / simplebits {ratio:.2f}; peak memory so far {peak:,.0f} MB")
+    peak = peak_memory(int(bf16), int(reuse))
+    print(f"\ntraining step, {what}: plain / simplebits {ratio:.2f}; peak memory {peak:,.0f} MB", end=", ")
+    print(f"of the plain one {plain_memory:,.0f} MB")
     benchmark.extra_info["ratio to the plain formulation"] = round(ratio, 2)
     benchmark.pedantic(step, rounds=1)
     assert ratio >= at_least
+
+
+def two_steps(*variant):
+    """Two steps of a variant: `plain`, or 0 or 1 for bf16 and for the reused gradient."""
+    torch.set_num_threads(1)
+    images = sb.data.load(TRAIN, "train").draw(BATCH)
+    run = make(False) if variant == ("plain",) else make(*(flag == "1" for flag in variant))
+    for _ in range(2):
+        if variant == ("plain",):
+            plain_step(run, images.to_float(32, 3), images.labels, torch.Generator().manual_seed(0))
+        else:
+            run._update(images, BATCH, run.stages[0])
+
+
+if __name__ == "__main__":
+    two_steps(*sys.argv[1:])
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -93,7 +93,7 @@ def test_parameter_gradients_have_a_derivative_with_respect_to_the_images(key):
     torch.testing.assert_close(difference.detach(), slope.norm(), atol=0, rtol=1e-3)
 
 
-@pytest.mark.parametrize("key", [key for key, (name, _, _) in NETWORKS.items() if name != "NFWideResNet"])
+@each_network
 def test_constants_of_the_set_are_applied_first(key):
     name, options, (channels, size) = NETWORKS[key]
     net, x = make(key)
@@ -114,6 +114,15 @@ def test_images_that_do_not_fit_are_refused(shape):
     for call in (net, net.embed):
         with pytest.raises(ValueError, match=r"x: expected images \[n, 1, 8, 8\], got \["):
             call(torch.rand(shape))
+
+
+@pytest.mark.unchecked
+@each_network
+def test_every_network_refuses_grey_images_for_colour_ones_and_other_sizes(key):
+    net, x = make(key)
+    for other in (torch.cat((x, x), 2), x[:, :1] if x.shape[1] == 3 else x.repeat(1, 3, 1, 1)):
+        with pytest.raises(ValueError, match="x: expected images"):
+            net(other)
 
 
 @pytest.mark.unchecked

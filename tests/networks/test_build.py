@@ -17,8 +17,8 @@ def test_every_classifier_is_built_with_the_common_arguments(name):
 
 def test_options_are_handed_on():
     net = build("NFWideResNet", depth=10, widen=1, shortcut="activated", dropout=0.0, stem_stride=2)
-    assert isinstance(net, NFWideResNet) and net.blocks[0].activated_shortcut and net.stem.stride == 2
-    assert net.blocks[0].dropout.p == 0
+    assert isinstance(net, NFWideResNet) and net.features.blocks[0].activated_shortcut and net.features.stem.stride == 2
+    assert net.features.blocks[0].dropout.p == 0
     assert build("ConvNet", depth=2, width=16).linear.in_features == 16 * 8 * 8
     assert build("ResNet18", size=16, downsampling="average").linear.in_features == 512 * 2 * 2
 

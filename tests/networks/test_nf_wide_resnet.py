@@ -44,8 +44,8 @@ def plain_convolution(layer, x):
 
 def plain_logits(net, x, activated, gamma=ACTIVATIONS["elu"][1], activation=F.elu):
     """Evaluation mode, as the reference writes it: gamma on the activations, 0.2 on the residual branch."""
-    h = plain_convolution(net.stem, x)
-    for block in net.blocks:
+    h = plain_convolution(net.features.stem, x)
+    for block in net.features.blocks:
         aside = activation(h) if activated else h
         r = plain_convolution(block.conv1, gamma * activation(h))
         r = plain_convolution(block.conv2, gamma * activation(r))
@@ -129,18 +129,19 @@ def test_constants_of_the_set_are_applied_first():
 
 def test_nothing_is_activated_before_the_pooling():
     net = tiny().eval()
-    last = net.blocks[-1](net.blocks[:-1](net.stem(images())))
+    last = net.features.blocks[-1](net.features.blocks[:-1](net.features.stem(images())))
     assert last.min() < -1.01  # below what ELU could give
     torch.testing.assert_close(net(images()), F.linear(last.mean((2, 3)), net.linear.weight, net.linear.bias))
 
 
 def test_the_stride_is_on_the_second_convolution():
     net = NFWideResNet(16, 2)
-    strides = [(b.conv1.stride, b.conv2.stride) for b in net.blocks]
+    stem, blocks = net.features.stem, net.features.blocks
+    strides = [(b.conv1.stride, b.conv2.stride) for b in blocks]
     assert strides == [(1, 1), (1, 1), (1, 2), (1, 1), (1, 2), (1, 1)]
-    assert [None if b.shortcut is None else b.shortcut.stride for b in net.blocks] == [1, None, 2, None, 2, None]
-    assert [b.conv2.weight.shape[0] for b in net.blocks] == [32, 32, 64, 64, 128, 128]
-    assert net.stem.stride == 1 and net.blocks(net.stem(torch.rand(1, 3, 32, 32))).shape == (1, 128, 8, 8)
+    assert [None if b.shortcut is None else b.shortcut.stride for b in blocks] == [1, None, 2, None, 2, None]
+    assert [b.conv2.weight.shape[0] for b in blocks] == [32, 32, 64, 64, 128, 128]
+    assert stem.stride == 1 and blocks(stem(torch.rand(1, 3, 32, 32))).shape == (1, 128, 8, 8)
 
 
 def test_dropout_sits_between_the_two_convolutions():

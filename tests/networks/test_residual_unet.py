@@ -108,6 +108,12 @@ def test_other_sizes_and_channels():
     assert y.shape == x.shape == (1, 1, 16, 32) and y.min() > 0 and y.max() < 1
 
 
+@pytest.mark.unchecked
+def test_another_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match="^x: expected 3 channels, got 1"):
+        ResidualUNet(2, 2)(images(1)[:, :1])
+
+
 def test_autocast_leaves_the_image_in_single_precision():
     net = awake(ResidualUNet(4, 2))
     with torch.autocast("cpu", dtype=torch.bfloat16):

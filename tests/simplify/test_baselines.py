@@ -164,6 +164,33 @@ def test_the_same_seed_gives_the_same_simplifier_whatever_else_is_drawn():
     assert torch.equal(results[0], results[1]) and not torch.equal(results[0], results[2])
 
 
+def test_it_resumes_to_the_same_simplifier(tmp_path):
+    options = QUICK | {"bf16": False, "checkpoint_every": 2}
+    fit = lambda net, steps, **more: fit_mse_simplifier(net, Dark(), synthetic(20, 8), steps=steps, **options, **more)  # noqa: E731
+    whole, cut, again = unet(), unet(), unet(merge=0.5)  # what is read back replaces other weights
+    losses = fit(whole, 5)
+    fit(cut, 3, checkpoint=tmp_path / "c")
+    assert fit(again, 5, checkpoint=tmp_path / "c") == losses
+    for p, q in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(p, q)
+    assert fit(unet(), 5, checkpoint=tmp_path / "c") == losses  # done already: read back
+    with pytest.raises(ValueError, match=r"another training: bit_weight=1.0 there, 2.0 here"):
+        fit(unet(), 5, checkpoint=tmp_path / "c", bit_weight=2.0)
+
+
+def test_a_simplifier_that_gives_half_precision_is_welcome():
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x):
+            return torch.sigmoid(self.conv(x))
+
+    losses = fit_mse_simplifier(Plain(), sb.density.load("glow-16px"), synthetic(8, 16), steps=2, **QUICK)
+    assert np.isfinite(losses).all()
+
+
 def test_images_are_brought_to_the_densitys_size():
     losses = fit_mse_simplifier(unet(), Dark(), synthetic(8, 20), steps=1, **QUICK)
     assert np.isfinite(losses[0])
@@ -220,7 +247,26 @@ def test_wrong_qualities_and_images_are_refused_by_name(wrong, error, message):
 
 
 @pytest.mark.unchecked
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"bit_weight": -1.0}, {"mse_weight": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"batch_size": 0}, {"bit_weight": -1.0}, {"mse_weight": 0.0}, {"seed": "a"}]
+)
 def test_wrong_settings_are_refused_by_name(wrong):
     with pytest.raises(ValueError, match=f"^{next(iter(wrong))}="):
         fit_mse_simplifier(unet(), Dark(), synthetic(8, 8), **({"steps": 1} | QUICK | wrong))
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"simplifier": nn.Identity()}, ValueError, "^simplifier: Identity has no parameters"),
+        ({"simplifier": "unet"}, TypeError, "^simplifier: expected a torch.nn.Module, got str"),
+        ({"density": "glow"}, TypeError, "^density: expected a DensityModel, got str"),
+        ({"images": noise()}, TypeError, "^images: expected an ImageSet, got Tensor"),
+        ({"images": synthetic(8, 8).subset(torch.arange(0))}, ValueError, "^images: the set is empty"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_by_name(wrong, error, message):
+    given = {"simplifier": unet(), "density": Dark(), "images": synthetic(8, 8)} | wrong
+    with pytest.raises(error, match=message):
+        fit_mse_simplifier(**given, steps=1, **QUICK)

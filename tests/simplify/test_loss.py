@@ -449,6 +449,9 @@ def test_parameters_that_the_logits_do_not_depend_on_are_allowed():
         ({"threshold": 0.0}, ValueError, "^threshold=0.0"),
         ({"gate": "step"}, ValueError, "^gate='step'"),
         ({"weights": (1.0, 1.0)}, ValueError, "^weights="),
+        ({"weights": None}, ValueError, "^weights=None"),
+        ({"weights": ("a", 1, 1)}, ValueError, "^weights="),
+        ({"augment": 4}, TypeError, "^augment: expected a RandomShift or None, got int"),
         ({"weights": (1.0, 1.0, -1.0)}, ValueError, "^weights="),
         ({"weights": (0.0, 0.0, 0.0), "bit_weight": 0.0}, ValueError, "^weights="),
         ({"weights": (1.0, 1.0, float("nan"))}, ValueError, "^weights="),
@@ -460,7 +463,7 @@ def test_parameters_that_the_logits_do_not_depend_on_are_allowed():
         (
             {"optimiser": torch.optim.AdamW([nn.Parameter(torch.ones(1))])},
             ValueError,
-            "^optimiser: it does not hold stem",
+            "^optimiser: it does not hold features.stem",
         ),
     ],
 )

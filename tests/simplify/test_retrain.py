@@ -97,10 +97,35 @@ def test_it_resumes_to_the_same_result(tmp_path):
 @pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"test": {}}, "^test: "), ({"steps": 0}, "^steps=0"), ({"noise": -1.0}, "^noise=-1.0"), ({"size": 0}, "^size=0")],
+    [
+        ({"test": {}}, "^test: "),
+        ({"steps": 0}, "^steps=0"),
+        ({"noise": -1.0}, "^noise=-1.0"),
+        ({"size": 0}, "^size=0"),
+        ({"seed": "a"}, "^seed='a'"),
+        ({"simplified": halves().subset(torch.arange(0))}, "^simplified: the set is empty"),
+        ({"test": {"o": halves().subset(torch.arange(0))}}, r"^test\['o'\]: the set is empty"),
+        ({"classifier": nn.Flatten()}, "^classifier: Flatten has no parameters"),
+    ],
 )
 def test_wrong_arguments_are_refused_by_name(wrong, message):
     with pytest.raises(ValueError, match=message):
+        retrain(
+            **({"classifier": fresh(), "simplified": halves(), "test": {"o": halves()}, "steps": 1} | QUIET | wrong)
+        )
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"simplified": torch.rand(4, 3, 8, 8)}, "^simplified: expected an ImageSet, got Tensor"),
+        ({"test": {"o": torch.rand(4, 3, 8, 8)}}, r"^test\['o'\]: expected an ImageSet, got Tensor"),
+        ({"augment": 4}, "^augment: expected a RandomShift or None, got int"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_by_name(wrong, message):
+    with pytest.raises(TypeError, match=message):
         retrain(
             **({"classifier": fresh(), "simplified": halves(), "test": {"o": halves()}, "steps": 1} | QUIET | wrong)
         )

@@ -306,6 +306,26 @@ def test_simplify_works_in_evaluation_mode_and_puts_the_mode_back(training):
     assert simplifier.training is training and simplifier[1].training is training
 
 
+class Plain(nn.Module):
+    """A simplifier that leaves its output in the precision it was computed in."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.conv(x))
+
+
+def test_a_simplifier_that_gives_half_precision_is_welcome():
+    images, run = shapes(6), trainer(simplifier=Plain(), bf16=True)
+    history = run.fit(shapes(), steps=2, test=images, keep=images, **QUIET)
+    assert history.skipped == 0 and math.isfinite(history.measured[-1]["bits"])
+    simple = run.simplify(images.to_float())
+    assert simple.dtype == torch.float32 and torch.equal(to_bytes(simple), run.simplify(images).images)
+    torch.testing.assert_close(simple * 31, (simple * 31).round(), atol=1e-4, rtol=0)
+
+
 # Runs
 
 
@@ -497,6 +517,35 @@ def test_a_sweep_gives_one_run_a_lambda_and_keeps_those_that_collapse(tmp_path):
         assert_same(runs[value], twin[value])
 
 
+def test_a_sweep_from_another_warm_up_is_refused(tmp_path):
+    options = {"steps": 2, "checkpoint": tmp_path / "c.st", **QUIET}
+    first, again = (trainer(Dark(), simplifier=Fader()) for _ in range(2))
+    first.sweep(shapes(), [2.0], warm_up=2, **options)
+    with pytest.raises(ValueError, match=r"another training: warm_up=2 there, 4 here"):
+        again.sweep(shapes(), [2.0], warm_up=4, **options)
+    # The same file as that of a run by itself, which may go on from it.
+    alone = trainer(Dark(), simplifier=Fader())
+    alone.fit(shapes(), steps=3, warm_up=2, checkpoint=tmp_path / "c-2.st", **QUIET)
+    assert alone.step == 3
+    alone.fit(shapes(), steps=4, warm_up=2, checkpoint=tmp_path / "c-2.st", **QUIET)
+    read = trainer(Dark(), simplifier=Fader())
+    read.fit(shapes(), steps=4, warm_up=2, checkpoint=tmp_path / "c-2.st", **QUIET)
+    assert_same(alone, read)
+
+
+def test_a_run_that_breaks_ends_its_sweep_and_those_done_are_read_back(tmp_path):
+    def sweep(weights, broken=()):
+        base = trainer(Dark(broken=broken), simplifier=Fader())
+        return base.sweep(shapes(), weights, steps=4, patience=2, checkpoint=tmp_path / "c", **QUIET)
+
+    with pytest.raises(FloatingPointError, match="2 steps in a row"):
+        sweep([1.0, 2.0, 3.0], broken=range(4, 99))  # four calls of the density for the first lambda
+    runs = sweep([1.0, 3.0], broken=range(4, 4))
+    whole = trainer(Dark(), simplifier=Fader()).sweep(shapes(), [1.0, 3.0], steps=4, **QUIET)
+    for value in (1.0, 3.0):
+        assert_same(runs[value], whole[value])
+
+
 # What is not finite
 
 
@@ -615,6 +664,13 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         ({"learning_rate": 0.0}, ValueError, "^learning_rate=0.0"),
         ({"simplifier_learning_rate": -1.0}, ValueError, "^simplifier_learning_rate=-1.0"),
         ({"simplifier_betas": (0.9, 1.0)}, ValueError, "beta"),
+        ({"weights": None}, ValueError, "^weights=None"),
+        ({"weights": ("a", 1, 1)}, ValueError, "^weights="),
+        ({"augment": 4}, TypeError, "^augment: expected a RandomShift or None, got int"),
+        ({"seed": "a"}, ValueError, "^seed='a'"),
+        ({"classifier": nn.Flatten()}, ValueError, "^classifier: Flatten has no parameters"),
+        ({"simplifier": nn.Identity()}, ValueError, "^simplifier: Identity has no parameters"),
+        ({"classifier": "NFWideResNet"}, TypeError, "^classifier: expected a torch.nn.Module, got str"),
         (
             {"classifier": nn.Linear(1, 1, device="meta")},
             ValueError,
@@ -673,6 +729,31 @@ def test_simplify_refuses_what_is_no_batch_of_images_of_its_size():
     ):
         with pytest.raises(error, match="^images: "):
             run.simplify(images)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize("argument", ["images", "test", "keep"])
+def test_sets_are_checked_before_anything_is_trained(argument):
+    for wrong, error, message in (
+        (shapes().subset(torch.arange(0)), ValueError, f"^{argument}: the set is empty"),
+        (shapes().to_float(), TypeError, f"^{argument}: expected an ImageSet, got Tensor"),
+    ):
+        run = trainer(Dark(), simplifier=Fader())
+        with pytest.raises(error, match=message):
+            run.fit(**({"images": shapes(), "steps": 1, "warm_up": 1} | {argument: wrong} | QUIET))
+        assert run.step == 0 and not run.classifier_optimiser.state
+    run = trainer(Dark(), simplifier=Fader())
+    for method in (run.simplify, run.measure):
+        with pytest.raises(ValueError, match="^images: the set is empty"):
+            method(shapes().subset(torch.arange(0)))
+    with pytest.raises(TypeError, match="^images: expected an ImageSet, got Tensor"):
+        run.measure(shapes().to_float())
+
+
+@pytest.mark.unchecked
+def test_a_sweep_over_one_number_is_refused():
+    with pytest.raises(TypeError, match="^bit_weights: expected a list of lambdas, got float"):
+        trainer(Dark(), simplifier=Fader()).sweep(shapes(), 1.0, steps=1, **QUIET)
 
 
 @pytest.mark.unchecked
