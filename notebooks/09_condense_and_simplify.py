@@ -59,6 +59,7 @@ images_per_class = [1]  # synthetic images of each class; a curve for each
 density = "glow-16px"  # measures bits; it sets the image size too
 lambdas = [0.0, 300.0, 3000.0, 10000.0, 30000.0]  # lambda_sim, the weight of bits; 0 comes first
 seeds = [0, 1, 2]  # one condensation for each
+fewer = {}  # images per class with fewer condensations, and which: {"10": {"seeds": [0], "lambdas": [0.0, 3000.0]}}
 width = 32  # channels of the ConvNet that condenses; 128 in the paper
 depth = 3  # its blocks
 iterations = {"1": 80}  # networks drawn, by images per class; 1001 in the paper's code
@@ -351,19 +352,25 @@ def measured(sets: list[sb.condense.CondensedSet], test: sb.data.ImageSet) -> di
     }
 
 
+chosen = {  # weights of bits and seeds, by images per class
+    each: {"lambdas": lambdas, "seeds": seeds} | fewer.get(str(each), {})
+    for each in images_per_class
+}
 curves = {}
 for name, (train, test) in loaded.items():
-    for per_class in images_per_class:
-        for value in lambdas:
+    for per_class, own in chosen.items():
+        for value in own["lambdas"]:
             sets = [
                 simple_set(train, per_class, value, s, f"{name}-{per_class}-{value:g}-{s}")
-                for s in seeds
+                for s in own["seeds"]
             ]
             curves.setdefault((name, per_class), {})[value] = measured(sets, test)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print("curves:", len(curves), "with", len(lambdas), "points of", len(seeds), "condensation(s) each")
+for per_class, own in chosen.items():
+    points, runs = len(own["lambdas"]), len(own["seeds"])
+    print(f"{per_class} per class: {points} points of {runs} condensation(s) each")
 
 # %% [markdown]
 # Two kinds of real images to compare with: all test images, for their bits, and real images drawn at random, as many as the
@@ -378,7 +385,7 @@ for (name, per_class), curve in curves.items():
         sb.condense.CondensedSet.of(
             sb.condense.coreset(train, "random", per_class, seed=s), train, size, 3
         )
-        for s in seeds
+        for s in chosen[per_class]["seeds"]
     ]
     few_real[name, per_class] = measured(
         [replace(few, mean=like.mean, std=like.std) for few in drawn], test
@@ -392,7 +399,10 @@ figure, panels = plt.subplots(
     figsize=(max(5.4, 3.6 * len(image_sets)), 0.6 + 2.9 * len(images_per_class)),
     squeeze=False,
 )
-shades = [plt.cm.viridis(0.85 * i / max(len(lambdas) - 1, 1)) for i in range(len(lambdas))]
+shades = {
+    value: plt.cm.viridis(0.85 * i / max(len(lambdas) - 1, 1)) for i, value in enumerate(lambdas)
+}
+markers = dict(zip(lambdas, "o^sDvPX*hd" * 3, strict=False))
 for (name, per_class), curve in curves.items():
     panel = panels[images_per_class.index(per_class), image_sets.index(name)]
     panel.plot(
@@ -401,12 +411,12 @@ for (name, per_class), curve in curves.items():
         color=sb.report.COLOURS["grey"],
         zorder=1,
     )
-    for (value, p), shade, marker in zip(curve.items(), shades, "o^sDvPX*hd" * 3, strict=False):
+    for value, p in curve.items():
         panel.plot(
             p["bits"],
             p["accuracy"],
-            marker,
-            color=shade,
+            markers[value],
+            color=shades[value],
             markersize=6,
             linestyle="none",
             label=f"λ = {value:g}",
@@ -415,7 +425,7 @@ for (name, per_class), curve in curves.items():
             p["bits"],
             p["accuracy"],
             [e.sd for e in p["evaluations"]],
-            color=shade,
+            color=shades[value],
             linestyle="none",
             linewidth=1,
         )
@@ -473,6 +483,7 @@ setting = {
 experiment = "condense-and-simplify"
 for (name, per_class), curve in curves.items():
     where = setting | {"image_set": name, "images_per_class": per_class}
+    where |= {"seeds": chosen[per_class]["seeds"]}
     for value, p in curve.items():
         how, metric = where | {"lambda_sim": value}, f"{name}-{per_class}-lambda-{value:g}"
         sb.report.record(experiment, f"{metric}-bits", p["bits"], "bits/dim", setting=how)
@@ -514,8 +525,8 @@ falling
 
 # %% tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.7))
-for (value, p), shade, line in zip(first.items(), shades, ["-", "--", "-.", ":"] * 8, strict=False):
-    history = p["sets"][0].history
+for (value, p), line in zip(first.items(), ["-", "--", "-.", ":"] * 8, strict=False):
+    history, shade = p["sets"][0].history, shades[value]
     left.plot(history.bits, color=shade, linestyle=line, label=f"λ = {value:g}")
     right.plot(history.losses, color=shade, linestyle=line)
 left.axhline(real_bits[image_sets[0]], color=sb.report.COLOURS["grey"], linewidth=1)
@@ -598,6 +609,7 @@ for (name, per_class), curve in curves.items():
             "image_set": name,
             "images_per_class": per_class,
             "lambda_sim": prices[name, per_class],
+            "seeds": chosen[per_class]["seeds"],
         },
         published="simplebits.condensation.flat",
         trend=sb.report.at_most("accuracy lost", fmean(lost), most_lost)
@@ -703,7 +715,7 @@ sb.report.show(
 
 # %%
 pixels = measure.centre(seen).detach().requires_grad_()
-matched = {"network": network, "real": real, "synthetic": pixels.split(per_class)}
+matched = {"network": network, "real": real, "synthetic": pixels.split(images_per_class[0])}
 tiny = 1e-3  # learning rate of the step
 with torch.no_grad():
     before = [
@@ -741,8 +753,8 @@ Markdown("\n".join(lines))
 # %%
 train, test = loaded[variant_set]
 per_class = images_per_class[0]
-half_price = prices[variant_set, per_class]
-reference = curves[variant_set, per_class][half_price]
+price_of_half = prices[variant_set, per_class]
+reference = curves[variant_set, per_class][price_of_half]
 variants = {name: {"network": name} for name in architectures}
 variants |= {name: {"distance": name} for name in losses}
 variants[f"{steps_a_network} steps"] = {
@@ -752,7 +764,7 @@ variants[f"{steps_a_network} steps"] = {
 }
 found = {"ConvNet": reference}
 for label, changes in variants.items():
-    own_price = half_price  # several steps change the unit of nothing
+    own_price = price_of_half  # several steps change the unit of nothing
     if label in losses:
         own_price *= pulls[label] / pulls["layerwise"]
     elif label in architectures:
@@ -855,7 +867,23 @@ for per_class in (1, 5, 6, 10, 50):
 
 # %% [markdown]
 # So with ten classes the same λ puts twice the weight on the mean bits at 10 images per class as at 1. Keep it in mind when you compare
-# points of one λ in the two.
+# points of one λ in the two. What was measured with more than one image per class:
+
+# %%
+more = {key: curve for key, curve in curves.items() if key[1] > 1}
+for (name, per_class), curve in more.items():
+    for value, p in curve.items():
+        print(
+            f"{name}, {per_class} per class, λ = {value:g}: {fmean(p['bits']):.2f} bits/dim, "
+            f"{fmean(p['accuracy']):.1%} right, {len(p['sets'])} condensation(s)"
+        )
+if not more:
+    print("nothing; this profile has one image per class only")
+
+# %% [markdown]
+# Ten images per class cost most of a run: each network is trained between the steps, and ten times as many images are measured at every step and
+# learned from afterwards. So shorter profiles leave them out or, as the numbers above say, have fewer weights, fewer condensations and fewer
+# networks drawn; one condensation says little about small differences.
 #
 # ## Against the published figures
 #
@@ -871,6 +899,7 @@ for key in ("baseline", "flat", "architectures", "losses"):
 checks = [falling, *retained.values()]
 for (name, per_class), curve in curves.items():
     how = setting | {"image_set": name, "images_per_class": per_class, "lambda_sim": lambdas[0]}
+    how |= {"seeds": chosen[per_class]["seeds"]}
     priced = max(fmean(p["bits"]) for value, p in curve.items() if value != lambdas[0])
     unpriced = fmean(curve[lambdas[0]]["bits"])
     checks.append(

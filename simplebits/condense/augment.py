@@ -19,8 +19,9 @@ from torch import Tensor
 
 from simplebits import _check
 
-#: The published strategies for objects and clothes (CIFAR, Fashion-MNIST).
-SIGNS = ("digits", "mnist", "usps", "svhn", "emnist-letters")  # mirrored, they are others
+#: Sets of digits and letters: mirrored, they are other signs.
+SIGNS = ("digits", "mnist", "usps", "svhn", "emnist-letters")
+#: The published strategy for objects and clothes (CIFAR, Fashion-MNIST).
 DSA_STRATEGY = "color_crop_cutout_flip_scale_rotate"
 #: The same without mirroring, for digits (MNIST, SVHN).
 DSA_STRATEGY_DIGITS = "color_crop_cutout_scale_rotate"

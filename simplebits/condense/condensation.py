@@ -44,23 +44,25 @@ class Condensation:
         method: `gradient`, `distribution` or `pixels`.
         images_per_class: synthetic images of each class.
         network: a name for `networks.build`, or a function that gives a network with fresh weights from torch's global
-            generator, which is seeded for it. It maps standardised images to logits; `distribution` calls its `embed`.
-        network_options: further arguments of `networks.build`.
+            generator, which is seeded for it. It maps standardised images to logits; `distribution` calls its `embed`,
+            `pixels` looks at no network.
+        network_options: further arguments of `networks.build`; none for a function.
         size: height and width of the images; None: the density's, or as they are.
         channels: 1 or 3; None: the density's, or as they are.
         iterations: networks drawn, K + 1 with K = 1000 (gradient) or 20,000 in the papers, which count from 0 to K.
         outer: steps with one network (T); None: the paper's number for these images per class. `gradient` only.
-        inner: epochs of that network on the synthetic images between two steps; None: the paper's number.
+        inner: epochs of that network on the synthetic images between two steps; None: the paper's number. `gradient`
+            only.
         real_batch: real images of a class at each step.
         init: `noise` or `real` images drawn at random; None: noise for `gradient` without augmentation, else real.
         augment: a siamese augmentation, as `SiameseAugment`'s strategy; None: none.
         distance: of gradients: `layerwise`, `mse` or `cosine`; or one of SimpleBits' other losses (its figure S13),
-            `product` (`gradient_product_loss`) and `unrolled` (`unrolled_step_loss`).
+            `product` (`gradient_product_loss`) and `unrolled` (`unrolled_step_loss`). `gradient` only.
         learning_rate: of the images; None: 0.1 (gradient, and Adam with a density) or 1.
-        momentum: of the images.
+        momentum: of the images; not with a density, whose optimiser is Adam.
         cool_down: share of the iterations, the last ones, in which the images' learning rate falls to zero; 0 as
             published. Short runs are noisy at the end without it.
-        network_learning_rate: of the network between two steps.
+        network_learning_rate: of the network between two steps. `gradient` only, as the next one.
         network_momentum: 0 as in the code today, 0.5 when the paper was published.
         density: makes the pixels bounded and measures their bits; SimpleBits' parametrisation and optimiser.
         lambda_sim: at least 0, the code's w: matching weighs 10 C/(1 + w), bits 2 w/(1 + w).
@@ -72,6 +74,9 @@ class Condensation:
         keep_every: iterations between two pictures kept in `history.kept`; None: none.
         checkpoint_every: iterations between two checkpoints.
         progress: show a bar; None: on a terminal only.
+
+    Attributes:
+        settings: what the card of the result says; None for what this method does not use.
 
     Raises:
         TypeError, ValueError: as `condense`.
@@ -137,7 +142,7 @@ class Condensation:
         self.real_batch, self.distance, self.cool_down = real_batch, distance, cool_down
         self.density, self.lambda_sim = density, lambda_sim
         self.network_rate, self.network_momentum = network_learning_rate, network_momentum
-        self.seed, self.device = seed, torch.device(device)
+        self.seed, self.device = _check.seed("seed", seed), torch.device(device)
         self.together = self.device.type == "cuda" and not compiled if together is None else together
         if self.together and compiled and method == "gradient":
             raise ValueError("together, compiled: a vectorised pass is not compiled; choose one of them")
@@ -180,8 +185,14 @@ class Condensation:
             "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
             "lambda_sim": lambda_sim, "bit_depth": density.bit_depth if density is not None else None,
             "density": None if density is None else _fingerprint(density),
-            "seed": seed, "bf16": bf16, "compiled": compiled, "cool_down": cool_down,
+            "seed": self.seed, "bf16": bf16, "compiled": compiled, "cool_down": cool_down,
         }  # fmt: skip
+        if method != "gradient":
+            self.settings |= dict.fromkeys(("distance", "outer", "inner", "network_learning_rate", "network_momentum"))
+        if method == "pixels":
+            self.settings |= dict.fromkeys(("network", "network_options"))
+        if density is not None:
+            self.settings["momentum"] = None
         if cool_down:
             self.settings["iterations"] = self.iterations  # where the cooling begins depends on it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -43,13 +44,16 @@ def condense(
         images_per_class: synthetic images of each class.
         seed: of start, networks, batches and augmentation; several: a run for each.
         checkpoint: file to write and to resume from; with several seeds, each has a file of its own beside it.
-        options: the rest of `Condensation`'s arguments.
+        options: the rest of `Condensation`'s arguments, which its docstring explains: `network`, `network_options`,
+            `size` and `channels`; `iterations`, `outer`, `inner` and `real_batch`; `init` and `augment`; `distance`,
+            `learning_rate`, `momentum`, `cool_down`, `network_learning_rate` and `network_momentum`; `density` and
+            `lambda_sim`; `device`, `together`, `bf16` and `compiled`; `keep_every`, `checkpoint_every` and `progress`.
 
     Returns:
         The condensed set, or one for each seed.
 
     Raises:
-        TypeError: train is no ImageSet, or an unknown option.
+        TypeError: train is no ImageSet, or an unknown option (the nearest is named).
         ValueError: an argument out of range or unknown, a class with too few images, images that do not fit the
             network or the density, another run's checkpoint.
         FloatingPointError: the loss is not finite.
@@ -60,6 +64,10 @@ def condense(
     >>> condense(digits, "distribution", 1, iterations=2, **small)
     CondensedSet('digits/train, distribution': 1 image per class, 10 x 1x8x8)
     """
+    known = list(inspect.signature(Condensation).parameters)[3:]  # after train, method and images_per_class
+    for name in options:
+        if name not in known:
+            raise TypeError(f"condense has no option {name!r}; {_check.nearest(name, known)}")
     several = isinstance(seed, Sequence) and not isinstance(seed, str)
     seeds = [_check.seed("seed", value) for value in (seed if several else [seed])]
     if not seeds or len(set(seeds)) < len(seeds):

@@ -47,7 +47,9 @@ class CondensedSet:
         history: what the condensation went through; not saved.
 
     Raises:
-        ValueError: tensors that do not fit each other, or classes with different numbers of images.
+        TypeError: images, labels, mean or std are no tensors.
+        ValueError: images that are not finite, tensors that do not fit each other, or classes with different numbers
+            of images.
 
     >>> import simplebits as sb
     >>> digits = sb.data.load("digits", "train")
@@ -65,9 +67,14 @@ class CondensedSet:
     history: CondenseHistory = field(default_factory=CondenseHistory)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.images, Tensor) or not self.images.is_floating_point() or self.images.dim() != 4:
-            got = f"{self.images.dtype} {list(self.images.shape)}" if isinstance(self.images, Tensor) else "no tensor"
+        for name in ("images", "labels", "mean", "std"):
+            if not isinstance(getattr(self, name), Tensor):
+                raise TypeError(f"{name}: expected a torch.Tensor, got {type(getattr(self, name)).__name__}")
+        if not self.images.is_floating_point() or self.images.dim() != 4:
+            got = f"{self.images.dtype} {list(self.images.shape)}"
             raise ValueError(f"images: expected floating point values [n, c, h, w], got {got}")
+        if not torch.isfinite(self.images).all():
+            raise ValueError("images: holds NaN or infinity; every value must be a finite number")
         each = len(self.images) // max(len(self.classes), 1)
         ordered = torch.arange(len(self.classes)).repeat_interleave(each)
         if not each or not torch.equal(self.labels.cpu(), ordered):

@@ -12,6 +12,7 @@ from simplebits._training_state import globally_seeded, step_generator
 from simplebits.condense.class_batches import ClassBatches
 from simplebits.data import ImageSet
 from simplebits.networks.classify import check_labels
+from simplebits.networks.evaluation_mode import evaluation_mode
 
 METHODS = ("random", "herding", "k-centre", "forgetting")
 
@@ -53,7 +54,7 @@ def coreset(
     Raises:
         TypeError: train is no ImageSet, or features or forgetting no tensor.
         ValueError: an unknown method, a class with no or too few images, features or counts that are missing, of the
-            wrong shape or not finite.
+            wrong shape or not finite, or a seed that is no whole number.
 
     >>> from simplebits import data
     >>> coreset(data.load("digits", "train"), "random", images_per_class=2)
@@ -62,7 +63,7 @@ def coreset(
     _check.one_of("method", method, METHODS)
     _check.positive("images_per_class", images_per_class, integer=True)
     members = class_members(train, images_per_class)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(_check.seed("seed", seed))
     if method in ("herding", "k-centre"):
         features = _checked("features", features, len(train), 2, "penultimate_features(classifier, train) makes them")
         greedy = _herding if method == "herding" else _k_centre
@@ -169,13 +170,9 @@ def penultimate_features(
             f"simplebits.networks, or add the method"
         )
     _check_not_empty(images)
-    device, training = next(classifier.parameters()).device, classifier.training
-    classifier.eval()
-    try:
-        batches = images.batches(batch_size, size, channels, device)
+    batches = images.batches(batch_size, size, channels, next(classifier.parameters()).device)
+    with evaluation_mode(classifier):
         return torch.cat([embed(x).float().cpu() for x, _ in batches])
-    finally:
-        classifier.train(training)
 
 
 def count_forgetting(
@@ -221,6 +218,7 @@ def count_forgetting(
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
         _check.positive(name, value, integer=True)
     _check.positive("learning_rate", learning_rate)
+    seed = _check.seed("seed", seed)
     _check_not_empty(images)
     device = next(classifier.parameters()).device
     optimiser = torch.optim.SGD(classifier.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4)

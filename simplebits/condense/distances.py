@@ -77,15 +77,25 @@ def distribution_distance(
         The distance, at least 0; differentiable in the features.
 
     Raises:
-        ValueError: shapes that do not fit, or a class that occurs in one set only.
+        TypeError: features or labels are no tensors.
+        ValueError: no features, shapes that do not fit, or a class that occurs in one set only.
 
     >>> labels = torch.tensor([0, 0, 1])
     >>> distribution_distance(torch.zeros(3, 5), torch.ones(2, 5), labels, torch.tensor([1, 0]))
     tensor(10.)
     """
+    for name, value in (
+        ("features_a", features_a), ("features_b", features_b), ("labels_a", labels_a), ("labels_b", labels_b)
+    ):  # fmt: skip
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")
     if features_a.dim() != 2 or features_a.shape[1:] != features_b.shape[1:]:
         raise ValueError(
             f"features: expected [n, d] and [m, d], got {list(features_a.shape)} and {list(features_b.shape)}"
+        )
+    if not features_a.numel() or not features_b.numel():
+        raise ValueError(
+            f"features: empty, {list(features_a.shape)} and {list(features_b.shape)}; give at least one row of each set"
         )
     for name, labels, features in (("labels_a", labels_a, features_a), ("labels_b", labels_b, features_b)):
         if labels.shape != (len(features),):

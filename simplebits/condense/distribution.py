@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simplebits.condense.distances import distribution_distance
-from simplebits.condense.gradient import in_cache
+from simplebits.condense.gradient import check_batches_of_classes, in_cache
 
 
 def distribution_matching_loss(
@@ -34,15 +34,19 @@ def distribution_matching_loss(
     Returns:
         The distance, differentiable in the synthetic images; 0 where the means of all classes agree.
 
+    Raises:
+        ValueError: no class, or other numbers of them in real and synthetic.
+
     >>> real = [torch.ones(4, 1, 2, 2), torch.zeros(4, 1, 2, 2)]
     >>> distribution_matching_loss(torch.nn.Flatten(), real, [torch.zeros(1, 1, 2, 2)] * 2)
     tensor(4.)
     """
+    check_batches_of_classes(real, synthetic)
     embed_real = embed_real or embed
     batches = [torch.cat(list(real))] if together else [part for batch in real for part in in_cache(batch)]
     # The real images get no gradient: nothing of their passes is kept.
     with torch.no_grad(), torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
-        features = torch.cat([embed_real(batch).flatten(1).float() for batch in batches])
+        features = torch.cat([embed_real(batch).flatten(1).to(batch.dtype) for batch in batches])
     # Synthetic images are few: one pass for all classes.
     return distribution_distance(
         features, embed(torch.cat(list(synthetic))).flatten(1), _labels(real), _labels(synthetic)

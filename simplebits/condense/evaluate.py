@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from simplebits import _check, _progress
 from simplebits._training_state import globally_seeded, step_generator
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.condensed_set import CondensedSet
-from simplebits.condense.digit_augment import CropScaleRotate
+from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
 from simplebits.condense.gradient import batch_norms, in_cache
 from simplebits.condense.network import check_network, maker
 from simplebits.data import ImageSet
@@ -59,7 +59,7 @@ def evaluate(
     learning_rate: float = 0.01,
     momentum: float = 0.9,
     weight_decay: float = 5e-4,
-    augment: str | SiameseAugment | CropScaleRotate | None = None,
+    augment: str | Sequence[str] | SiameseAugment | CropScaleRotate | CropNoise | None = None,
     noise: float = 0.0,
     together: bool | None = None,
     bf16: bool = False,
@@ -82,7 +82,8 @@ def evaluate(
         learning_rate: of SGD.
         momentum: of SGD.
         weight_decay: of SGD.
-        augment: draws new parameters for each image at each step; a string: `SiameseAugment`'s strategy.
+        augment: draws new parameters for each image at each step; a string or a sequence of them: `SiameseAugment`'s
+            strategy, as `condense` takes it.
         noise: width of uniform noise that is drawn once and added to the images; SimpleBits' code has 1/255.
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast.
@@ -93,9 +94,9 @@ def evaluate(
         An accuracy for each seed.
 
     Raises:
-        TypeError: condensed or test is of another kind.
-        ValueError: an argument out of range, other classes, no seed, a network that does not fit, or networks with
-            batch normalisation together.
+        TypeError: condensed, test or augment is of another kind.
+        ValueError: an argument out of range, other classes, no seed, a network that does not fit, a function with
+            `network_options`, or networks with batch normalisation together.
         FloatingPointError: a training diverged.
 
     >>> import simplebits as sb
@@ -119,7 +120,7 @@ def evaluate(
         _check.positive(name, value, allow_zero=True)
     if not len(test):
         raise ValueError("test: the set is empty; give at least one image")
-    if isinstance(augment, str):
+    if augment is not None and not callable(augment):
         augment = SiameseAugment(augment)
     if isinstance(augment, SiameseAugment):
         augment.warn_of_mirrored_signs(test.name)

@@ -209,6 +209,7 @@ def generative_set(
     counts = {"images_per_class": images_per_class, "steps": steps, "batch_size": batch_size, "latent": latent}
     for name, value in counts.items():
         _check.positive(name, value, integer=True)
+    seed = _check.seed("seed", seed)
     class_members(train)  # refuses a class with no image
     device, classes = torch.device(device), len(train.classes)
     shape = train.subset([0]).to_float(size, channels).shape[1:]

@@ -50,10 +50,19 @@ def class_gradients(
     Returns:
         A tensor for each parameter, with a first axis of classes.
 
+    Raises:
+        ValueError: no class, an empty batch, or `together` with batch normalisation that still follows its batches.
+
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> [list(g.shape) for g in class_gradients(network, [torch.rand(3, 1, 4, 4), torch.rand(5, 1, 4, 4)])]
     [[2, 2, 16], [2, 2]]
     """
+    check_batches_of_classes(batches)
+    if together and any(layer.training for layer in batch_norms(network)):
+        raise ValueError(
+            "together: batch normalisation keeps a state that a vectorised pass cannot change; leave together out, or "
+            "put these layers into evaluation mode"
+        )
     parameters = dict(network.named_parameters())
     labels = torch.arange(len(batches), device=batches[0].device)
 
@@ -110,15 +119,30 @@ def gradient_matching_loss(
     Returns:
         One distance a class, differentiable in the synthetic images; 0 where both cause the same gradient.
 
+    Raises:
+        ValueError: no class, an empty batch, other numbers of classes in real and synthetic, an unknown kind, or
+            `together` with batch normalisation that still follows its batches.
+
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> real = [torch.ones(3, 1, 4, 4), -torch.ones(3, 1, 4, 4)]
     >>> bool(gradient_matching_loss(network, real, [x[:1] for x in real]).abs().max() < 1e-4)
     True
     """
+    check_batches_of_classes(real, synthetic)
     with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         wanted = [g.detach() for g in class_gradients(network, real, together=together, forward=forward)]
     reached = class_gradients(network, synthetic, create_graph=True, together=together)
     return vmap(lambda a, b: matching_distance(a, b, kind))(wanted, reached)
+
+
+def check_batches_of_classes(*sets: Sequence[Tensor]) -> None:
+    """Raise ValueError unless there are classes, equally many in all sets, and each has an image."""
+    lengths = [[len(batch) for batch in batches] for batches in sets]
+    if not lengths[0] or not all(map(all, lengths)) or len({len(own) for own in lengths}) > 1:
+        raise ValueError(
+            f"a batch of each class is needed, of at least one image, and as many synthetic ones as real ones; got "
+            f"batches of {' and '.join(map(str, lengths))} images"
+        )
 
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from simplebits.networks import build
+from simplebits.networks.evaluation_mode import evaluation_mode
 
 
 def maker(
@@ -18,6 +19,7 @@ def maker(
 
     Raises:
         TypeError: network is a network, or nothing that could make one.
+        ValueError: a function with options, which nothing would pass on to it.
     """
     if isinstance(network, str):
         return lambda: build(network, classes, channels, size, **options)
@@ -26,23 +28,24 @@ def maker(
             f"network: expected a name, or a function that gives a network with fresh weights each time, got "
             f"{type(network).__name__}; for example lambda: sb.networks.ConvNet({classes}, {channels}, {size})"
         )
+    if options:
+        raise ValueError(
+            f"network_options={dict(options)!r}: these are for a network by name; build them into the function instead"
+        )
     return network
 
 
 @torch.no_grad()
 def check_network(network: nn.Module, classes: int, channels: int, size: int, device: torch.device) -> None:
     """Raise ValueError unless the network turns images of this size into as many logits as there are classes."""
-    training = network.training
-    network.eval()
     try:
-        shape = list(network(torch.zeros(2, channels, size, size, device=device)).shape)
+        with evaluation_mode(network):
+            shape = list(network(torch.zeros(2, channels, size, size, device=device)).shape)
     except (RuntimeError, ValueError) as error:
         raise ValueError(
             f"network: {type(network).__name__} does not take images {channels}x{size}x{size} ({error}); give one that "
             f"does, or another size"
         ) from error
-    finally:
-        network.train(training)
     if shape != [2, classes]:
         raise ValueError(
             f"network: expected logits [n, {classes}], one for each class, got [n, {', '.join(map(str, shape[1:]))}]"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from simplebits import _check
-from simplebits.condense.gradient import class_gradients
+from simplebits.condense.gradient import check_batches_of_classes, class_gradients
 
 
 def gradient_product_loss(
@@ -43,11 +43,15 @@ def gradient_product_loss(
     Returns:
         A number, negative where the step helps; differentiable in the synthetic images.
 
+    Raises:
+        ValueError: as `gradient_matching_loss`.
+
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> real = [torch.ones(3, 1, 4, 4), -torch.ones(3, 1, 4, 4)]
     >>> bool(gradient_product_loss(network, real, real) < 0)
     True
     """
+    check_batches_of_classes(real, synthetic)
     with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         wanted = [g.detach() for g in class_gradients(network, real, together=together, forward=forward)]
     reached = class_gradients(network, synthetic, create_graph=True, together=together)
@@ -77,7 +81,7 @@ def unrolled_step_loss(
         A number in nats; differentiable in the synthetic images.
 
     Raises:
-        ValueError: a learning rate that is not above 0.
+        ValueError: a learning rate that is not above 0; else as `gradient_matching_loss`.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> real = [torch.ones(3, 1, 4, 4), -torch.ones(3, 1, 4, 4)]
@@ -85,6 +89,7 @@ def unrolled_step_loss(
     True
     """
     _check.positive("learning_rate", learning_rate)
+    check_batches_of_classes(real, synthetic)
     gradients = class_gradients(network, synthetic, create_graph=True, together=together)
     stepped = {
         name: p.detach() - learning_rate * g.mean(0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simplebits.report import ledger
 from simplebits.report.verdict import escape
@@ -30,13 +32,13 @@ class Cost:
             if run is None:
                 lines.append(f"| {name} | not measured yet | | |")
                 continue
-            time, memory = duration(run.info["seconds"]), _memory(run.info["peak_memory_mb"])
+            time, memory = _time(run.info), _memory(run.info["peak_memory_mb"])
             lines.append(f"| {name} | {time} | {memory} | {escape(run.info['device'])}, {run.started[:10]} |")
         return "\n".join(lines)
 
 
 def measured_cost(notebook: str, results: Path | None = None) -> Cost:
-    """Wall-clock time and peak memory of a notebook, from its newest complete run in each profile.
+    """Time and peak memory of a notebook, from its newest complete run in each profile.
 
     Runs with parameters of the reader's own do not count.
 
@@ -49,6 +51,17 @@ def measured_cost(notebook: str, results: Path | None = None) -> Cost:
         if run.profile in found and run.status == "complete" and not run.info.get("own"):
             found[run.profile] = run
     return Cost(notebook, found)
+
+
+def _time(info: Mapping[str, Any]) -> str:
+    """Time by the clock; beside it the processor's, where the clock waited for other work.
+
+    >>> _time({"seconds": 90.0}), _time({"seconds": 90.0, "processor_seconds": 40.0})
+    ('1 min 30 s', '1 min 30 s on a busy machine, 40 s of them computing')
+    """
+    computing = info.get("processor_seconds")
+    busy = computing is not None and computing < 0.8 * info["seconds"]
+    return duration(info["seconds"]) + (f" on a busy machine, {duration(computing)} of them computing" if busy else "")
 
 
 def _memory(megabytes: float | int | None) -> str:

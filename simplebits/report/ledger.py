@@ -111,6 +111,7 @@ def start_run(
         "finished": None,
         "status": "running",
         "seconds": None,
+        "processor_seconds": None,
         "peak_memory_mb": None,
         "error": None,
     }
@@ -124,6 +125,7 @@ def finish_run(
     seconds: float | int,
     peak_memory_mb: float | int | None = None,
     error: str | None = None,
+    processor_seconds: float | int | None = None,
 ) -> None:
     """Close a run's file.
 
@@ -133,13 +135,20 @@ def finish_run(
         seconds: wall-clock time of the run.
         peak_memory_mb: the most memory it held, if known.
         error: what went wrong, if something did.
+        processor_seconds: what it took of all processors together, if known. On one thread it says what the clock would
+            on a machine with nothing else to do.
     """
     _check.one_of("status", status, ("complete", "failed"))
     _check.positive("seconds", seconds, allow_zero=True)
     _change(
         Path(path),
         lambda content: content["run"].update(
-            status=status, seconds=seconds, peak_memory_mb=peak_memory_mb, error=error, finished=_now()
+            status=status,
+            seconds=seconds,
+            processor_seconds=processor_seconds,
+            peak_memory_mb=peak_memory_mb,
+            error=error,
+            finished=_now(),
         ),
     )
 

@@ -166,13 +166,15 @@ def run_job(
         results=ledger.results_folder(one.notebook.root),
     )
     # A run that goes on from checkpoints has taken what the killed ones before it took, too.
-    clock, result = time.perf_counter() - process.spent(one), {"error": "the run was ended from outside"}
+    before = process.spent(one)
+    clock, result = time.perf_counter() - before, {"error": "the run was ended from outside"}
     try:
         result = process.run(one, entry, threads, stop, tell)
     finally:
         seconds = time.perf_counter() - clock
         status = "complete" if result["error"] is None else "failed"
-        ledger.finish_run(entry, status, seconds, result.get("peak_memory_mb"), result["error"])
+        computing = None if before else result.get("processor_seconds")  # of the killed ones nobody kept account
+        ledger.finish_run(entry, status, seconds, result.get("peak_memory_mb"), result["error"], computing)
     if status == "complete":
         shutil.rmtree(one.checkpoints, ignore_errors=True)
         return Outcome(one.name, status, one.output, seconds, result["peak_memory_mb"])

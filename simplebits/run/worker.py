@@ -36,7 +36,7 @@ def main() -> None:
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_leave_when_alone, daemon=True).start()
     result = execute(task, emit)
-    emit({"result": result | {"peak_memory_mb": peak_memory_mb()}})
+    emit({"result": result | {"peak_memory_mb": peak_memory_mb(), "processor_seconds": processor_seconds()}})
     # Stdin is still being waited for in the other thread; do not wait for it to end.
     os._exit(0)
 
@@ -139,6 +139,16 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+
+
+def processor_seconds() -> float | None:
+    """What all children that have ended, here the kernel, took of the processors; None where it is not known."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round(usage.ru_utime + usage.ru_stime, 1)
 
 
 def _leave_when_alone() -> None:

@@ -1,14 +1,16 @@
 """What a chapter may cost, read from the committed ledger: the newest complete run of each chapter and profile."""
 
+import math
+
 import pytest
 
 from simplebits.report import ledger
 
 SECONDS = {"laptop": 4 * 60, "standard": 90 * 60}  # a chapter, on two cores
 MEGABYTES = 3 * 1024
-# Suspended again and again while other work had the machine, so that its clock says nothing: it took half an hour of
-# processor time. To be replaced by the next run of this chapter.
-SUSPENDED = {"20261120T204705Z-b5d499"}
+# Runs from before the ledger kept the processor's time, beside so much other work that their clock says nothing. To be
+# replaced by the next runs of these chapters.
+CROWDED = {"20261120T204705Z-b5d499"}
 SIMPLICITY = 8 * 60  # chapters 01 and 02 together, in `laptop`
 ONE_DECISION = ("13_simplify_after_training", "14_sufficient_input_subsets", "15_overinterpretation")
 SECONDS_AFTER_TRAINING = 2 * 60  # of the loop of chapter 13, in `laptop`
@@ -20,19 +22,24 @@ def newest():
     return {(run.profile, run.notebook): run for run in runs}
 
 
+def cost(run):
+    """Seconds by the clock; or the processor's, which are fewer where one thread waited for other work."""
+    return min(run.info["seconds"], run.info.get("processor_seconds") or math.inf)
+
+
 @pytest.mark.parametrize("profile", SECONDS)
 def test_every_chapter_stays_within_time_and_memory(profile):
     runs = {notebook: run for (found, notebook), run in newest().items() if found == profile}
     assert {"01_bits_per_dimension", "02_glow_step_by_step"} <= set(runs), f"no {profile} run in the ledger"
     for notebook, run in runs.items():
-        assert run.info["seconds"] <= SECONDS[profile] or run.info["id"] in SUSPENDED, notebook
+        assert cost(run) <= SECONDS[profile] or run.info["id"] in CROWDED, notebook
         assert run.info["peak_memory_mb"] <= MEGABYTES, notebook
 
 
 def test_the_first_two_chapters_together_take_at_most_eight_minutes_on_a_laptop():
     runs = newest()
     both = ("01_bits_per_dimension", "02_glow_step_by_step")
-    assert sum(runs["laptop", notebook].info["seconds"] for notebook in both) <= SIMPLICITY
+    assert sum(cost(runs["laptop", notebook]) for notebook in both) <= SIMPLICITY
 
 
 def test_one_decision_is_explained_in_time_and_as_claimed():

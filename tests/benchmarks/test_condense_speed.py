@@ -10,6 +10,18 @@ price of compiling, the matrix rate, the memory and the cost of classes, images 
     OMP_NUM_THREADS=1 python tests/benchmarks/test_condense_speed.py
 
 Time is the processor's on one thread; compiling happens in processes of its own and is taken by the clock.
+
+Measured on one thread of a busy machine of two (Intel Xeon), two classes of 64 real images, plain / simplebits, the
+lowest and the highest of the runs:
+
+    matching      single precision  bf16        compiled    compiled, bf16
+    gradient      1.04 to 1.15      1.8         1.2 to 1.3  2.1 to 2.2
+    distribution  1.3               2.1         1.9         4.3
+
+Half precision ends where single precision does: distribution matching on MNIST, one image a class, three seeds, images
+held out of the training set, 82.7 ± 0.9 % in single precision and 82.6 ± 0.8 % in bf16
+(`python tests/benchmarks/half_precision.py condense`). On a GPU nothing has been measured yet; its two tests state what
+is wanted there.
 """
 
 import functools
@@ -17,6 +29,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -29,7 +42,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import simplebits as sb
 
 pytestmark = pytest.mark.unchecked
-CLASSES, REAL, ROUNDS = 2, 64, 2
+CLASSES, REAL, ROUNDS = 2, 64, 5
 VARIANTS = {
     "single precision": {},
     "bf16": {"bf16": True},
@@ -39,18 +52,23 @@ VARIANTS = {
 COMPILER = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # the one torch looks for
 
 
-def make(method, variant="single precision", classes=CLASSES, real=REAL, images_per_class=1, width=128):
-    """A run with a ConvNet of depth 3 on grey noise of 28x28 pixels: what the images show takes no time."""
-    n = classes * real
+def noise(classes, each):
+    """Grey images of 28x28 pixels: what they show takes no time."""
+    n = classes * each
     pixels = torch.randint(256, (n, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    names = tuple(str(c) for c in range(classes))
-    train = sb.data.ImageSet(pixels, torch.arange(n) % classes, names, "noise")
-    options = {"network_options": {"width": width}, "real_batch": real, "outer": 1}
-    return sb.condense.Condensation(train, method, images_per_class, **options, **VARIANTS[variant])
+    return sb.data.ImageSet(pixels, torch.arange(n) % classes, tuple(str(c) for c in range(classes)), "noise")
+
+
+def make(
+    method, variant="single precision", classes=CLASSES, real=REAL, images_per_class=1, width=128, device="cpu"
+):  # fmt: skip
+    """A run with a ConvNet of depth 3."""
+    options = {"network_options": {"width": width}, "real_batch": real, "outer": 1, "device": device}
+    return sb.condense.Condensation(noise(classes, real), method, images_per_class, **options, **VARIANTS[variant])
 
 
 def gradients(net, x, c, **options):
-    loss = F.cross_entropy(net(x), torch.full((len(x),), c))
+    loss = F.cross_entropy(net(x), torch.full((len(x),), c, device=x.device))
     return torch.autograd.grad(loss, list(net.parameters()), **options)
 
 
@@ -91,10 +109,14 @@ def step(run, iteration):
     return run.step(iteration)[0]
 
 
-def timed(call, *arguments):
-    start = time.process_time()
-    result = call(*arguments)
-    return time.process_time() - start, result
+def timed(call, *arguments, on_gpu=False, **options):
+    """Seconds and result; on a CPU the processor's time."""
+    clock = time.perf_counter if on_gpu else time.process_time
+    start = clock()
+    result = call(*arguments, **options)
+    if on_gpu:
+        torch.cuda.synchronize()
+    return clock() - start, result
 
 
 @functools.cache
@@ -104,14 +126,25 @@ def matrix_rate(dtype):
     return 2 * 2048**3 / min(timed(torch.mm, a, a)[0] for _ in range(5))
 
 
-def best_and_losses(call, *run):
-    """The shortest of some steps, after one that warms the caches and compiles; the losses of all.
+def ratio_and_error(method, variant, **options):
+    """Time of the plain step over the library's, the median of some turns; the largest difference of their losses.
 
-    All begin with the same images, each with a network of its own: after a step, what rounding has changed in the
-    images would count too.
+    In each turn one follows the other, so that whatever else the machine does slows both; the first turn, which warms
+    the caches and compiles, does not count.
+    All steps begin with the same images: after a step, what rounding has changed in them would count too.
     """
-    taken, losses = zip(*(timed(call, make(*run), i) for i in range(1 + ROUNDS)), strict=True)
-    return min(taken[1:]), torch.tensor(losses)
+    calls = {plain_step: make(method, **options), step: make(method, variant, **options)}
+    start = calls[step].pixels.values.detach().clone()
+    seconds, losses = {call: [] for call in calls}, {call: [] for call in calls}
+    for i in range(1 + ROUNDS):
+        for call, run in calls.items():
+            run.pixels.values.data.copy_(start)
+            taken, loss = timed(call, run, i, on_gpu=start.is_cuda)
+            seconds[call].append(taken)
+            losses[call].append(loss)
+    plain, ours = (torch.tensor(losses[call]) for call in (plain_step, step))
+    turns = zip(seconds[plain_step][1:], seconds[step][1:], strict=True)
+    return statistics.median(a / b for a, b in turns), float(((ours - plain) / plain).abs().max())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -123,16 +156,8 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module")
-def plain(one_thread):
-    """Best time and losses of the plain loop, once for all comparisons."""
-    return {method: best_and_losses(plain_step, method) for method in PLAIN}
-
-
-def compare(method, variant, at_least, plain, benchmark):
-    seconds, losses = best_and_losses(step, method, variant)
-    plain_seconds, plain_losses = plain[method]
-    ratio, error = plain_seconds / seconds, float(((losses - plain_losses) / plain_losses).abs().max())
+def compare(method, variant, at_least, benchmark):
+    ratio, error = ratio_and_error(method, variant)
     print(f"\n{method} matching, {variant}: plain / simplebits {ratio:.2f}, losses differ by {error:.0e}")
     benchmark.extra_info["ratio to the plain loop"] = round(ratio, 2)
     benchmark.pedantic(step, (make(method, variant), 0), rounds=1)
@@ -142,8 +167,7 @@ def compare(method, variant, at_least, plain, benchmark):
     assert ratio >= at_least
 
 
-# What is asserted leaves room for noise below what was measured on a busy machine: 1.2, 1.6, 1.5 and 2.3; compiled 1.7,
-# 2.5, 1.6 and 3.4.
+# What is asserted leaves room for noise below the lowest that was measured.
 @pytest.mark.parametrize(
     ("method", "variant", "at_least"),
     [
@@ -153,8 +177,8 @@ def compare(method, variant, at_least, plain, benchmark):
         ("distribution", "bf16", 1.6),
     ],
 )
-def test_a_step_is_faster_than_the_plain_one_and_its_loss_the_same(method, variant, at_least, plain, benchmark):
-    compare(method, variant, at_least, plain, benchmark)
+def test_a_step_is_faster_than_the_plain_one_and_its_loss_the_same(method, variant, at_least, benchmark):
+    compare(method, variant, at_least, benchmark)
 
 
 @pytest.mark.filterwarnings("ignore")  # what torch's compiler warns of is not this project's to mend
@@ -162,14 +186,37 @@ def test_a_step_is_faster_than_the_plain_one_and_its_loss_the_same(method, varia
 @pytest.mark.parametrize(
     ("method", "variant", "at_least"),
     [
-        ("gradient", "compiled", 1.25),
+        ("gradient", "compiled", 1.1),
         ("gradient", "compiled, bf16", 1.8),
         ("distribution", "compiled", 1.25),
         ("distribution", "compiled, bf16", 2.3),
     ],
 )
-def test_a_compiled_step_is_faster_still(method, variant, at_least, plain, benchmark):
-    compare(method, variant, at_least, plain, benchmark)
+def test_a_compiled_step_is_faster_still(method, variant, at_least, benchmark):
+    compare(method, variant, at_least, benchmark)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("method", PLAIN)
+def test_a_step_is_three_times_as_fast_as_the_plain_one_on_a_gpu(method):
+    ratio, error = ratio_and_error(method, "single precision", classes=10, real=256, device="cuda")
+    print(f"\n{method} matching on a GPU: plain / simplebits {ratio:.2f}, losses differ by {error:.0e}")
+    assert error < 1e-2  # its convolutions round as TF32
+    assert ratio > 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_twenty_networks_together_are_four_times_as_fast_as_one_after_another_on_a_gpu():
+    train = noise(10, 100)
+    few = sb.condense.CondensedSet.of(sb.condense.coreset(train, "random", 1), train)
+    seconds = {}
+    for together in (True, False):
+        for epochs in (2, 100):  # the first call warms it up
+            options = {"epochs": epochs, "together": together, "device": "cuda", "progress": False}
+            taken = timed(sb.condense.evaluate, few, train, seeds=range(20), on_gpu=True, **options)[0]
+        seconds[together] = taken
+    print(f"\n20 networks on a GPU: one after another / together {seconds[False] / seconds[True]:.2f}")
+    assert seconds[False] / seconds[True] > 4
 
 
 def print_peaks():

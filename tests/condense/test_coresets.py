@@ -143,6 +143,7 @@ def test_forgetting_takes_the_most_forgotten_and_breaks_ties_at_random():
     [
         ({"method": "k-center"}, ValueError, "did you mean 'k-centre'"),
         ({"images_per_class": 0}, ValueError, "images_per_class=0"),
+        ({"seed": "a"}, ValueError, "seed='a'"),
         ({"images_per_class": 3}, ValueError, "class 'b' of numbered has 2 images"),
         ({"train": numbered([0, 0, 0], classes=2)}, ValueError, "class 'b' of numbered has no image"),
         ({"train": torch.zeros(5)}, TypeError, "expected an ImageSet, got Tensor"),
@@ -180,6 +181,8 @@ def test_wrong_use_of_a_classifier_is_explained():
             call(train.subset(torch.tensor([], dtype=torch.int64)))
     with pytest.raises(ValueError, match="epochs=0"):
         count_forgetting(Flat(), train, epochs=0)
+    with pytest.raises(ValueError, match="seed=-1"):
+        count_forgetting(Flat(), train, epochs=1, seed=-1)
     with pytest.raises(ValueError, match="classifier of 2 outputs"):
         count_forgetting(Flat(), numbered([0, 1, 2]), epochs=1, progress=False)
     with pytest.raises(FloatingPointError, match="lower the learning rate"):

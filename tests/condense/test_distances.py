@@ -71,5 +71,9 @@ def test_wrong_input_is_named():
         distribution_distance(features, features, labels, torch.tensor([0, 2]))
     with pytest.raises(ValueError, match="one for each feature row"):
         distribution_distance(features, features, labels, labels[:1])
+    with pytest.raises(TypeError, match=r"features_b: expected a torch\.Tensor, got list"):
+        distribution_distance(features, features.tolist(), labels, labels)
+    with pytest.raises(ValueError, match="at least one row"):
+        distribution_distance(features[:0], features[:0], labels[:0], labels[:0])
     with pytest.raises(ValueError, match=r"\[n, d\]"):
         distribution_distance(features, features[:, :2], labels, labels)

@@ -109,6 +109,7 @@ def test_mean_and_population_deviation():
 def test_a_strategy_may_be_given_by_name(few, test_set):
     options = OPTIONS | {"seeds": 0, "epochs": 5}
     by_name = evaluate(few, test_set, augment="crop_scale", **options)
+    assert by_name == evaluate(few, test_set, augment=["crop", "scale"], **options)
     assert by_name == evaluate(few, test_set, augment=sb.condense.SiameseAugment("crop_scale"), **options)
 
 
@@ -125,6 +126,10 @@ def test_wrong_use_is_named(few, digits, test_set):
     ):
         with pytest.raises(TypeError, match=message):
             evaluate(few, test_set, network)
+    with pytest.raises(TypeError, match="strategy: expected names"):
+        evaluate(few, test_set, augment=3)
+    with pytest.raises(ValueError, match="build them into the function"):
+        evaluate(few, test_set, lambda: ConvNet(10, 1, 8, depth=2), network_options={"width": 8})
     with pytest.raises(ValueError, match=r"expected logits \[n, 10\]"):
         evaluate(few, test_set, lambda: ConvNet(4, 1, 8, depth=2))
     with pytest.raises(ValueError, match="does not take images 1x8x8"):

@@ -154,6 +154,7 @@ def test_samples_are_images_and_the_noise_is_what_it_says():
         ({"steps": 0}, ValueError, "steps=0"),
         ({"batch_size": 2.5}, ValueError, "batch_size=2.5"),
         ({"latent": -1}, ValueError, "latent=-1"),
+        ({"seed": 1.5}, ValueError, "seed=1.5"),
         ({"channels": 2}, ValueError, "channels=2"),
         ({"train": torch.zeros(3)}, TypeError, "expected an ImageSet, got Tensor"),
     ],

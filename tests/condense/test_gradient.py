@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from simplebits.condense import class_gradients, curriculum, gradient_matching_loss, matching_distance
+from simplebits.condense import (
+    class_gradients,
+    curriculum,
+    gradient_matching_loss,
+    gradient_product_loss,
+    matching_distance,
+    unrolled_step_loss,
+)
 from simplebits.condense.gradient import freeze_batch_norm
 from simplebits.networks import ConvNet
 
@@ -99,3 +106,19 @@ def test_a_large_batch_in_parts_has_the_gradient_of_the_whole():
     net, real = network(), batches(37)
     for mine, whole in zip(class_gradients(net, real), class_gradients(net, real, together=True), strict=True):
         torch.testing.assert_close(mine, whole)
+
+
+@pytest.mark.unchecked
+def test_wrong_use_is_named():
+    net, real = network(), batches(4)
+    for loss in (gradient_matching_loss, gradient_product_loss, unrolled_step_loss):
+        for synthetic in (real[:2], [], [real[0][:0], *real[1:]]):
+            with pytest.raises(ValueError, match="as many synthetic ones as real ones"):
+                loss(net, real, synthetic)
+    with pytest.raises(ValueError, match="a batch of each class"):
+        class_gradients(net, [])
+    following = network(norm="batch")
+    with pytest.raises(ValueError, match="keeps a state"):
+        gradient_matching_loss(following, real, real, together=True)
+    freeze_batch_norm(following, real)
+    gradient_matching_loss(following, real, real, together=True)

@@ -40,13 +40,14 @@ def test_a_run_from_start_to_end(run, results):
         trend=at_least("bits", 0.39, 0.0),
     )
     ledger.note(data={"mnist": "abc"}, weights={"glow": "def"})
-    ledger.finish_run(run, "complete", 12.5, 800.0)
+    ledger.finish_run(run, "complete", 12.5, 800.0, processor_seconds=20.0)
 
     (read,) = ledger.runs()
     assert (read.path, read.notebook, read.profile, read.status) == (run, "01_bits", "laptop", "complete")
     assert read.records == (made,)
     assert read.info["seconds"] == 12.5
     assert read.info["peak_memory_mb"] == 800.0
+    assert read.info["processor_seconds"] == 20.0
     assert read.info["data"] == {"mnist": "abc"}
     assert read.info["weights"] == {"glow": "def"}
     assert read.info["parameters"] == {"images": 8}

@@ -75,6 +75,7 @@ def test_a_run_from_start_to_ledger_and_not_twice(book):
     assert run.info["parameters"] == {"n": 2}
     assert run.info["command"] == "simplebits run 01_a --profile smoke"
     assert run.info["peak_memory_mb"] == outcome.peak_memory_mb
+    assert run.info["processor_seconds"] > 0.5  # starting Python and importing the library take as much
     assert [(record.name, record.values) for record in run.records] == [("toy.score", (2.0,))]
 
     note = nbformat.read(outcome.path, as_version=4).metadata["simplebits"]
