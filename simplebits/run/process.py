@@ -34,8 +34,8 @@ def run(
         tell: called with `"cell", job, number, of` whenever a cell starts.
 
     Returns:
-        What `worker.execute` says, with `peak_memory_mb` and `processor_seconds`; only an `error` where the worker ended
-        without a word.
+        What `worker.execute` says, with `peak_memory_mb` and `processor_seconds`; only an `error` where the worker
+        ended without a word.
     """
     task = {
         "notebook": str(one.notebook.path),
