@@ -7,7 +7,7 @@ import pytest
 from simplebits.report import ledger
 
 SECONDS = {"laptop": 4 * 60, "standard": 90 * 60}  # a chapter, on two cores
-MEGABYTES = 3 * 1024
+MEGABYTES = {"laptop": 3 * 1024, "standard": 6 * 1024}  # of the 8 GB that the README asks for
 # Runs from before the ledger kept the processor's time, beside so much other work that their clock says nothing. To be
 # replaced by the next runs of these chapters.
 CROWDED = {"20261120T204705Z-b5d499"}
@@ -33,7 +33,7 @@ def test_every_chapter_stays_within_time_and_memory(profile):
     assert {"01_bits_per_dimension", "02_glow_step_by_step"} <= set(runs), f"no {profile} run in the ledger"
     for notebook, run in runs.items():
         assert cost(run) <= SECONDS[profile] or run.info["id"] in CROWDED, notebook
-        assert run.info["peak_memory_mb"] <= MEGABYTES, notebook
+        assert run.info["peak_memory_mb"] <= MEGABYTES[profile], notebook
 
 
 def test_the_first_two_chapters_together_take_at_most_eight_minutes_on_a_laptop():
