@@ -304,7 +304,10 @@ for values, colour, label in (
         color=sb.report.COLOURS[colour],
         label=label,
     )
-left.set(xlabel="functional sample information, nats", ylabel="share of samples")
+left.set(ylabel="share of samples")
+left.set_xlabel(
+    "functional sample information, nats", loc="left"
+)  # the axis has its power of ten at the right
 left.legend()
 for score, colour, line, label in (
     (found.functional, "blue", "-", "predictions"),
