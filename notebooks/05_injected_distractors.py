@@ -85,13 +85,13 @@ simplifier_beta1 = 0.9  # decay of its gradient's average; 0.5 in the paper's co
 warm_ups = {
     "side-by-side": 400,
     "uniform-noise": 400,
-    "interpolated": 500,
+    "interpolated": 400,
     "stripes": 300,
 }  # steps in which the classifier alone learns from original images
 training_steps = {
     "side-by-side": 300,
     "uniform-noise": 240,
-    "interpolated": 420,
+    "interpolated": 320,
     "stripes": 340,
 }  # steps of simplifier and classifier together
 faint_noise = 1.0  # the same for a second training on the stripes

@@ -62,12 +62,12 @@ mse_weights = [
     32.0,
 ]  # the lambdas of the simplifier with squared error; the paper has 0 to 2
 sigmas = [1.5, 2.2, 2.7, 3.2]  # standard deviations of the blur, pixels
-qualities = [40, 12, 4, 1]  # of JPEG, Pillow's numbers
+qualities = [12, 1]  # of JPEG, Pillow's numbers
 warm_up = 250  # steps in which the classifier alone learns from original images
 training_steps = 160  # steps of simplifier and classifier together, for each lambda
 mse_steps = 120  # steps of the simplifier with squared error
-gallery_steps = 200  # steps for the gallery
-retraining_steps = 220  # steps of the fresh classifiers; 100 epochs in the paper
+gallery_steps = 160  # steps for the gallery
+retraining_steps = 200  # steps of the fresh classifiers; 100 epochs in the paper
 curve_points = 24  # measurements along a learning curve
 seeds = [0, 1]  # of the fresh classifiers, one retraining each
 batch_size = 32  # images a step
