@@ -481,6 +481,9 @@ setting = {
     "augmented_epochs": augmented_epochs,
 }
 experiment = "condense-and-simplify"
+for name, value in real_bits.items():
+    how = setting | {"image_set": name}
+    sb.report.record(experiment, f"{name}-real-bits", value, "bits/dim", setting=how)
 for (name, per_class), curve in curves.items():
     where = setting | {"image_set": name, "images_per_class": per_class}
     where |= {"seeds": chosen[per_class]["seeds"]}
@@ -491,7 +494,6 @@ for (name, per_class), curve in curves.items():
     r, metric = few_real[name, per_class], f"{name}-{per_class}-random"
     sb.report.record(experiment, f"{metric}-bits", r["bits"], "bits/dim", setting=where)
     sb.report.record(experiment, f"{metric}-accuracy", r["accuracy"], "share", setting=where)
-    sb.report.record(experiment, f"{name}-real-bits", real_bits[name], "bits/dim", setting=where)
 
 first = curves[image_sets[0], images_per_class[0]]
 where = setting | {"image_set": image_sets[0], "images_per_class": images_per_class[0]}
