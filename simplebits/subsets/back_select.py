@@ -33,7 +33,7 @@ def back_select(
     From m features on, each step evaluates the score of all inputs that have one more feature masked, and masks the
     feature for which it is largest: m(m + 1)/2 evaluations, 524,800 for an image of 32x32 pixels. Nearly all of the
     time is the network's: on a processor this is 1.0 to 1.3 times as fast as a plain loop over one image, and 5 to 6
-    times with `class_score(..., local=True)`, for plain chains of layers only (tests/benchmarks/test_subsets_speed.py).
+    times with `class_score(..., local=True)`, for plain chains of layers only (measured in `tests/benchmarks`).
 
     Args:
         score: f, maps a batch of inputs to one number each; see `Score`. `class_score` makes the paper's.
