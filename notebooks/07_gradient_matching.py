@@ -91,7 +91,7 @@ ablations = {
 ablation_iterations = 40  # networks drawn in each of these
 ablation_size = 8  # size of their images; 0: the size above
 ablation_depth = 2  # blocks of their ConvNets; each halves the image, which is normalised before
-bf16 = False  # bfloat16 for the real images
+bf16 = False  # bfloat16 for the real images; None: where the device is faster in it
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
 
 # %% [markdown]

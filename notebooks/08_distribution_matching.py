@@ -93,7 +93,7 @@ race_seeds = [0, 1]  # runs of each
 race_networks = 2  # networks trained at each point
 generators = ["gmmn", "vae", "gan"]  # generative baselines
 generator_steps = 1000  # of their training
-bf16 = False  # bfloat16 for the real images and the networks that are tested
+bf16 = False  # bfloat16 for the real images and the networks that are tested; None: where the device is faster in it
 compiled = False  # compile the pass of the real images, which pays off in long runs
 picture_seed = 3  # which real images and augmentations are shown
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
@@ -1040,7 +1040,7 @@ def tell(
     same = {
         "random": tested and (tested_with[name], trained) == protocol,
         "dm": tested
-        and not bf16
+        and bf16 is False
         and (tested_with[name], trained) == ("siamese", 1000)
         and (count, width, real_batch, learning_rate, cool_down) == (20_001, 128, 256, 1.0, 0.0)
         and min(len(seeds), networks // 4) >= 5,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
+from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.class_batches import ClassBatches
@@ -69,7 +70,7 @@ class Condensation:
         seed: of everything drawn.
         device: where to compute.
         together: gradients of all classes in one vectorised pass; None: on a GPU, where that is faster.
-        bf16: bfloat16 autocast for the real images.
+        bf16: bfloat16 autocast for the real images; None: where the device is faster in it.
         compiled: compile the pass of the real images, which pays off in long runs.
         keep_every: iterations between two pictures kept in `history.kept`; None: none.
         checkpoint_every: iterations between two checkpoints.
@@ -109,7 +110,7 @@ class Condensation:
         seed: int = 0,
         device: torch.device | str = "cpu",
         together: bool | None = None,
-        bf16: bool = False,
+        bf16: bool | None = False,
         compiled: bool = False,
         keep_every: int | None = None,
         checkpoint_every: int = 100,
@@ -146,7 +147,8 @@ class Condensation:
         self.together = self.device.type == "cuda" and not compiled if together is None else together
         if self.together and compiled and method == "gradient":
             raise ValueError("together, compiled: a vectorised pass is not compiled; choose one of them")
-        self.bf16, self.keep_every, self.checkpoint_every, self.progress = bf16, keep_every, checkpoint_every, progress
+        self.bf16 = choose_bf16(bf16, self.device)
+        self.keep_every, self.checkpoint_every, self.progress = keep_every, checkpoint_every, progress
         self.augment = None if augment is None else SiameseAugment(augment)
         if self.augment is not None:
             self.augment.warn_of_mirrored_signs(train.name, stacklevel=4)
@@ -185,7 +187,7 @@ class Condensation:
             "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
             "lambda_sim": lambda_sim, "bit_depth": density.bit_depth if density is not None else None,
             "density": None if density is None else _fingerprint(density),
-            "seed": self.seed, "bf16": bf16, "compiled": compiled, "cool_down": cool_down,
+            "seed": self.seed, "bf16": self.bf16, "compiled": compiled, "cool_down": cool_down,
         }  # fmt: skip
         if method != "gradient":
             self.settings |= dict.fromkeys(("distance", "outer", "inner", "network_learning_rate", "network_momentum"))

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
+from simplebits._precision import choose_bf16
 from simplebits._training_state import globally_seeded, step_generator
 from simplebits.condense.class_batches import ClassBatches
 from simplebits.data import ImageSet
@@ -184,7 +185,7 @@ def count_forgetting(
     channels: int | None = None,
     batch_size: int = 256,
     learning_rate: float = 0.01,
-    bf16: bool = False,
+    bf16: bool | None = False,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Int64[Tensor, " n"]:
@@ -203,7 +204,7 @@ def count_forgetting(
         channels: 1 or 3; None keeps them.
         batch_size: images a step.
         learning_rate: of SGD.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of the order of the images and of dropout.
         progress: show a bar; None: on a terminal only.
 
@@ -221,6 +222,7 @@ def count_forgetting(
     seed = _check.seed("seed", seed)
     _check_not_empty(images)
     device = next(classifier.parameters()).device
+    bf16 = choose_bf16(bf16, device)
     optimiser = torch.optim.SGD(classifier.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4)
     events = torch.zeros(len(images), dtype=torch.int64, device=device)
     was_right, learned = torch.zeros_like(events, dtype=torch.bool), torch.zeros_like(events, dtype=torch.bool)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from simplebits import _check, _progress
+from simplebits._precision import choose_bf16
 from simplebits._training_state import globally_seeded, step_generator
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.condensed_set import CondensedSet
@@ -62,7 +63,7 @@ def evaluate(
     augment: str | Sequence[str] | SiameseAugment | CropScaleRotate | CropNoise | None = None,
     noise: float = 0.0,
     together: bool | None = None,
-    bf16: bool = False,
+    bf16: bool | None = False,
     device: torch.device | str = "cpu",
     progress: bool | None = None,
 ) -> Evaluation:
@@ -86,7 +87,7 @@ def evaluate(
             strategy, as `condense` takes it.
         noise: width of uniform noise that is drawn once and added to the images; SimpleBits' code has 1/255.
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast; None: where the device is faster in it.
         device: where to compute.
         progress: show a bar; None: on a terminal only.
 
@@ -128,6 +129,7 @@ def evaluate(
     if not seeds:
         raise ValueError("seeds: none given; give at least one")
     device = torch.device(device)
+    bf16 = choose_bf16(bf16, device)
     channels, size = condensed.images.shape[1:3]
 
     make = maker(network, len(condensed.classes), channels, size, network_options or {})

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from simplebits import _check, _progress
+from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_float
 from simplebits.density.base import DensityModel, quantise
@@ -49,7 +50,7 @@ def fit(
     cool_down: float = 0.3,
     average: float = 0.998,
     clip: float = 1.0,
-    bf16: bool = True,
+    bf16: bool | None = None,
     flip: bool = True,
     start: str = "pca",
     seed: int = 0,
@@ -77,7 +78,8 @@ def fit(
         cool_down: share of all steps, the last ones, in which it falls to zero.
         average: decay of the exponential moving average of the weights.
         clip: largest gradient norm.
-        bf16: run the coupling networks in bfloat16; the likelihood itself stays in single precision.
+        bf16: run the coupling networks in bfloat16, the likelihood itself in single precision; None: where the device
+            is faster in it.
         flip: mirror every other image.
         start: `pca` or `orthogonal`, see `Glow.initialise`; used if the model has that method.
         seed: of batches, flips and noise.
@@ -108,6 +110,7 @@ def fit(
     if len(pool) < 2:
         raise ValueError(f"images: {len(pool)} of them; a density needs at least two")
 
+    bf16 = choose_bf16(bf16, next(model.parameters()).device)
     # What a resumed run shares with the one it goes on from; steps and cool-down may differ, to prolong or end a run.
     settings = {
         "optimiser": optimiser, "learning_rate": learning_rate, "weight_decay": weight_decay, "batch_size": batch_size,

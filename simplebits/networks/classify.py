@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
+from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.data import ImageSet, RandomShift
 from simplebits.networks.evaluation_mode import evaluation_mode
@@ -111,7 +112,7 @@ def fit_classifier(
     noise: float = 0.0,
     evaluate: Mapping[str, ImageSet] | None = None,
     evaluate_every: int | None = None,
-    bf16: bool = True,
+    bf16: bool | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
@@ -134,7 +135,7 @@ def fit_classifier(
         noise: width of uniform noise, centred on 0, added to each batch, freshly drawn; 1/255 is one grey level.
         evaluate: sets to measure the accuracy on.
         evaluate_every: steps between two measurements; None: at the end only.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches, augmentation, noise and dropout.
         checkpoint: file to write and to resume from.
         checkpoint_every: steps between two checkpoints.
@@ -153,6 +154,7 @@ def fit_classifier(
     if evaluate_every is not None:
         _check.positive("evaluate_every", evaluate_every, integer=True)
     device = next(classifier.parameters()).device
+    bf16 = choose_bf16(bf16, device)
     optimiser = optimiser or classifier_optimiser(classifier)
     rates = [group["lr"] for group in optimiser.param_groups]
     history, step = ClassifierHistory(), 0

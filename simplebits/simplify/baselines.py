@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from simplebits import _check, _progress
+from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
@@ -96,7 +97,7 @@ def fit_mse_simplifier(
     betas: tuple[float, float] = (0.5, 0.99),
     weight_decay: float = 5e-5,
     clip: float | None = None,
-    bf16: bool = True,
+    bf16: bool | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
@@ -119,7 +120,7 @@ def fit_mse_simplifier(
         betas: of Adam.
         weight_decay: coupled L2 penalty.
         clip: largest gradient norm; None: as it is.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches and noise.
         checkpoint: file to write and to resume from.
         checkpoint_every: steps between two checkpoints.
@@ -155,6 +156,7 @@ def fit_mse_simplifier(
         _check.positive("clip", clip)
     _check.seed("seed", seed)
     device = next(simplifier.parameters()).device
+    bf16 = choose_bf16(bf16, device)
     optimiser = torch.optim.Adam(simplifier.parameters(), lr=learning_rate, betas=betas, weight_decay=weight_decay)
     losses: list[float] = []
     parameters = list(simplifier.parameters())

@@ -44,7 +44,7 @@ def retrain(
     augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
     noise: float = GREY_LEVEL,
     measure_every: int | None = None,
-    bf16: bool = True,
+    bf16: bool | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -66,7 +66,7 @@ def retrain(
         augment: crops and flips.
         noise: width of the uniform noise on training images.
         measure_every: steps between two points of the learning curve; None: its end only.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches, augmentation, noise and dropout.
         checkpoint: file to write and to resume from.
         progress: show a bar; None: on a terminal only.

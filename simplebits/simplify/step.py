@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._precision import choose_bf16
 from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel, quantise
@@ -67,7 +68,7 @@ class TrainingStep:
         augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
         noise: float = 0.0,
         reuse_gradient: bool = False,
-        bf16: bool = True,
+        bf16: bool | None = None,
         seed: int = 0,
     ) -> None:
         self.stages = stages_of(density)
@@ -98,7 +99,8 @@ class TrainingStep:
         self.classifier, self.simplifier = classifier, simplifier
         self.device = devices["classifier"]
         self.bit_weight, self.threshold, self.gate, self.weights = bit_weight, threshold, gate, tuple(weights)
-        self.clip, self.augment, self.bf16, self.seed = clip, augment, bf16, seed
+        self.clip, self.augment, self.seed = clip, augment, seed
+        self.bf16 = choose_bf16(bf16, self.device)
         self.noise, self.reuse_gradient = noise, reuse_gradient
         self.rates = [learning_rate, simplifier_learning_rate]
         self.classifier_optimiser = classifier_optimiser(classifier, learning_rate)

@@ -55,7 +55,7 @@ class SimplifyWhileTraining(TrainingStep):
         reuse_gradient: take the classifier's step with the gradient that the loss has computed anyway, on the images as
             they were before the simplifier's update. The reference code simplifies again and computes it anew, which
             takes a sixth of the step's time.
-        bf16: bfloat16 autocast in all three networks; the likelihood itself stays in single precision.
+        bf16: bfloat16 autocast in all three networks, not in the likelihood; None: where the device is faster in it.
         seed: of batches, augmentation, noise and dropout.
 
     Raises:

@@ -53,7 +53,7 @@ def train_classifier(
     milestones: Sequence[float] = (0.3, 0.6, 0.8),
     augment: RandomShift | None = None,
     evaluate: Mapping[str, ImageSet] | None = None,
-    bf16: bool = False,
+    bf16: bool | None = False,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -76,7 +76,7 @@ def train_classifier(
         augment: fresh crops and flips of each batch, `RandomShift(4, flip=True)` in the paper for whole images. Pixel
             subsets are trained on as they are: for the paper's (+) see `augment_once`.
         evaluate: sets to measure the accuracy on at the end.
-        bf16: bfloat16 autocast.
+        bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches, augmentation and dropout.
         checkpoint: file to write and to resume from.
         progress: show a bar; None: on a terminal only.

@@ -1,0 +1,34 @@
+"""Half precision where it pays: many processors have no bfloat16 arithmetic and need twenty times as long with it."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import torch
+
+
+def choose_bf16(bf16: bool | None, device: torch.device) -> bool:
+    """The caller's choice; for None, whether this device is faster in bfloat16."""
+    return faster_in_bf16(device.type) if bf16 is None else bool(bf16)
+
+
+@functools.cache
+def faster_in_bf16(device_type: str) -> bool:
+    """Whether products of matrices take at most two thirds of the time in bfloat16; measured once, some milliseconds.
+
+    Processors with the instructions for it need a quarter of the time, the others many times as long, so that noise
+    does not decide. A GPU is asked for its generation: from Ampere (2020) on they have them.
+    """
+    if device_type == "cuda":
+        return torch.cuda.get_device_capability()[0] >= 8
+    return _seconds(torch.bfloat16, device_type) < _seconds(torch.float32, device_type) * 2 / 3
+
+
+def _seconds(dtype: torch.dtype, device_type: str) -> float:
+    a, times = torch.ones(256, 256, dtype=dtype, device=device_type), []
+    for _ in range(4):
+        start = time.perf_counter()
+        (a @ a)[0, 0].item()  # waits for the product, on any device
+        times.append(time.perf_counter() - start)
+    return min(times)
