@@ -96,6 +96,7 @@ def fit_mse_simplifier(
     learning_rate: float = 5e-4,
     betas: tuple[float, float] = (0.5, 0.99),
     weight_decay: float = 5e-5,
+    cool_down: float = 0.0,
     clip: float | None = None,
     bf16: bool | None = None,
     seed: int = 0,
@@ -119,6 +120,7 @@ def fit_mse_simplifier(
         learning_rate: of Adam.
         betas: of Adam.
         weight_decay: coupled L2 penalty.
+        cool_down: share of all steps, the last ones, in which the learning rate falls to zero; 0 as published.
         clip: largest gradient norm; None: as it is.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches and noise.
@@ -155,6 +157,7 @@ def fit_mse_simplifier(
     if clip is not None:
         _check.positive("clip", clip)
     _check.seed("seed", seed)
+    _check.share("cool_down", cool_down)
     device = next(simplifier.parameters()).device
     bf16 = choose_bf16(bf16, device)
     optimiser = torch.optim.Adam(simplifier.parameters(), lr=learning_rate, betas=betas, weight_decay=weight_decay)
@@ -163,14 +166,18 @@ def fit_mse_simplifier(
     settings = {
         "set": images.name, "images": len(images), "batch_size": batch_size, "bit_weight": bit_weight,
         "mse_weight": mse_weight, "learning_rate": learning_rate, "betas": betas, "weight_decay": weight_decay,
-        "clip": clip, "bf16": bf16, "seed": seed,
+        "clip": clip, "bf16": bf16, "seed": seed, "cool_down": cool_down,
     }  # fmt: skip
+    if cool_down:
+        settings["steps"] = steps  # where the cooling begins depends on it
     state = TrainingState({"simplifier": simplifier}, {"simplifier": optimiser}, settings)
     if checkpoint is not None and Path(checkpoint).is_file():
         losses = state.load(Path(checkpoint))[0]["losses"]
     simplifier.train()
     bar = _progress.bar(steps, len(losses), f"squared error, λ = {bit_weight:g}", progress)
     for step in range(len(losses), steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * min(1.0, (steps - step) / max(cool_down * steps, 1))
         generator = step_generator(seed, step)
         batch = images.subset(torch.randint(len(images), (batch_size,), generator=generator))
         x = batch.to_float(density.image_size, density.channels, device)
