@@ -11,7 +11,7 @@ from simplebits.report.published import Published, published
 from simplebits.report.quiz import QuizRound, quiz
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
-from simplebits.report.verdict import Record, Trend, at_least, at_most, increasing
+from simplebits.report.verdict import Record, Trend, ahead_of, at_least, at_most, increasing, level_with
 
 __all__ = [
     "COLOURS",
@@ -19,12 +19,14 @@ __all__ = [
     "QuizRound",
     "Record",
     "Trend",
+    "ahead_of",
     "at_least",
     "at_most",
     "checkpoint",
     "image_grid",
     "increasing",
     "ledger",
+    "level_with",
     "measured_cost",
     "published",
     "quiz",
