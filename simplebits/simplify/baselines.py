@@ -21,7 +21,7 @@ from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
-from simplebits.simplify.arguments import check_network, check_set
+from simplebits.simplify.arguments import check_betas, check_density, check_network, check_set, check_trainable
 from simplebits.simplify.noise import uniform_like
 
 # The grids of the reference code: standard deviations in pixels of a 15x15 kernel (on MNIST it goes on to 4.0), and
@@ -144,10 +144,9 @@ def fit_mse_simplifier(
     2
     """
     check_network("simplifier", simplifier)
-    if not isinstance(density, DensityModel):
-        raise TypeError(
-            f"density: expected a DensityModel, got {type(density).__name__}; simplebits.density.load loads one"
-        )
+    check_trainable("simplifier", simplifier)
+    check_betas("betas", betas)
+    check_density(density)
     check_set("images", images)
     for name, value in {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every}.items():
         _check.positive(name, value, integer=True)

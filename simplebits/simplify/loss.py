@@ -17,7 +17,7 @@ from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel
 from simplebits.networks.classify import check_labels
-from simplebits.simplify.arguments import check_augment, check_network
+from simplebits.simplify.arguments import check_augment, check_density, check_network
 from simplebits.simplify.noise import uniform_like
 from simplebits.simplify.virtual_step import virtual_adamw_step
 
@@ -67,11 +67,14 @@ def bit_gate(original: Float[Tensor, " n"], threshold: float = 0.1, gate: str = 
         gate: `ramp`: max(0, 1 - l/tau), as in the code; `threshold`: 1 where l <= tau, else 0, as in the paper.
 
     Raises:
+        TypeError: original is no tensor.
         ValueError: unknown gate, or a threshold not above 0.
 
     >>> bit_gate(torch.tensor([0.0, 0.05, 0.2]))
     tensor([1.0000, 0.5000, 0.0000])
     """
+    if not isinstance(original, Tensor):
+        raise TypeError(f"original: expected a tensor of losses, got {type(original).__name__}")
     _check.one_of("gate", gate, GATES)
     _check.positive("threshold", threshold)
     if gate == "threshold":
@@ -127,8 +130,8 @@ def per_instance_loss(
         The loss and its parts.
 
     Raises:
-        TypeError: the classifier is no module, the optimiser not AdamW, x or simplified no tensor, or augment no
-            `RandomShift`.
+        TypeError: the classifier is no module, the optimiser not AdamW, density no density model, x or simplified no
+            tensor, generator none, or augment no `RandomShift`.
         ValueError: images of different shapes or devices, outside [0, 1], of another size than the density's; labels
             out of range; bit_weight < 0; a classifier without parameters, or an optimiser of other ones.
 
@@ -144,15 +147,20 @@ def per_instance_loss(
     (torch.Size([4, 3, 16, 16]), torch.Size([4]))
     """
     check_network("classifier", classifier)
+    check_density(density)
     check_augment(augment)
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator: expected a torch.Generator or None, got {type(generator).__name__}")
     parameters = dict(classifier.named_parameters())
     device = next(iter(parameters.values())).device
     _check.image_batch("x", x)
     _check.image_batch("simplified", simplified, channels=x.shape[1], size=x.shape[2], like=x)
     if simplified.shape != x.shape:
         raise ValueError(f"simplified: expected shape {list(x.shape)}, that of x, got {list(simplified.shape)}")
-    if x.device != device:
-        raise ValueError(f"x is on {x.device}, the classifier on {device}; move one to the other with .to(...)")
+    places = {"x": x.device, "labels": labels.device, "density": next(density.parameters(), x).device}
+    for name, place in places.items():
+        if place != device:
+            raise ValueError(f"{name} is on {place}, the classifier on {device}; move one to the other with .to(...)")
     if (density.image_size, density.channels) != (x.shape[2], x.shape[1]):
         raise ValueError(
             f"density measures images {density.channels}x{density.image_size}x{density.image_size}, "

@@ -88,6 +88,8 @@ def retrain(
     check_set("simplified", simplified)
     check_augment(augment)
     _check.seed("seed", seed)
+    if not isinstance(test, Mapping):
+        raise TypeError(f"test: expected sets by name, as {{'original': images}}, got {type(test).__name__}")
     if not test:
         raise ValueError("test: give at least one set to measure on, as {'original': images}")
     for name, images in test.items():

@@ -17,7 +17,7 @@ from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel, quantise
 from simplebits.networks.classify import classifier_optimiser
-from simplebits.simplify.arguments import check_augment, check_network
+from simplebits.simplify.arguments import check_augment, check_betas, check_network, check_trainable
 from simplebits.simplify.history import SimplifyHistory
 from simplebits.simplify.loss import GATES, PerInstanceLoss, check_weights, per_instance_loss
 from simplebits.simplify.noise import uniform_like
@@ -74,6 +74,9 @@ class TrainingStep:
         self.stages = stages_of(density)
         check_network("classifier", classifier)
         check_network("simplifier", simplifier)
+        check_trainable("classifier", classifier)
+        check_trainable("simplifier", simplifier)
+        check_betas("simplifier_betas", simplifier_betas)
         check_augment(augment)
         _check.seed("seed", seed)
         _check.positive("bit_weight", bit_weight, allow_zero=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import math
 import time
 from collections.abc import Sequence
@@ -18,9 +19,9 @@ from simplebits import _check, _progress
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel, mean_bits, quantise
-from simplebits.networks.classify import accuracy, check_labels, fit_classifier, predict
+from simplebits.networks.classify import accuracy, fit_classifier
 from simplebits.networks.evaluation_mode import evaluation_mode
-from simplebits.simplify.arguments import check_set
+from simplebits.simplify.arguments import check_parts_fit, check_set
 from simplebits.simplify.history import TERMS, CollapseError, SimplifyHistory
 from simplebits.simplify.schedule import Stage, stage_at
 from simplebits.simplify.step import StepResult, TrainingStep, contrast
@@ -51,7 +52,8 @@ class SimplifyWhileTraining(TrainingStep):
         augment: drawn once for both images of a pair.
         noise: width of the uniform noise on the simplified images that the classifier sees, in grey levels of the
             density: nothing can hide below it. The reference code's earlier runs have 1, its final ones 0. Where the
-            task is easy, dimming the whole image is a cheap way to few bits; more noise makes it a dear one.
+            task is easy, dimming the whole image is a cheap way to few bits; more noise makes it a dear one. The
+            classifier's own step sees the loss's noise again, where the reference code draws anew.
         reuse_gradient: take the classifier's step with the gradient that the loss has computed anyway, on the images as
             they were before the simplifier's update. The reference code simplifies again and computes it anew, which
             takes a sixth of the step's time.
@@ -136,8 +138,7 @@ class SimplifyWhileTraining(TrainingStep):
             _check.positive(name, value, integer=True)
         _check.positive("warm_up", warm_up, allow_zero=True, integer=True)
         _check.share("cool_down", cool_down)
-        outputs = predict(self.classifier, self._convert(images.subset([0]))).shape[1]
-        check_labels(images.labels, len(images), outputs)
+        check_parts_fit(self.classifier, self.simplifier, self._convert, images, test)
         state = self._state(images, batch_size, warm_up if self.step == 0 else 0, cool_down, steps)
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None and path.is_file() and self.step == 0:
@@ -192,9 +193,8 @@ class SimplifyWhileTraining(TrainingStep):
     ) -> dict[float, SimplifyWhileTraining]:
         """One run for each lambda, all from this one's present state and from one warm-up.
 
-        A run that collapses stays in the result, with `history.collapsed` set: a point of the curve like any other. One
-        that stops with a `FloatingPointError` ends the sweep, since it has no result; called again with the same
-        `checkpoint` and other lambdas, the sweep reads back those that were done.
+        A run that collapses stays in the result, with `history.collapsed` set. One that stops with a
+        `FloatingPointError` ends the sweep; called again with the same `checkpoint`, it reads back what was done.
 
         Args:
             images: the training set.
@@ -205,8 +205,7 @@ class SimplifyWhileTraining(TrainingStep):
             The runs by lambda; this one has taken the warm-up only.
 
         Raises:
-            TypeError: bit_weights is no list; else as `fit`.
-            ValueError: no lambda, a negative one, or one given twice; else as `fit`.
+            TypeError, ValueError: bit_weights is no list of different lambdas of at least 0; else as `fit`.
             FloatingPointError: a run did not stay finite.
         """
         if not isinstance(bit_weights, Sequence):
@@ -216,8 +215,11 @@ class SimplifyWhileTraining(TrainingStep):
             raise ValueError(f"bit_weights={bit_weights!r}: give at least one lambda, and each once")
         for value in bit_weights:
             _check.positive("bit_weights", value, allow_zero=True)
+        inspect.signature(self.fit).bind(images, **options)  # a misspelt option shows before the warm-up, not after it
         warm_up, checkpoint = options.pop("warm_up", 0), options.pop("checkpoint", None)
         path = None if checkpoint is None else Path(checkpoint)
+        _check.positive("warm_up", warm_up, allow_zero=True, integer=True)
+        check_parts_fit(self.classifier, self.simplifier, self._convert, images, options.get("test"))
         if warm_up:
             self._warm_up(images, warm_up, options.get("batch_size", 32), path, options.get("progress"))
         runs = {}
@@ -252,12 +254,13 @@ class SimplifyWhileTraining(TrainingStep):
         """
         if isinstance(images, ImageSet):
             check_set("images", images)
-            parts = [to_bytes(self.simplify(self._convert(images.subset(i)))).cpu() for i in _batches(len(images))]
+            batches = torch.arange(len(images)).split(100)
+            parts = [to_bytes(self.simplify(self._convert(images.subset(i)))).cpu() for i in batches]
             return ImageSet(torch.cat(parts), images.labels, images.classes, f"{images.name}, simplified")
         _check.image_batch("images", images, channels=self.density.channels, size=self.density.image_size)
         autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
         with evaluation_mode(self.simplifier), autocast:
-            parts = [self.simplifier(images[i].to(self.device)).to(images.dtype) for i in _batches(len(images))]
+            parts = [self.simplifier(part.to(self.device)).to(images.dtype) for part in images.float().split(100)]
         return quantise(torch.cat(parts), self.density.bit_depth).to(images.device)
 
     @torch.no_grad()
@@ -302,13 +305,14 @@ class SimplifyWhileTraining(TrainingStep):
                 group["lr"] = rate * min(1.0, factor)
 
     def _warm_up(self, images: ImageSet, steps: int, batch_size: int, path: Path | None, progress: bool | None) -> None:
+        own = path and path.with_name(f"{path.stem}-warm-up{path.suffix}")
+        again = own is not None and own.is_file()  # then the file's steps are all that the classifier has taken
         fit_classifier(
             self.classifier, images, steps=steps, size=self.density.image_size, channels=self.density.channels,
             batch_size=batch_size, optimiser=self.classifier_optimiser, augment=self.augment, bf16=self.bf16,
-            seed=self.seed, progress=progress, description="warm-up",
-            checkpoint=path and path.with_name(f"{path.stem}-warm-up{path.suffix}"),
+            seed=self.seed, progress=progress, description="warm-up", checkpoint=own,
         )  # fmt: skip
-        self.warmed += steps
+        self.warmed = steps if again else self.warmed + steps
 
     def _convert(self, images: ImageSet) -> Float[Tensor, "n c h w"]:
         return images.to_float(self.density.image_size, self.density.channels, self.device)
@@ -345,7 +349,3 @@ class SimplifyWhileTraining(TrainingStep):
         self._flat, self._bad = note.get("flat", 0), note.get("bad", 0)
         kept = {int(name.removeprefix("kept/")): images for name, images in tensors.items()}
         self.kept = sorted(kept.items(), key=lambda pair: pair[0])
-
-
-def _batches(n: int) -> Sequence[Tensor]:
-    return torch.arange(n).split(100)

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch.func import functional_call
 
 import simplebits as sb
+from simplebits._precision import faster_in_bf16
 from simplebits.simplify import SimplifyWhileTraining
 
 pytestmark = pytest.mark.unchecked
@@ -171,6 +172,8 @@ def plain_memory():
 def test_a_step_takes_its_share_of_the_plain_ones_time(
     what, bf16, reuse, at_least, batch, plain_seconds, plain_memory, benchmark
 ):
+    if bf16 and not faster_in_bf16("cpu"):
+        pytest.skip("this processor is not faster in bfloat16")
     run = make(bf16, reuse)
 
     def step():
