@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from simplebits import _check, _progress
+from simplebits.subsets.draws import Draws
 from simplebits.subsets.masking import IMAGE_BATCH, Features, as_batch
 from simplebits.subsets.receptive_field import LocalNetwork
 from simplebits.subsets.results import BackSelection
@@ -24,6 +26,7 @@ def back_select(
     mask: Bool[Tensor, "*m"] | None = None,
     fill: float | Float[Tensor, "*f"] = 0.0,
     generator: torch.Generator | None = None,
+    noise: float = 0.0,
     batch_size: int | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -43,7 +46,11 @@ def back_select(
             images, single values of other inputs, and all there.
         fill: what stands where a feature is masked, a number or a tensor that broadcasts to x. The paper has 0 in
             standardised images, the mean of the data; networks here standardise inside, there it is the mean pixel.
-        generator: draws among features with equal scores; None: the one with the lowest index.
+        generator: draws among features with equal scores, for each image apart: a batch gets the draws that its images
+            would get one after the other. None: the one with the lowest index.
+        noise: variance of what is added to all scores of a step before the largest is looked for; 0: none. It chooses
+            the order only: the recorded values are the scores without it, so that subsets read off them are sufficient,
+            but need not be minimal. 1e-12 is the paper's random tie-breaking (S4.8); it needs a generator.
         batch_size: inputs evaluated at once; None: 128, for a local score 1,024, on a GPU 8,192. It
             changes rounding at most.
         checkpoint: file to write to every half minute and to resume from.
@@ -53,9 +60,10 @@ def back_select(
         The selection; a list of them for a batch of images.
 
     Raises:
-        TypeError: x, mask or score of a wrong type.
+        TypeError: x, mask, score or generator of a wrong type.
         ValueError: a mask or fill that does not broadcast, x empty, x or fill not finite, batch_size < 1, a score that
-            is not one number for each input, or NaN; another selection's checkpoint.
+            is not one real number for each input, or NaN; noise negative or without a generator; another selection's
+            checkpoint.
 
     >>> weights = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
     >>> selection = back_select(lambda inputs: (inputs * weights).sum((1, 2)), torch.ones(2, 2))
@@ -65,7 +73,7 @@ def back_select(
     >>> selection.values
     tensor([9., 7., 4., 0.])
     """
-    search, single = begin(score, x, mask, fill, generator, batch_size, progress)
+    search, single = begin(score, x, mask, fill, generator, noise, batch_size, progress)
     start = search.score_of(search.rows, search.features.kept)
     selections = search.select(search.rows, search.features.kept, start, checkpoint)
     return selections[0] if single else selections
@@ -77,17 +85,22 @@ def begin(
     mask: Tensor | None,
     fill: float | Tensor,
     generator: torch.Generator | None,
+    noise: float,
     batch_size: int | None,
     progress: bool | None,
 ) -> tuple[Search, bool]:
     """The search that a caller's arguments ask for, and whether they are about a single input."""
+    _check.positive("noise", noise, allow_zero=True)
+    if noise and generator is None:
+        raise ValueError(f"noise={noise!r} is drawn: give a generator, as torch.Generator().manual_seed(0)")
     if batch_size is not None:
         _check.positive("batch_size", batch_size, integer=True)
     features = Features.of(as_batch(x), mask, fill)
     check_score(score, len(features.x))
     if batch_size is None:
         batch_size = 8192 if features.x.is_cuda else 1024 if getattr(score, "local", False) else 128
-    return Search(score, features, generator, batch_size, progress), x.dim() != IMAGE_BATCH
+    draws = None if generator is None else Draws(generator, len(features.x))
+    return Search(score, features, draws, noise, batch_size, progress), x.dim() != IMAGE_BATCH
 
 
 class Search:
@@ -96,7 +109,8 @@ class Search:
     Args:
         score: f.
         features: of the inputs.
-        generator: draws among ties; None: the lowest index.
+        draws: of each input among ties; None: the lowest index.
+        noise: variance of what is added to the scores by which features are chosen.
         batch_size: inputs evaluated at once.
         progress: show a bar; None: on a terminal only.
     """
@@ -105,11 +119,12 @@ class Search:
         self,
         score: Score,
         features: Features,
-        generator: torch.Generator | None,
+        draws: Draws | None,
+        noise: float,
         batch_size: int,
         progress: bool | None,
     ) -> None:
-        self.score, self.features, self.generator = score, features, generator
+        self.score, self.features, self.draws, self.noise = score, features, draws, noise
         self.batch_size, self.progress = batch_size, progress
         self.rows = torch.arange(len(features.x), device=features.x.device)
         self._buffer = features.x.new_empty(0)
@@ -145,12 +160,13 @@ class Search:
         order = torch.zeros(kept.shape, dtype=torch.int64, device=kept.device)
         values = torch.zeros(kept.shape, dtype=start.dtype, device=kept.device)
         longest = int(counts.max()) if len(rows) else 0
-        ties = "in order" if self.generator is None else "drawn"
-        record = SelectionCheckpoint(checkpoint, features, start, self.generator, ties=ties)
+        ties = "in order" if self.draws is None else "drawn"
+        record = self.checkpoint(checkpoint, features, rows, kept, start, ties=ties, noise=self.noise)
         done, held = record.load()
         if held:
             order.copy_(held["order"])
             values.copy_(held["values"])
+            self.resume_draws(rows, held)
         for step in range(done):
             live = (step < counts).nonzero()[:, 0]
             left[live, order[live, step]] = False
@@ -159,12 +175,15 @@ class Search:
             for step in range(done, longest):
                 table = self._without_one_more(features, rows, current, left, start.dtype)
                 live = (step < counts).nonzero()[:, 0]
-                feature = self._best(table, left)[live]
+                feature = self._best(table, left, rows, step)[live]
                 order[live, step], values[live, step] = feature, table[live, feature]
                 left[live, feature] = False
                 features.mask_one_more(current, live, feature)
-                record.save(step + 1, {"order": order, "values": values}, last=step + 1 == longest)
+                so_far = {"order": order, "values": values, **self.saved_draws(rows)}
+                record.save(step + 1, so_far, last=step + 1 == longest)
                 bar.update()
+        if self.draws is not None:
+            self.draws.advance(rows, longest)
         index = features.unravel(order)
         return [
             BackSelection(kept[i].view(features.grid), index[i, :count], values[i, :count], float(start[i]))
@@ -214,12 +233,51 @@ class Search:
 
         return one_more
 
-    def _best(self, table: Float[Tensor, "r m"], left: Bool[Tensor, "r m"]) -> Int64[Tensor, " r"]:
-        """The feature with the largest score among those that are left."""
+    def _best(
+        self, table: Float[Tensor, "r m"], left: Bool[Tensor, "r m"], rows: Int64[Tensor, " r"], step: int
+    ) -> Int64[Tensor, " r"]:
+        """The feature with the largest score among those that are left, for each of these inputs."""
         lowest = torch.finfo(table.dtype).min  # a score may be -inf, and is still better than what is masked already
         table = torch.where(left, table.clamp(min=lowest), -torch.inf)
-        if self.generator is not None:
+        if self.noise:
+            drawn = self.draws.normal(rows, step, table.shape[1]).to(table.device)
+            table = table.double() + self.noise**0.5 * drawn  # in double precision noise leaves no ties
+        elif self.draws is not None:
             tied = table == table.amax(1, keepdim=True)
-            draws = torch.rand(table.shape, generator=self.generator, device=self.generator.device)
-            table = torch.where(tied, draws.to(table), -torch.inf)
+            drawn = self.draws.uniform(rows, step, table.shape[1])
+            table = torch.where(tied, drawn.to(table.device), -torch.inf)
         return table.argmax(1)  # the first of equal ones
+
+    def checkpoint(
+        self,
+        path: str | Path | None,
+        features: Features,
+        rows: Int64[Tensor, " r"],
+        kept: Bool[Tensor, "r m"],
+        start: Float[Tensor, " r"],
+        **settings: Any,
+    ) -> SelectionCheckpoint:
+        """That of a selection of these features of some inputs."""
+
+        def probe() -> Tensor:
+            half = kept & (torch.arange(kept.shape[1], device=kept.device) % 2 == 0)
+            with torch.inference_mode():
+                values = [
+                    evaluate(self.score, part, index).to(start)
+                    for left in (half, torch.zeros_like(kept))
+                    for part, index in zip(
+                        features.apply(left).split(self.batch_size), rows.split(self.batch_size), strict=True
+                    )
+                ]
+            return torch.cat([start, *values])
+
+        return SelectionCheckpoint(path, features, probe, self.score, rows, **settings)
+
+    def saved_draws(self, rows: Int64[Tensor, " r"]) -> dict[str, Tensor]:
+        """What a checkpoint needs to draw on for these inputs."""
+        return {} if self.draws is None else {"seeds": self.draws.seeds[rows.cpu()]}
+
+    def resume_draws(self, rows: Int64[Tensor, " r"], held: Mapping[str, Tensor]) -> None:
+        """Draw on as the run that wrote the checkpoint, whatever generator came this time."""
+        if self.draws is not None:
+            self.draws.seeds[rows.cpu()] = held["seeds"]

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from simplebits import _check, _progress
 from simplebits.subsets.back_select import Search, begin
+from simplebits.subsets.draws import Draws
 from simplebits.subsets.masking import Features
 from simplebits.subsets.results import SufficientInputSubset
 from simplebits.subsets.score import Score, check_threshold, evaluate
-from simplebits.subsets.selection_checkpoint import SelectionCheckpoint
 from simplebits.subsets.sufficient import collect
 
 NOISE = 1e-12  # variance of what the paper's code adds to the gradients
@@ -97,7 +97,7 @@ def batched_gradient_back_select(
         fill: what stands where a pixel is masked.
         noise: variance of what is added to the gradients, as in the paper's code; 0: none, then equal gradients go by
             the lowest index. Where the score is saturated it decides instead of the gradients.
-        generator: of the noise; None: one with seed 0.
+        generator: of the noise, for each image apart, as for `back_select`; None: seed 0 for each image.
         batch_size: images evaluated at once; None: 128, for a local score 1,024, on a GPU 8,192.
         checkpoint: file to write to every half minute and to resume from.
         progress: show a bar; None: on a terminal only.
@@ -117,10 +117,10 @@ def batched_gradient_back_select(
     (tensor([[[1, 0],
              [1, 0]]]), tensor([[10.,  7.]]))
     """
-    search, single = _begin(score, x, k, mask, fill, noise, batch_size)
+    search, single = _begin(score, x, k, mask, fill, noise, generator, batch_size, progress)
     rows, kept = search.rows, search.features.kept
     start = search.score_of(rows, kept)
-    selection = _select(search, k, noise, _draws(generator), progress, rows, kept, start, checkpoint)
+    selection = _select(search, k, rows, kept, start, checkpoint)
     return selection.image(0) if single else selection
 
 
@@ -131,23 +131,20 @@ def _begin(
     mask: Tensor | None,
     fill: float | Tensor,
     noise: float,
+    generator: torch.Generator | None,
     batch_size: int | None,
+    progress: bool | None,
 ) -> tuple[Search, bool]:
     _check.positive("k", k, integer=True)
     _check.positive("noise", noise, allow_zero=True)
-    return begin(score, x, mask, fill, None, batch_size, False)
-
-
-def _draws(generator: torch.Generator | None) -> torch.Generator:
-    return generator or torch.Generator().manual_seed(0)
+    search, single = begin(score, x, mask, fill, None, 0.0, batch_size, progress)
+    search.draws, search.noise = Draws(generator, len(search.rows)), noise
+    return search, single
 
 
 def _select(
     search: Search,
     k: int,
-    noise: float,
-    generator: torch.Generator,
-    progress: bool | None,
     rows: Int64[Tensor, " r"],
     kept: Bool[Tensor, "r m"],
     start: Float[Tensor, " r"],
@@ -158,25 +155,28 @@ def _select(
     order = torch.full(kept.shape, -1, device=kept.device)
     iterations = -(-int(kept.sum(1).max()) // k) if len(rows) else 0
     values = start.new_empty(len(rows), iterations)
-    record = SelectionCheckpoint(checkpoint, features, start, generator, k=k, noise=noise)
+    record = search.checkpoint(checkpoint, features, rows, kept, start, k=k, noise=search.noise)
     done, held = record.load()
     if held:
         order.copy_(held["order"])
         values.copy_(held["values"])
+        search.resume_draws(rows, held)
     left = kept & (order < 0)
-    with _progress.bar(iterations, done, "batched gradient", progress) as bar:
+    with _progress.bar(iterations, done, "batched gradient", search.progress) as bar:
         for iteration in range(done, iterations):
             value, gradient = _gradient(search, features, rows, left)
-            if noise:
-                drawn = torch.randn(kept.shape, generator=generator, device=generator.device)
-                gradient = gradient + noise**0.5 * drawn.to(gradient)
+            if search.noise:
+                drawn = search.draws.normal(rows, iteration, kept.shape[1])
+                gradient = gradient + search.noise**0.5 * drawn.to(gradient)
             steepest = torch.where(left, gradient, -torch.inf).argsort(dim=1, descending=True, stable=True)[:, :k]
             group = torch.zeros_like(left).scatter(1, steepest, True) & left
             order[group] = iteration
             left &= ~group
             values[:, iteration] = value
-            record.save(iteration + 1, {"order": order, "values": values}, last=iteration + 1 == iterations)
+            so_far = {"order": order, "values": values, **search.saved_draws(rows)}
+            record.save(iteration + 1, so_far, last=iteration + 1 == iterations)
             bar.update()
+    search.draws.advance(rows, iterations)
     of_each = (len(rows), *features.grid)
     return GradientSelection(kept.view(of_each).clone(), order.view(of_each), values, search.score_of(rows, left))
 
@@ -232,7 +232,7 @@ def batched_gradient_find_sis(
         mask: the pixels that may be in the subset.
         fill: what stands where a pixel is masked.
         noise: variance of what is added to the gradients.
-        generator: of the noise; None: one with seed 0.
+        generator: of the noise, for each image apart, as for `back_select`; None: seed 0 for each image.
         batch_size: images evaluated at once.
         progress: show a bar; None: on a terminal only.
 
@@ -267,24 +267,21 @@ def _finder(
 ) -> tuple[Callable[[Tensor, Tensor], list[SufficientInputSubset | None]], Search, bool]:
     """What finds a subset in each of some inputs, the search it looks in, and whether that is about a single input."""
     check_threshold(threshold)
-    search, single = _begin(score, x, k, mask, fill, noise, batch_size)
-    return partial(_find, search, threshold, k, noise, _draws(generator), progress), search, single
+    search, single = _begin(score, x, k, mask, fill, noise, generator, batch_size, progress)
+    return partial(_find, search, threshold, k), search, single
 
 
 def _find(
     search: Search,
     threshold: float,
     k: int,
-    noise: float,
-    generator: torch.Generator,
-    progress: bool | None,
     rows: Int64[Tensor, " r"],
     kept: Bool[Tensor, "r m"],
 ) -> list[SufficientInputSubset | None]:
     """For each of these inputs a subset of these pixels; gradients only where the score is high enough."""
     start = search.score_of(rows, kept)
     high = start >= threshold
-    selection = _select(search, k, noise, generator, progress, rows[high], kept[high], start[high])
+    selection = _select(search, k, rows[high], kept[high], start[high])
     found = iter(selection.sufficient(threshold))
     return [next(found) if ok else None for ok in high.tolist()]
 
@@ -312,7 +309,7 @@ def batched_gradient_sis_collection(
         mask: the pixels that may be in the subsets.
         fill: what stands where a pixel is masked.
         noise: variance of what is added to the gradients.
-        generator: of the noise; None: one with seed 0.
+        generator: of the noise, for each image apart, as for `back_select`; None: seed 0 for each image.
         batch_size: images evaluated at once.
         progress: show a bar for each round; None: on a terminal only.
 

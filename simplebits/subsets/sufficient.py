@@ -22,6 +22,7 @@ def find_sis(
     mask: Bool[Tensor, "*m"] | None = None,
     fill: float | Float[Tensor, "*f"] = 0.0,
     generator: torch.Generator | None = None,
+    noise: float = 0.0,
     batch_size: int | None = None,
     progress: bool | None = None,
 ) -> SufficientInputSubset | list[SufficientInputSubset | None] | None:
@@ -37,7 +38,8 @@ def find_sis(
         threshold: tau; the paper has .99 for CIFAR-10 and .9 for ImageNet.
         mask: the features that may be in the subset, as for `back_select`; the others are masked from the start.
         fill: what stands where a feature is masked.
-        generator: draws among ties; None: the lowest index.
+        generator: draws among ties, for each image apart; None: the lowest index.
+        noise: variance of what is added to the scores by which features are chosen, as for `back_select`.
         batch_size: inputs evaluated at once.
         progress: show a bar; None: on a terminal only.
 
@@ -57,7 +59,7 @@ def find_sis(
     True
     """
     check_threshold(threshold)
-    search, single = begin(score, x, mask, fill, generator, batch_size, progress)
+    search, single = begin(score, x, mask, fill, generator, noise, batch_size, progress)
     found = _find(search, threshold, search.rows, search.features.kept)
     return found[0] if single else found
 
@@ -80,6 +82,7 @@ def sis_collection(
     mask: Bool[Tensor, "*m"] | None = None,
     fill: float | Float[Tensor, "*f"] = 0.0,
     generator: torch.Generator | None = None,
+    noise: float = 0.0,
     batch_size: int | None = None,
     progress: bool | None = None,
 ) -> list[SufficientInputSubset] | list[list[SufficientInputSubset]]:
@@ -94,7 +97,8 @@ def sis_collection(
         threshold: tau.
         mask: the features that may be in the subsets, as for `back_select`.
         fill: what stands where a feature is masked.
-        generator: draws among ties; None: the lowest index.
+        generator: draws among ties, for each image apart; None: the lowest index.
+        noise: variance of what is added to the scores by which features are chosen, as for `back_select`.
         batch_size: inputs evaluated at once.
         progress: show a bar for each round; None: on a terminal only.
 
@@ -110,7 +114,7 @@ def sis_collection(
     [[3], [2, 1]]
     """
     check_threshold(threshold)
-    search, single = begin(score, x, mask, fill, generator, batch_size, progress)
+    search, single = begin(score, x, mask, fill, generator, noise, batch_size, progress)
     collections = collect(partial(_find, search, threshold), search.rows, search.features.kept)
     return collections[0] if single else collections
 

@@ -125,6 +125,33 @@ def test_ties_go_to_the_lowest_index_or_are_drawn():
     assert sorted(map(tuple, drawn[2].tolist())) == sorted(map(tuple, in_order.tolist()))
 
 
+def test_a_batch_draws_as_its_images_one_after_the_other():
+    x, flat = torch.ones(3, 1, 2, 4), lambda inputs: torch.zeros(len(inputs))
+    for noise in (0.0, 1e-12):
+        draws = [torch.Generator().manual_seed(0) for _ in range(2)]
+        together = subsets.back_select(flat, x, generator=draws[0], noise=noise)
+        assert all(map(same, together, [subsets.back_select(flat, one, generator=draws[1], noise=noise) for one in x]))
+        assert len({tuple(found.order.flatten().tolist()) for found in together}) == 3
+
+
+def test_noise_chooses_the_order_and_leaves_the_values():
+    x, weights = torch.ones(3, dtype=torch.float64), torch.tensor([0.0, 3e-6, 1e-3], dtype=torch.float64)
+
+    def first(noise, seed):
+        return subsets.back_select(
+            linear(weights), x, noise=noise, generator=torch.Generator().manual_seed(seed)
+        ).order[0, 0]
+
+    assert {int(first(1e-14, seed)) for seed in range(20)} == {0}
+    swapped = sum(int(first(4e-12, seed)) for seed in range(100))  # 3e-6 is 1.06 of sqrt(2) 2e-6: 14 of 100
+    assert 4 <= swapped <= 28
+    found = subsets.back_select(linear(weights), x, noise=1e6, generator=torch.Generator().manual_seed(0))
+    left = weights.sum() - weights[found.order[:, 0]].cumsum(0)
+    torch.testing.assert_close(found.values, left, rtol=0, atol=1e-15)
+    for search in (subsets.find_sis, subsets.sis_collection):
+        assert search(linear(weights), x, 5e-4, noise=1e-12, generator=torch.Generator())
+
+
 def test_a_draw_is_among_the_best_only():
     x, weights = torch.ones(6), torch.tensor([1.0, 0.0, 2.0, 0.0, 0.0, 2.0])
     order = subsets.back_select(linear(weights), x, generator=torch.Generator().manual_seed(3)).order[:, 0].tolist()
@@ -182,14 +209,51 @@ def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, draw):
     whole = subsets.back_select(score, x, generator=generator())
     path = tmp_path / "selection.safetensors"
     with pytest.raises(Killed):
-        subsets.back_select(killed_after(score, 5), x, generator=generator(), checkpoint=path)
-    resumed = subsets.back_select(killed_after(score, 6), x, generator=generator(), checkpoint=path)
+        subsets.back_select(killed_after(score, 7), x, generator=generator(), checkpoint=path)
+    # Another generator: the draws go on from those of the file.
+    other = torch.Generator() if draw else None
+    resumed = subsets.back_select(killed_after(score, 8), x, generator=other, checkpoint=path)
     assert all(map(same, whole, resumed))
-    assert all(map(same, whole, subsets.back_select(killed_after(score, 1), x, checkpoint=path, generator=generator())))
+    assert all(map(same, whole, subsets.back_select(killed_after(score, 3), x, checkpoint=path, generator=generator())))
     with pytest.raises(ValueError, match="belongs to another"):
         subsets.back_select(score, 2 * x, checkpoint=path, generator=generator())
     with pytest.raises(ValueError, match="belongs to another training: ties="):
         subsets.back_select(score, x, checkpoint=path, generator=None if draw else torch.Generator())
+
+
+def sure(seed, bias=9.0):
+    """A network that is at least .99 sure of class 0 of any image, whatever else it has learned."""
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(seed)
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 2)).eval()
+    network[2].bias.data = torch.tensor([bias, 0.0])
+    return network
+
+
+@pytest.mark.parametrize(
+    "search", [subsets.back_select, lambda score, x, **how: subsets.batched_gradient_back_select(score, x, 2, **how)]
+)
+def test_another_network_as_sure_of_the_same_images_does_not_resume(tmp_path, search):
+    x, path = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(0)), tmp_path / "selection.safetensors"
+    one, other = sure(0), sure(1)
+    scores = [subsets.class_score(network, x) for network in (one, other)]
+    assert all(bool((score(x) > 0.99).all()) for score in scores)
+    search(scores[0], x, checkpoint=path)
+    search(scores[0], x, checkpoint=path)
+    with pytest.raises(ValueError, match="belongs to another training: network="):
+        search(scores[1], x, checkpoint=path)
+    one[1].running_mean += 1e-3  # a buffer
+    with pytest.raises(ValueError, match="belongs to another training: network="):
+        search(scores[0], x, checkpoint=path)
+
+
+def test_of_a_function_the_scores_of_masked_inputs_tell_whose_file_it_is(tmp_path):
+    x, path = torch.ones(1, 3, 3), tmp_path / "selection.safetensors"
+    weights = torch.arange(9.0).view(3, 3)
+    subsets.back_select(linear(weights), x, checkpoint=path)
+    subsets.back_select(linear(weights * (1 + 1e-6)), x, checkpoint=path)  # rounding of another device
+    with pytest.raises(ValueError, match="belongs to another selection: its score"):
+        subsets.back_select(linear(weights.flip(0).roll(1, 1)), x, checkpoint=path)
 
 
 @pytest.mark.unchecked
@@ -207,6 +271,9 @@ def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, draw):
         ({"batch_size": 2.5}, ValueError, "batch_size=2.5"),
         ({"fill": float("nan")}, ValueError, "fill=nan"),
         ({"x": torch.rand(0, 2)}, ValueError, "x: expected one input"),
+        ({"generator": 0}, TypeError, r"generator: expected a torch.Generator, as .* got int"),
+        ({"noise": 1e-12}, ValueError, "noise=1e-12 is drawn: give a generator"),
+        ({"noise": -1.0}, ValueError, "noise=-1.0"),
     ],
 )
 def test_wrong_input_is_named(change, error, said):

@@ -94,6 +94,18 @@ def test_a_single_image_gives_what_a_batch_of_it_gives(network, images):
     assert torch.equal(one.sufficient(0.2).mask, batch.sufficient(0.2)[0].mask)
 
 
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_batch_draws_as_its_images_one_after_the_other(network, images, seed):
+    draws = [torch.Generator().manual_seed(seed) if seed is not None else None for _ in range(2)]
+    together = subsets.batched_gradient_back_select(
+        subsets.class_score(network, images), images, 4, noise=1.0, generator=draws[0]
+    )
+    for i, image in enumerate(images):
+        score = subsets.class_score(network, image)
+        alone = subsets.batched_gradient_back_select(score, image, 4, noise=1.0, generator=draws[1])
+        assert torch.equal(together.order[i], alone.order)
+
+
 @pytest.mark.parametrize("k", [1, 4])
 def test_subsets_are_whole_groups_sufficient_and_the_fewest(network, images, k):
     score = subsets.class_score(network, images)
@@ -149,7 +161,7 @@ def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, network,
     masks[1, :, :3], masks[2] = False, False  # of different lengths, one with nothing to do
     # Noise that decides: the draws too must go on where they were.
     select = partial(subsets.batched_gradient_back_select, x=images, k=5, mask=masks, noise=1.0)
-    path, left = tmp_path / "selection.safetensors", iter(range(4))
+    path, left = tmp_path / "selection.safetensors", iter(range(6))
 
     def limited(inputs):
         if next(left, None) is None:
@@ -159,10 +171,10 @@ def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, network,
     whole = select(score)
     with pytest.raises(Killed):
         select(limited, checkpoint=path)
-    left = iter(range(1 + 8 - 3 + 1))  # the score at first, five of the eight iterations, the blank images
+    left = iter(range(3 + 8 - 3 + 1))  # the scores at first, five of the eight iterations, the blank images
     resumed = select(limited, checkpoint=path)
     assert next(left, None) is None
-    left = iter(range(2))
+    left = iter(range(4))
     for found in (resumed, select(limited, checkpoint=path)):
         for name in ("mask", "order", "values", "blank"):
             assert torch.equal(getattr(found, name), getattr(whole, name))
