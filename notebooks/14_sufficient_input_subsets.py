@@ -147,11 +147,15 @@ small = {"name": "ConvNet", "standardise": "composite", "epochs": min(epochs, 40
 small |= {"width": 16, "depth": 2, "norm": "batch", "pooling": "max"}
 classifier = train(digits, seed, "small", **small)
 grey = float(sb.subsets.mean_pixel(digits)[0])
-accuracy = sb.networks.accuracy(classifier, held_out.to_float(device=device), held_out.labels.to(device))
+accuracy = sb.networks.accuracy(
+    classifier, held_out.to_float(device=device), held_out.labels.to(device)
+)
 
 # Double precision, so that rounding cannot make the order by hand differ from the library's.
 classifier = classifier.double()
-probabilities = sb.networks.predict(classifier, held_out.to_float(device=device).double()).softmax(1)
+probabilities = sb.networks.predict(classifier, held_out.to_float(device=device).double()).softmax(
+    1
+)
 confidence, predicted = probabilities.max(1)
 right = predicted == held_out.labels.to(device)
 best = (confidence * right).argsort(descending=True, stable=True)
@@ -248,7 +252,9 @@ steps = selection.steps.cpu()
 gone = sorted({0, 8, 16, 24, 32, 40, 44, 48, 50, 52, 54, 56, 58, 60, 61, 62, 63, 64})
 along = [selection.score, *selection.values.tolist()]
 names = [
-    f"{n} masked, {64 - n} left: confidence {along[n]:.4f}" + (" ≥ τ" if along[n] >= tau else " < τ") for n in gone
+    f"{n} masked, {64 - n} left: confidence {along[n]:.4f}"
+    + (" ≥ τ" if along[n] >= tau else " < τ")
+    for n in gone
 ]
 sb.report.slider(
     [seen(x, steps >= n).float() for n in gone],
@@ -328,7 +334,9 @@ selections = sb.subsets.back_select(example_score, examples, fill=grey)
 frames, labels = [], []
 for value in slider_thresholds:
     subsets = [each.sufficient(value) for each in selections]
-    masks = [torch.zeros(8, 8, dtype=torch.bool) if each is None else each.mask.cpu() for each in subsets]
+    masks = [
+        torch.zeros(8, 8, dtype=torch.bool) if each is None else each.mask.cpu() for each in subsets
+    ]
     rows = [image.cpu().expand(3, -1, -1).double() for image in examples]
     rows += [seen(image, m) for image, m in zip(examples, masks, strict=True)]
     frames.append(sb.report.image_grid(torch.stack(rows).float().clamp(0, 1), columns=4, zoom=0.9))
@@ -337,18 +345,25 @@ for value in slider_thresholds:
 sb.report.slider(
     frames,
     labels,
-    [f"Four digits above, their sufficient subsets below, other pixels blue. {label}." for label in labels],
+    [
+        f"Four digits above, their sufficient subsets below, other pixels blue. {label}."
+        for label in labels
+    ],
     "threshold",
 )
 
 # %%
 # NBVAL_CHECK_OUTPUT
-sizes = [[len(each.sufficient(value)) for value in slider_thresholds if each.sufficient(value)] for each in selections]
+sizes = [
+    [len(each.sufficient(value)) for value in slider_thresholds if each.sufficient(value)]
+    for each in selections
+]
 print("sizes never fall as τ rises:", all(row == sorted(row) for row in sizes))
 again = sb.subsets.find_sis(example_score, examples, tau, fill=grey)
 read = [each.sufficient(tau) for each in selections]
 same = all(
-    (a is None) == (b is None) and (a is None or torch.equal(a.mask, b.mask)) for a, b in zip(again, read, strict=True)
+    (a is None) == (b is None) and (a is None or torch.equal(a.mask, b.mask))
+    for a, b in zip(again, read, strict=True)
 )
 print("read off or searched anew, the same subset:", same)
 
@@ -362,7 +377,9 @@ print("read off or searched anew, the same subset:", same)
 # %%
 collections = sb.subsets.sis_collection(example_score, examples, collection_threshold, fill=grey)
 counts = [len(collection) for collection in collections]
-sb.report.record(experiment, "collection-threshold", collection_threshold, "confidence", setting=small)
+sb.report.record(
+    experiment, "collection-threshold", collection_threshold, "confidence", setting=small
+)
 sb.report.record(experiment, "collection-total", sum(counts), "subsets", setting=small)
 sb.report.record(experiment, "collection-most", max(counts), "subsets", setting=small)
 
@@ -446,7 +463,9 @@ print("its subset is sufficient too:", bool(kept_confidence >= tau - 1e-9))
 large = held_out.to_float(28, device=device)[:4]
 with torch.random.fork_rng():
     torch.random.default_generator.manual_seed(seed)
-    chain = sb.networks.build("ConvNet", len(digits.classes), 1, 28, width=8, depth=2, norm="none", pooling="max")
+    chain = sb.networks.build(
+        "ConvNet", len(digits.classes), 1, 28, width=8, depth=2, norm="none", pooling="max"
+    )
 chain = chain.to(device)
 square = torch.zeros(28, 28, dtype=torch.bool)
 square[7:21, 7:21] = True
@@ -586,11 +605,15 @@ for s in studies.values():
     s["by-threshold"] = {}
     for value in lower:
         sizes = sizes_at(s["selections"], value)
-        s["by-threshold"][value] = [sizes[there & ~sizes.isnan()] for there in (s["right"], s["wrong"])]
+        s["by-threshold"][value] = [
+            sizes[there & ~sizes.isnan()] for there in (s["right"], s["wrong"])
+        ]
 
 # %% tags=["hide-input"]
 blue, orange, grey_line = (sb.report.COLOURS[c] for c in ("blue", "orange", "grey"))
-figure, axes = plt.subplots(len(studies), 2, figsize=(7.2, 2.6 * len(studies)), squeeze=False, width_ratios=(3, 2))
+figure, axes = plt.subplots(
+    len(studies), 2, figsize=(7.2, 2.6 * len(studies)), squeeze=False, width_ratios=(3, 2)
+)
 for (left, beside), (name, s) in zip(axes, studies.items(), strict=True):
     sizes = s["sizes"][s["used"]]
     one_pixel = 100 / s["subsets"][0].mask.numel() if s["subsets"][0] else 1.0
@@ -599,8 +622,14 @@ for (left, beside), (name, s) in zip(axes, studies.items(), strict=True):
     left.hist(sizes.numpy(), bins=bins.numpy(), color=blue)
     left.set(title=name, xlabel=f"% of the pixels, τ = {threshold:g}", ylabel="images")
     for colour, at, label in ((blue, 0, "right"), (orange, 1, "wrong")):
-        points = [(t, float(pair[at].mean())) for t, pair in s["by-threshold"].items() if len(pair[at]) > 1]
-        beside.plot(*zip(*points, strict=True), marker="o" if at else "s", color=colour, label=label)
+        points = [
+            (t, float(pair[at].mean()))
+            for t, pair in s["by-threshold"].items()
+            if len(pair[at]) > 1
+        ]
+        beside.plot(
+            *zip(*points, strict=True), marker="o" if at else "s", color=colour, label=label
+        )
     beside.set(xlabel="τ", ylabel="mean % of the pixels")
     beside.legend()
 sb.report.show(
@@ -679,7 +708,9 @@ for name, s in studies.items():
             trend=sb.report.increasing({"wrong": of_wrong, "right": of_right}),
         )
     )
-    sb.report.record(experiment, f"{name}-sufficient", fmean(holds[name][0]), "share", setting=where)
+    sb.report.record(
+        experiment, f"{name}-sufficient", fmean(holds[name][0]), "share", setting=where
+    )
     sb.report.record(experiment, f"{name}-minimal", fmean(holds[name][1]), "share", setting=where)
     sb.report.record(experiment, f"{name}-size-sd", float(sizes.std()), "% of image", setting=where)
     sb.report.record(experiment, f"{name}-accuracy", s["accuracy"], "share", setting=where)
@@ -687,7 +718,12 @@ paper_setting = as_trained_there and image_sets[0] == "cifar10" and threshold ==
 for other, options in more_networks.items():
     training, test = load(image_sets[0], "train", size), load(image_sets[0], "test", size)
     other_network = train(
-        training, seed, f"{image_sets[0]}-{other}", name=other, standardise=standardise.get(image_sets[0]), **options
+        training,
+        seed,
+        f"{image_sets[0]}-{other}",
+        name=other,
+        standardise=standardise.get(image_sets[0]),
+        **options,
     )
     every = test.to_float(device=device)
     sure = sb.networks.predict(other_network, every).softmax(1).amax(1) >= threshold
@@ -759,7 +795,10 @@ for name, s in studies.items():
     ]
     in_order = s["selections"][: len(few)]
     shares = [
-        torch.stack([sb.subsets.keep_last(each.steps, kept_share) for each in run]).float().mean(0).cpu()
+        torch.stack([sb.subsets.keep_last(each.steps, kept_share) for each in run])
+        .float()
+        .mean(0)
+        .cpu()
         for run in (in_order, *drawn)
     ]
     at_tau = [each.mask for each, used in zip(s["subsets"], s["used"], strict=True) if used]
@@ -767,11 +806,17 @@ for name, s in studies.items():
     columns = torch.linspace(-1, 1, shares[0].shape[1])[None]
     away = torch.maximum(rows.abs().expand_as(shares[0]), columns.abs().expand_as(shares[0]))
     places[name] = {
-        "maps": [torch.stack(at_tau).float().mean(0).cpu(), shares[0], sum(shares[1:]) / tie_repeats],
+        "maps": [
+            torch.stack(at_tau).float().mean(0).cpu(),
+            shares[0],
+            sum(shares[1:]) / tie_repeats,
+        ],
         "away": [float((share * away).sum() / share.sum()) for share in shares],
         "saturated": fmean(float((each.values == 1).float().mean()) for each in in_order),
         "moved": fmean(
-            float((a.steps != b.steps).float().mean()) for run in drawn for a, b in zip(in_order, run, strict=True)
+            float((a.steps != b.steps).float().mean())
+            for run in drawn
+            for a, b in zip(in_order, run, strict=True)
         ),
     }
 
@@ -832,7 +877,9 @@ for name, found_places in places.items():
     )
     print(f"{name}: {tied.verdict}; {tied.trend.statement}")
 found_places = places[image_sets[0]]
-sb.report.record(experiment, "saturated", found_places["saturated"], "share of steps", setting=setting)
+sb.report.record(
+    experiment, "saturated", found_places["saturated"], "share of steps", setting=setting
+)
 sb.report.record(experiment, "moved", found_places["moved"], "share of pixels", setting=setting)
 sb.report.record(
     experiment,
@@ -863,7 +910,9 @@ sb.report.record(experiment, "kept-share", kept_share, "share of pixels", settin
 curves = {}
 for name, s in studies.items():
     kept = [each for each, used in zip(s["selections"], s["used"], strict=True) if used]
-    values = torch.stack([torch.cat([each.values.new_tensor([each.score]), each.values]) for each in kept]).cpu()
+    values = torch.stack(
+        [torch.cat([each.values.new_tensor([each.score]), each.values]) for each in kept]
+    ).cpu()
     curves[name] = values.mean(0), values.float().quantile(torch.tensor([0.1, 0.9]), 0)
 mean_curve = curves[image_sets[0]][0]
 half_masked = float(mean_curve[len(mean_curve) // 2])
@@ -910,7 +959,9 @@ mean_exact = fmean(100 * each.share for each in exact)
 lines.append(f"| exact | {pixels * (pixels + 1) // 2:,} | {mean_exact:.2f} | | |")
 gradient_sizes, gradient_sufficient = {}, []
 for k in groups:
-    found_k = sb.subsets.batched_gradient_find_sis(few_scores, images, threshold, k, fill=first["fill"])
+    found_k = sb.subsets.batched_gradient_find_sis(
+        few_scores, images, threshold, k, fill=first["fill"]
+    )
     pairs = [(a, b) for a, b in zip(exact, found_k, strict=True) if b is not None]
     gradient_sizes[k] = fmean(100 * b.share for _, b in pairs)
     smaller = fmean(float(len(b) < len(a)) for a, b in pairs)
@@ -971,7 +1022,9 @@ candidates, logits = candidates[surest >= common], [each[surest >= common] for e
 panel_sizes = {}
 for (label, each), own_logits in zip(panel.items(), logits, strict=True):
     own_score = sb.subsets.ClassScore(each, own_logits.argmax(1))
-    of_each = sb.subsets.batched_gradient_find_sis(own_score, candidates, common - 1e-6, 1, fill=first["fill"])
+    of_each = sb.subsets.batched_gradient_find_sis(
+        own_score, candidates, common - 1e-6, 1, fill=first["fill"]
+    )
     panel_sizes[label] = fmean(100 * one.share for one in of_each)
 
 # %%
@@ -981,9 +1034,12 @@ larger = sb.report.record(
     "ensemble-size",
     panel_sizes["ensemble"],
     "% of image",
-    setting=setting | {"image_set": image_sets[0], "members": members, "images": len(candidates), "k": 1},
+    setting=setting
+    | {"image_set": image_sets[0], "members": members, "images": len(candidates), "k": 1},
     published="overinterpretation.ensemble.size",
-    trend=sb.report.increasing({"mean of the members": members_mean, "ensemble": panel_sizes["ensemble"]}),
+    trend=sb.report.increasing(
+        {"mean of the members": members_mean, "ensemble": panel_sizes["ensemble"]}
+    ),
 )
 sb.report.record(experiment, "members-size", members_mean, "% of image", setting=setting)
 sb.report.record(experiment, "ensemble-images", len(candidates), "images", setting=setting)
@@ -1002,7 +1058,8 @@ larger
 
 # %%
 for record in records:
-    said = f" (published: {record.published})" if record.published.value is not None else ""
+    known = record.published is not None and record.published.value is not None
+    said = f" (published: {record.published})" if known else ""
     about = f"; {record.trend.statement}" if record.trend else ""
     print(f"{record.metric}: {record}{said}, {record.verdict}{about}")
 
