@@ -152,6 +152,22 @@ def test_the_loss_is_the_weighted_mean_of_squared_error_and_bits():
     assert loss == pytest.approx((7 * squared + 3 * bits) / 10, rel=5e-3)
 
 
+@pytest.mark.parametrize(("cool_down", "steps_taken"), [(0.0, 4), (0.75, 1 + 1 + 2 / 3 + 1 / 3)])
+def test_the_rate_falls_to_zero_over_the_last_steps(cool_down, steps_taken):
+    class Level(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shift = nn.Parameter(torch.tensor(0.25))
+
+        def forward(self, x):
+            return 0 * x + self.shift
+
+    # The bits of one level fall evenly with it: Adam's step is the rate itself.
+    level, options = Level(), {"mse_weight": 1e-6, "weight_decay": 0.0, "bf16": False} | QUICK
+    fit_mse_simplifier(level, Dark(), synthetic(8, 8), steps=4, cool_down=cool_down, **options)
+    assert 0.25 - level.shift.item() == pytest.approx(options["learning_rate"] * steps_taken, rel=1e-3)
+
+
 def test_the_same_seed_gives_the_same_simplifier_whatever_else_is_drawn():
     results = []
     for seed in (3, 3, 4):
