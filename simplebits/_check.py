@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -31,15 +31,13 @@ def one_of(argument: str, value: str, known: Iterable[str]) -> str:
 
 
 def positive(argument: str, value: float, *, allow_zero: bool = False, integer: bool = False) -> None:
-    """Raise ValueError unless `value` is a finite number above zero (or zero, where allowed)."""
+    """Raise ValueError unless `value` is a finite number above zero (or zero, where allowed), NumPy's included."""
     ok = (
-        isinstance(value, (int, float))
+        isinstance(value, numbers.Integral if integer else numbers.Real)
         and not isinstance(value, bool)
         and value == value
         and abs(value) != float("inf")
     )
-    if integer:
-        ok = ok and isinstance(value, int)
     if not ok or value < 0 or (value == 0 and not allow_zero):
         kind = "a whole number" if integer else "a number"
         raise ValueError(f"{argument}={value!r}: give {kind} {'of at least 0' if allow_zero else 'above 0'}")
@@ -106,3 +104,36 @@ def image_batch(
     # A thousandth of slack admits rounding and nothing else: [0, 255] or standardised images are caught.
     if low < -1e-3 or high > 1 + 1e-3:
         raise ValueError(f"{argument}: values must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
+
+
+def own_statistics(argument: str, network: nn.Module) -> None:
+    """Raise ValueError if a layer normalises with the statistics of the batch even in evaluation mode.
+
+    What such a network says of an image depends on the images beside it.
+    """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    for name, layer in network.named_modules():
+        if isinstance(layer, _BatchNorm) and layer.running_mean is None:
+            raise ValueError(
+                f"{argument}: its batch normalisation {name or type(layer).__name__!r} keeps no running statistics, so "
+                f"that an image's logits depend on the others of its batch; build it with track_running_stats=True"
+            )
+
+
+def generator(argument: str, value: object) -> None:
+    """Raise TypeError unless the value is a torch.Generator or None."""
+    import torch
+
+    if not (value is None or isinstance(value, torch.Generator)):
+        raise TypeError(
+            f"{argument}: expected a torch.Generator, as torch.Generator().manual_seed(0), got {type(value).__name__}"
+        )
+
+
+def image_set(argument: str, value: object) -> None:
+    """Raise TypeError unless the value is an `ImageSet`."""
+    from simplebits.data.image_set import ImageSet
+
+    if not isinstance(value, ImageSet):
+        raise TypeError(f"{argument}: expected an ImageSet, as simplebits.data.load gives, got {type(value).__name__}")

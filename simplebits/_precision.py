@@ -9,8 +9,14 @@ import torch
 
 
 def choose_bf16(bf16: bool | None, device: torch.device) -> bool:
-    """The caller's choice; for None, whether this device is faster in bfloat16."""
-    return faster_in_bf16(device.type) if bf16 is None else bool(bf16)
+    """The caller's choice; for None, whether this device is faster in bfloat16.
+
+    Raises:
+        TypeError: neither a bool nor None; "no" would mean yes.
+    """
+    if bf16 is not None and not isinstance(bf16, bool):
+        raise TypeError(f"bf16: expected True, False, or None to choose by the device, got {bf16!r}")
+    return faster_in_bf16(device.type) if bf16 is None else bf16
 
 
 @functools.cache

@@ -95,9 +95,10 @@ class SiameseAugment:
             A tuple, even of one batch; shapes, dtypes and devices as they came.
 
         Raises:
-            TypeError: a batch is not a tensor.
+            TypeError: a batch is not a tensor, or generator is something else.
             ValueError: no batch, an empty one, one that is not float `[n, c, h, w]`, or batches of different shapes.
         """
+        check_generator(generator)
         check_batches(batches, same_n=not shared)
         n, _, *size = batches[0].shape
         # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
@@ -234,6 +235,15 @@ def _half(side: int) -> int:
 
 def _per_image(draws: Tensor, x: Tensor) -> Tensor:
     return draws.to(x.dtype).view(-1, 1, 1, 1)
+
+
+def check_generator(generator: torch.Generator | None) -> None:
+    """Raise TypeError for a seed, say, in place of a generator."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator: expected a torch.Generator or None, got {generator!r}; "
+            f"torch.Generator().manual_seed(0) makes one"
+        )
 
 
 def check_batches(batches: Sequence[Tensor], *, same_n: bool) -> None:

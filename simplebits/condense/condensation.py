@@ -13,24 +13,19 @@ from torch import Tensor, nn
 
 from simplebits import _check, _progress
 from simplebits._precision import choose_bf16
-from simplebits._training_state import TrainingState, globally_seeded, step_generator
+from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.class_batches import ClassBatches
-from simplebits.condense.condensed_set import CondensedSet, CondenseHistory, constants
-from simplebits.condense.distances import DISTANCES
+from simplebits.condense.condensed_set import CondensedSet, CondenseHistory
 from simplebits.condense.distribution import distribution_matching_loss
-from simplebits.condense.gradient import batch_norms, curriculum, freeze_batch_norm, gradient_matching_loss
+from simplebits.condense.gradient import batch_norms, freeze_batch_norm, gradient_matching_loss
 from simplebits.condense.network import check_network, maker
 from simplebits.condense.other_losses import gradient_product_loss, unrolled_step_loss
-from simplebits.condense.pixels import BoundedPixels, FreePixels
+from simplebits.condense.pixels import FreePixels, start_pixels
+from simplebits.condense.settings import card, resolved
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
 
-METHODS = ("gradient", "distribution", "pixels")
-STARTS = ("noise", "real")
-ITERATIONS = {"gradient": 1000, "distribution": 20_000, "pixels": 20_000}
-RATES = {"gradient": 0.1, "distribution": 1.0, "pixels": 1.0}
-LOSSES = (*DISTANCES, "product", "unrolled")  # the last two: of the gradients of all classes together
 BITS_CHUNK = 50  # images whose mean bits are one term of SimpleBits' loss, as in its code
 
 
@@ -56,15 +51,18 @@ class Condensation:
             only.
         real_batch: real images of a class at each step.
         init: `noise` or `real` images drawn at random; None: noise for `gradient` without augmentation, else real.
-        augment: a siamese augmentation, as `SiameseAugment`'s strategy; None: none.
+        augment: a siamese augmentation, or its strategy; None: none. Batch normalisation, where a network has some,
+            takes its statistics from the augmented real images (`freeze_batch_norm`).
         distance: of gradients: `layerwise`, `mse` or `cosine`; or one of SimpleBits' other losses (its figure S13),
-            `product` (`gradient_product_loss`) and `unrolled` (`unrolled_step_loss`). `gradient` only.
+            `product` (`gradient_product_loss`) and `unrolled` (`unrolled_step_loss`); None: `layerwise`. `gradient`
+            only.
         learning_rate: of the images; None: 0.1 (gradient, and Adam with a density) or 1.
         momentum: of the images; not with a density, whose optimiser is Adam.
         cool_down: share of the iterations, the last ones, in which the images' learning rate falls to zero; 0 as
             published. Short runs are noisy at the end without it.
-        network_learning_rate: of the network between two steps. `gradient` only, as the next one.
-        network_momentum: 0 as in the code today, 0.5 when the paper was published.
+        network_learning_rate: of the network between two steps; None: 0.01. `gradient` only, as the next one.
+        network_momentum: None: 0.5 with a density, as in SimpleBits' code; else 0, as in gradient matching's code
+            today, where it was 0.5 when the paper was published.
         density: makes the pixels bounded and measures their bits; SimpleBits' parametrisation and optimiser.
         lambda_sim: at least 0, the code's w: matching weighs 10 C/(1 + w), bits 2 w/(1 + w).
         seed: of everything drawn.
@@ -98,13 +96,13 @@ class Condensation:
         inner: int | None = None,
         real_batch: int = 256,
         init: str | None = None,
-        augment: str | Sequence[str] | None = None,
-        distance: str = "layerwise",
+        augment: str | Sequence[str] | SiameseAugment | None = None,
+        distance: str | None = None,
         learning_rate: float | None = None,
         momentum: float = 0.5,
         cool_down: float = 0.0,
-        network_learning_rate: float = 0.01,
-        network_momentum: float = 0.0,
+        network_learning_rate: float | None = None,
+        network_momentum: float | None = None,
         density: DensityModel | None = None,
         lambda_sim: float = 0.0,
         seed: int = 0,
@@ -118,48 +116,35 @@ class Condensation:
     ) -> None:
         if not isinstance(train, ImageSet):
             raise TypeError(f"train: expected an ImageSet, got {type(train).__name__}")
-        _check.one_of("method", method, METHODS)
-        _check.one_of("distance", distance, LOSSES)
-        published = curriculum(max(images_per_class, 1)) if isinstance(images_per_class, int) else (1, 1)
-        self.outer = published[0] if outer is None else outer
-        self.inner = published[1] if inner is None else inner
-        self.iterations = ITERATIONS[method] + 1 if iterations is None else iterations
-        whole = {
-            "images_per_class": images_per_class, "iterations": self.iterations, "outer": self.outer,
-            "inner": self.inner, "real_batch": real_batch, "checkpoint_every": checkpoint_every,
+        self.augment = SiameseAugment(augment) if isinstance(augment, str | Sequence) else augment
+        if not isinstance(self.augment, SiameseAugment | None):
+            kind = type(augment).__name__
+            raise TypeError(f"augment: expected a strategy such as 'crop_scale' or a SiameseAugment, got {kind}")
+        given = {
+            "images_per_class": images_per_class, "size": size, "channels": channels, "iterations": iterations,
+            "outer": outer, "inner": inner, "real_batch": real_batch, "init": init, "distance": distance,
+            "learning_rate": learning_rate, "momentum": momentum, "cool_down": cool_down,
+            "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
+            "lambda_sim": lambda_sim, "keep_every": keep_every, "checkpoint_every": checkpoint_every,
         }  # fmt: skip
-        for name, value in (whole | ({} if keep_every is None else {"keep_every": keep_every})).items():
-            _check.positive(name, value, integer=True)
-        _check.positive("lambda_sim", lambda_sim, allow_zero=True)
-        for name, value in {"cool_down": cool_down, "momentum": momentum, "network_momentum": network_momentum}.items():
-            _check.share(name, value)
-        if density is not None and not isinstance(density, DensityModel):
-            raise TypeError(
-                f"density: expected a DensityModel, got {type(density).__name__}; sb.density.load('glow') gives one"
-            )
-        if lambda_sim and density is None:
-            raise ValueError(f"lambda_sim={lambda_sim:g} weighs bits that nothing measures; pass a density")
-        self.train, self.method, self.images_per_class = train, method, images_per_class
-        self.real_batch, self.distance, self.cool_down = real_batch, distance, cool_down
-        self.density, self.lambda_sim = density, lambda_sim
-        self.network_rate, self.network_momentum = network_learning_rate, network_momentum
+        chosen = resolved(method, density, self.augment is not None, train.images.shape[1:3], given)
+        self.images_per_class, self.size, self.channels = (
+            chosen[name] for name in ("images_per_class", "size", "channels")
+        )
+        self.iterations, self.outer, self.inner = (chosen[name] for name in ("iterations", "outer", "inner"))
+        self.real_batch, self.init, self.distance = (chosen[name] for name in ("real_batch", "init", "distance"))
+        self.rate, self.cool_down, self.lambda_sim = chosen["learning_rate"], cool_down, lambda_sim
+        self.network_rate, self.network_momentum = chosen["network_learning_rate"], chosen["network_momentum"]
+        self.keep_every, self.checkpoint_every = chosen["keep_every"], chosen["checkpoint_every"]
+        self.train, self.method, self.density, self.progress = train, method, density, progress
         self.seed, self.device = _check.seed("seed", seed), torch.device(device)
         self.together = self.device.type == "cuda" and not compiled if together is None else together
         if self.together and compiled and method == "gradient":
             raise ValueError("together, compiled: a vectorised pass is not compiled; choose one of them")
         self.bf16 = choose_bf16(bf16, self.device)
-        self.keep_every, self.checkpoint_every, self.progress = keep_every, checkpoint_every, progress
-        self.augment = None if augment is None else SiameseAugment(augment)
         if self.augment is not None:
             self.augment.warn_of_mirrored_signs(train.name, stacklevel=4)
-        self.size = size or (density.image_size if density is not None else train.images.shape[2])
-        self.channels = channels or (density.channels if density is not None else train.images.shape[1])
-        if density is not None and (self.size, self.channels) != (density.image_size, density.channels):
-            raise ValueError(
-                f"size={self.size}, channels={self.channels}: the density measures images of size "
-                f"{density.image_size} with {density.channels} channels; leave both out"
-            )
-        self.real = ClassBatches(train, images_per_class, self.size, self.channels, self.device)
+        self.real = ClassBatches(train, self.images_per_class, self.size, self.channels, self.device)
         options = dict(network_options or {})
         self.make_network = maker(network, len(train.classes), self.channels, self.size, options)
         self.network = self._fresh(0)
@@ -170,41 +155,32 @@ class Condensation:
                 f"network of simplebits.networks, or add the method"
             )
         self.real_pass = torch.compile(self._real_pass) if compiled else self._real_pass
-        plain = method == "gradient" and augment is None
-        self.init = _check.one_of("init", init or ("noise" if plain or density is not None else "real"), STARTS)
-        usual = 0.1 if density is not None else RATES[method]
-        self.rate = usual if learning_rate is None else learning_rate
-        for name, value in {"learning_rate": self.rate, "network_learning_rate": network_learning_rate}.items():
-            _check.positive(name, value)
         self.pixels, self.optimiser = self._start(momentum)
-        self.settings = {
-            "set": train.name, "images": len(train), "method": method, "images_per_class": images_per_class,
+        named = {
             "network": network if isinstance(network, str) else type(self.network).__name__, "network_options": options,
-            "size": self.size, "channels": self.channels, "outer": self.outer, "inner": self.inner,
-            "real_batch": real_batch, "init": self.init,
-            "augment": self.augment and list(self.augment.strategy), "distance": distance,
-            "learning_rate": self.rate, "momentum": momentum,
-            "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
-            "lambda_sim": lambda_sim, "bit_depth": density.bit_depth if density is not None else None,
-            "density": None if density is None else _fingerprint(density),
-            "seed": self.seed, "bf16": self.bf16, "compiled": compiled, "cool_down": cool_down,
         }  # fmt: skip
-        if method != "gradient":
-            self.settings |= dict.fromkeys(("distance", "outer", "inner", "network_learning_rate", "network_momentum"))
-        if method == "pixels":
-            self.settings |= dict.fromkeys(("network", "network_options"))
-        if density is not None:
-            self.settings["momentum"] = None
-        if cool_down:
-            self.settings["iterations"] = self.iterations  # where the cooling begins depends on it
+        self.settings = card(method, density, chosen) | {
+            "set": train.name, "images": len(train), "method": method,
+            **(dict.fromkeys(named) if method == "pixels" else named),
+            "augment": self.augment and list(self.augment.strategy),
+            "bit_depth": density.bit_depth if density is not None else None,
+            "density": None if density is None else _fingerprint(density),
+            "seed": self.seed, "bf16": self.bf16, "compiled": compiled,
+        }  # fmt: skip
 
     def run(self, checkpoint: Path | None = None) -> CondensedSet:
         """All iterations, from the checkpoint on if there is one; arguments, result and errors as `condense`."""
-        state = TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings)
+        parts = {} if checkpoint is None else {"parts": self._parts()}
+        state = TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings | parts)
         step, history = 0, CondenseHistory()
         if checkpoint is not None and checkpoint.is_file():
             note, kept = state.load(checkpoint)
             step, history = note["step"], CondenseHistory(**note["history"])
+            if step > self.iterations:
+                raise ValueError(
+                    f"{checkpoint} holds {step} iterations, iterations={self.iterations} asks for fewer; give at least "
+                    f"{step}, or name another file"
+                )
             history.kept = sorted((int(name.removeprefix("kept/")), images) for name, images in kept.items())
         clock = time.perf_counter()
         with _progress.bar(self.iterations, step, f"{self.method} matching", self.progress) as bar:
@@ -312,22 +288,22 @@ class Condensation:
         generator = step_generator(self.seed, -1)
         noise = torch.randn(len(self._labels()), self.channels, self.size, self.size, generator=generator)
         drawn = torch.cat([self.real.draw(c, self.images_per_class, generator) for c in range(len(self.real))]).cpu()
+        pixels = start_pixels(noise, drawn, self.init, self.train, self.density).to(self.device)
         if self.density is None:
-            mean, std = constants(self.train, self.channels)
-            begin = noise if self.init == "noise" else (drawn - mean[:, None, None]) / std[:, None, None]
-            pixels = FreePixels(begin, mean, std).to(self.device)
             return pixels, torch.optim.SGD(pixels.parameters(), lr=self.rate, momentum=momentum)
-        # SimpleBits' networks see images centred as the density centres them, x (L - 1)/L - 1/2 with L grey levels.
-        levels = 2**self.density.bit_depth
-        std = torch.full((self.channels,), levels / (levels - 1))
-        begin = 0.2 * noise if self.init == "noise" else torch.logit(drawn, eps=0.01)
-        pixels = BoundedPixels(begin, std / 2, std, self.density.bit_depth).to(self.device)
         return pixels, torch.optim.Adam(pixels.parameters(), lr=self.rate, betas=(0.5, 0.99), eps=1e-6)
 
     def _fresh(self, seed: int) -> nn.Module:
         with globally_seeded(seed, self.device):
             network = self.make_network()
         return network.to(self.device)
+
+    def _parts(self) -> str:
+        """What the card's names do not tell: the images themselves, and what a function makes."""
+        network = self._fresh(0)
+        weights = [part for value in network.state_dict().values() for part in (torch.tensor(value.shape), value)]
+        layers = torch.tensor(list(repr(network).encode()), dtype=torch.uint8)
+        return digest(self.train.images, self.train.labels, layers, *weights)
 
     def _real_pass(self, x: Tensor) -> Tensor:
         return self.network.embed(x) if self.method == "distribution" else self.network(x)

@@ -48,8 +48,8 @@ class CondensedSet:
 
     Raises:
         TypeError: images, labels, mean or std are no tensors.
-        ValueError: images that are not finite, tensors that do not fit each other, or classes with different numbers
-            of images.
+        ValueError: images, mean or std that are not finite, a std that is not above 0, tensors that do not fit each
+            other, or classes with different numbers of images.
 
     >>> import simplebits as sb
     >>> digits = sb.data.load("digits", "train")
@@ -86,6 +86,11 @@ class CondensedSet:
             raise ValueError(
                 f"mean, std: expected a value for each of the {self.images.shape[1]} channels, got "
                 f"{list(self.mean.shape)} and {list(self.std.shape)}"
+            )
+        if not (torch.isfinite(self.mean).all() and torch.isfinite(self.std).all() and (self.std > 0).all()):
+            raise ValueError(
+                f"mean, std: expected finite values, std above 0, which networks divide by, got {self.mean.tolist()} "
+                f"and {self.std.tolist()}"
             )
 
     def __len__(self) -> int:

@@ -154,7 +154,7 @@ def penultimate_features(
         Features on the CPU, in the order of the images.
 
     Raises:
-        TypeError: the classifier has no `embed`.
+        TypeError: the classifier has no `embed`, or images is no ImageSet.
         ValueError: batch_size < 1, or no images.
 
     >>> class Flat(nn.Linear):
@@ -213,6 +213,7 @@ def count_forgetting(
         any that was.
 
     Raises:
+        TypeError: images is no ImageSet, classifier no module.
         ValueError: an argument out of range, no images, labels that the classifier has no output for.
         FloatingPointError: the loss is not finite.
     """
@@ -220,6 +221,8 @@ def count_forgetting(
         _check.positive(name, value, integer=True)
     _check.positive("learning_rate", learning_rate)
     seed = _check.seed("seed", seed)
+    if not isinstance(classifier, nn.Module):
+        raise TypeError(f"classifier: expected a torch.nn.Module, got {type(classifier).__name__}")
     _check_not_empty(images)
     device = next(classifier.parameters()).device
     bf16 = choose_bf16(bf16, device)
@@ -256,5 +259,7 @@ def count_forgetting(
 
 
 def _check_not_empty(images: ImageSet) -> None:
+    if not isinstance(images, ImageSet):
+        raise TypeError(f"images: expected an ImageSet, got {type(images).__name__}")
     if not len(images):
         raise ValueError(f"images: {images.name} is empty; give at least one image")

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from simplebits.condense.augment import check_batches, crop, rotation, sample_linear, take
+from simplebits.condense.augment import check_batches, check_generator, crop, rotation, sample_linear, take
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class CropScaleRotate:
             A tuple, even of one batch; shapes, dtypes and devices as they came.
 
         Raises:
-            TypeError: a batch is not a tensor.
+            TypeError: a batch is not a tensor, or generator is something else.
             ValueError: `shared`, no batch, one that is not float `[n, c, h, w]`, or batches of different shapes.
         """
-        _check_call(batches, shared)
+        _check_call(generator, batches, shared)
         n, _, h, w = batches[0].shape
         # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
         device = generator.device if generator is not None else batches[0].device
@@ -75,7 +75,7 @@ class CropNoise:
         self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
         """The batches, image i of each changed by draw i; arguments and errors as of `CropScaleRotate`."""
-        _check_call(batches, shared)
+        _check_call(generator, batches, shared)
         shape = batches[0].shape
         device = generator.device if generator is not None else batches[0].device
         moved = torch.randint(2, (shape[0],), generator=generator, device=device) == 0
@@ -123,7 +123,8 @@ def _source(side: int, shift: Int[Tensor, " n"], scaled: Int[Tensor, " n"]) -> I
     return place.mul(side).div(scaled[:, None], rounding_mode="floor")
 
 
-def _check_call(batches: tuple[Tensor, ...], shared: bool) -> None:
+def _check_call(generator: torch.Generator | None, batches: tuple[Tensor, ...], shared: bool) -> None:
+    check_generator(generator)
     check_batches(batches, same_n=True)
     if shared:
         raise ValueError("shared=True: every image has its own draw here; SiameseAugment shares one")

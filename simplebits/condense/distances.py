@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float, Int64
@@ -15,7 +15,7 @@ _EPS = 1e-6  # keeps rows without gradient defined: their cosine is 0
 
 
 def matching_distance(
-    grads_a: Sequence[Tensor], grads_b: Sequence[Tensor], kind: str = "layerwise"
+    grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: str = "layerwise"
 ) -> Float[Tensor, ""]:
     """Distance of two gradients of one network (gradient matching, equation 10 and appendix A).
 
@@ -32,6 +32,7 @@ def matching_distance(
         The distance, at least 0; differentiable in both.
 
     Raises:
+        TypeError: something else than floating point tensors.
         ValueError: unknown kind, no tensor, or shapes that differ.
 
     >>> weight, bias = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.ones(2)
@@ -39,6 +40,7 @@ def matching_distance(
     2.0
     """
     _check.one_of("kind", kind, DISTANCES)
+    grads_a, grads_b = _gradients("grads_a", grads_a), _gradients("grads_b", grads_b)
     shapes_a, shapes_b = [list(a.shape) for a in grads_a], [list(b.shape) for b in grads_b]
     if not shapes_a or shapes_a != shapes_b:
         raise ValueError(f"grads_a, grads_b: expected the same shapes, one a parameter, got {shapes_a} and {shapes_b}")
@@ -52,6 +54,19 @@ def matching_distance(
     if kind == "mse":
         return (flat_a - flat_b).square().sum()
     return _one_minus_cosine(flat_a[None], flat_b[None]).sum()
+
+
+def _gradients(argument: str, grads: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors, of a generator for example, as a list."""
+    if isinstance(grads, Tensor) or not isinstance(grads, Iterable):
+        raise TypeError(f"{argument}: expected a tensor for each parameter, in a list, got {type(grads).__name__}")
+    grads = list(grads)
+    for i, value in enumerate(grads):
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            got = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            hint = "; leave out parameters without gradient" if value is None else ""
+            raise TypeError(f"{argument}[{i}]: expected a floating point tensor, got {got}{hint}")
+    return grads
 
 
 def _one_minus_cosine(a: Float[Tensor, "rows d"], b: Float[Tensor, "rows d"]) -> Float[Tensor, " rows"]:
@@ -78,12 +93,27 @@ def distribution_distance(
 
     Raises:
         TypeError: features or labels are no tensors.
-        ValueError: no features, shapes that do not fit, or a class that occurs in one set only.
+        ValueError: no features, features that are not finite, shapes that do not fit, or a class that occurs in one set
+            only.
 
     >>> labels = torch.tensor([0, 0, 1])
     >>> distribution_distance(torch.zeros(3, 5), torch.ones(2, 5), labels, torch.tensor([1, 0]))
     tensor(10.)
     """
+    distance = distance_of_means(features_a, features_b, labels_a, labels_b)
+    for name, features in (("features_a", features_a), ("features_b", features_b)):
+        if not torch.isfinite(features).all():
+            raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
+    return distance
+
+
+def distance_of_means(
+    features_a: Float[Tensor, "n d"],
+    features_b: Float[Tensor, "m d"],
+    labels_a: Int64[Tensor, " n"],
+    labels_b: Int64[Tensor, " m"],
+) -> Float[Tensor, ""]:
+    """`distribution_distance` of features that may be not finite: a run that diverges says so by its loss."""
     for name, value in (
         ("features_a", features_a), ("features_b", features_b), ("labels_a", labels_a), ("labels_b", labels_b)
     ):  # fmt: skip

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from simplebits.condense.distances import distribution_distance
+from simplebits.condense.distances import distance_of_means
 from simplebits.condense.gradient import check_batches_of_classes, in_cache
 
 
@@ -48,9 +48,7 @@ def distribution_matching_loss(
     with torch.no_grad(), torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         features = torch.cat([embed_real(batch).flatten(1).to(batch.dtype) for batch in batches])
     # Synthetic images are few: one pass for all classes.
-    return distribution_distance(
-        features, embed(torch.cat(list(synthetic))).flatten(1), _labels(real), _labels(synthetic)
-    )
+    return distance_of_means(features, embed(torch.cat(list(synthetic))).flatten(1), _labels(real), _labels(synthetic))
 
 
 def _labels(batches: Sequence[Tensor]) -> Tensor:

@@ -22,6 +22,8 @@ from simplebits.condense.gradient import batch_norms, in_cache
 from simplebits.condense.network import check_network, maker
 from simplebits.data import ImageSet
 
+AUGMENTATIONS = (SiameseAugment, CropScaleRotate, CropNoise)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -76,7 +78,7 @@ def evaluate(
         condensed: what to learn from; `CondensedSet.of` makes one of real images.
         test: real images, brought to the size and channels of the condensed ones.
         network: a name for `networks.build`, or a function as `condense` takes it.
-        seeds: one network each.
+        seeds: one network each; a single number is one seed, range(3) gives three networks.
         network_options: further arguments of `networks.build`.
         epochs: passes over the condensed set; one more is taken, as in the code.
         batch_size: images a step.
@@ -96,8 +98,8 @@ def evaluate(
 
     Raises:
         TypeError: condensed, test or augment is of another kind.
-        ValueError: an argument out of range, other classes, no seed, a network that does not fit, a function with
-            `network_options`, or networks with batch normalisation together.
+        ValueError: an argument out of range, other classes, no seed or one that occurs twice, a network that does not
+            fit, a function with `network_options`, or networks with batch normalisation together.
         FloatingPointError: a training diverged.
 
     >>> import simplebits as sb
@@ -123,11 +125,16 @@ def evaluate(
         raise ValueError("test: the set is empty; give at least one image")
     if augment is not None and not callable(augment):
         augment = SiameseAugment(augment)
+    if augment is not None and not isinstance(augment, AUGMENTATIONS):
+        kinds = ", ".join(kind.__name__ for kind in AUGMENTATIONS)
+        raise TypeError(f"augment: expected a strategy such as 'crop_scale' or one of {kinds}, got {augment!r}")
     if isinstance(augment, SiameseAugment):
         augment.warn_of_mirrored_signs(test.name)
     seeds = [_check.seed("seeds", value) for value in (seeds if isinstance(seeds, Iterable) else [seeds])]
     if not seeds:
         raise ValueError("seeds: none given; give at least one")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds={seeds!r}: one occurs twice, and would count the same network twice")
     device = torch.device(device)
     bf16 = choose_bf16(bf16, device)
     channels, size = condensed.images.shape[1:3]
@@ -145,7 +152,7 @@ def evaluate(
         raise ValueError("together: batch normalisation keeps a state that cannot be stacked; leave together out")
     images = condensed.images
     if noise:
-        images = images + noise * torch.rand(images.shape, generator=step_generator(0, 0))
+        images = images + noise * torch.rand(images.shape, generator=step_generator(0, 0)).to(images.device)
     x, labels = condensed.standardised(images).to(device), condensed.labels.to(device)
 
     def batches(seed: int, epoch: int) -> list[tuple[Tensor, Tensor]]:

@@ -51,7 +51,8 @@ def class_gradients(
         A tensor for each parameter, with a first axis of classes.
 
     Raises:
-        ValueError: no class, an empty batch, or `together` with batch normalisation that still follows its batches.
+        ValueError: no class, an empty batch, more classes than outputs, or `together` with batch normalisation that
+            still follows its batches.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> [list(g.shape) for g in class_gradients(network, [torch.rand(3, 1, 4, 4), torch.rand(5, 1, 4, 4)])]
@@ -67,6 +68,11 @@ def class_gradients(
     labels = torch.arange(len(batches), device=batches[0].device)
 
     def loss(logits: Tensor, label: Tensor) -> Tensor:
+        if logits.shape[1] < len(batches):
+            raise ValueError(
+                f"batches: {len(batches)} classes, but the network has {logits.shape[1]} outputs; build it with one "
+                f"for each class"
+            )
         logits = logits.float() if logits.dtype == torch.bfloat16 else logits
         return F.cross_entropy(logits, label.expand(len(logits)))
 
@@ -120,8 +126,8 @@ def gradient_matching_loss(
         One distance a class, differentiable in the synthetic images; 0 where both cause the same gradient.
 
     Raises:
-        ValueError: no class, an empty batch, other numbers of classes in real and synthetic, an unknown kind, or
-            `together` with batch normalisation that still follows its batches.
+        ValueError: no class, an empty batch, other numbers of classes in real and synthetic, more of them than
+            outputs, an unknown kind, or `together` with batch normalisation that still follows its batches.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> real = [torch.ones(3, 1, 4, 4), -torch.ones(3, 1, 4, 4)]
@@ -155,6 +161,9 @@ def freeze_batch_norm(network: nn.Module, real: Sequence[Float[Tensor, "_ c h w"
     """Give batch normalisation the statistics of a few real images of every class, then hold them (its code).
 
     One synthetic image has no statistics of its own; a network without such layers is left as it is.
+
+    The released code takes further real images for this. Here they are the first of the batch that is matched, and with
+    a siamese augmentation they are augmented as it is: a step draws no more images than it compares.
     """
     layers = batch_norms(network)
     if layers:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from simplebits.networks import build
+from simplebits import _check
+from simplebits.networks import CLASSIFIERS, build
 from simplebits.networks.evaluation_mode import evaluation_mode
 
 
@@ -18,10 +20,14 @@ def maker(
     """What makes a network with fresh weights.
 
     Raises:
-        TypeError: network is a network, or nothing that could make one.
-        ValueError: a function with options, which nothing would pass on to it.
+        TypeError: network is a network, or nothing that could make one; an option that it does not have.
+        ValueError: an unknown name, or a function with options, which nothing would pass on to it.
     """
     if isinstance(network, str):
+        known = inspect.signature(CLASSIFIERS[_check.one_of("network", network, CLASSIFIERS)]).parameters
+        for name in options:
+            if name not in known:
+                raise TypeError(f"network_options: {network} has no option {name!r}; {_check.nearest(name, known)}")
         return lambda: build(network, classes, channels, size, **options)
     if isinstance(network, nn.Module) or not callable(network):
         raise TypeError(

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits.density import quantise
+from simplebits.condense.condensed_set import constants
+from simplebits.data import ImageSet
+from simplebits.density import DensityModel, quantise
 
 
 class FreePixels(nn.Module):
@@ -65,3 +67,30 @@ class BoundedPixels(FreePixels):
         if generator is not None:
             x = x + (torch.rand(x.shape, generator=generator) / (2**self.bit_depth - 1)).to(x)
         return self.standardised(x)
+
+
+def start_pixels(
+    noise: Float[Tensor, "n c h w"],
+    drawn: Float[Tensor, "n c h w"],
+    init: str,
+    train: ImageSet,
+    density: DensityModel | None,
+) -> FreePixels:
+    """The images to begin with.
+
+    Args:
+        noise: from N(0, 1).
+        drawn: real images, in [0, 1].
+        init: which of them: `noise` or `real`.
+        train: the set whose mean and deviation standardise free pixels.
+        density: measures the bits of bounded ones; None: free pixels.
+    """
+    channels = noise.shape[1]
+    if density is None:
+        mean, std = constants(train, channels)
+        return FreePixels(noise if init == "noise" else (drawn - mean[:, None, None]) / std[:, None, None], mean, std)
+    # SimpleBits' networks see images centred as the density centres them, x (L - 1)/L - 1/2 with L grey levels.
+    levels = 2**density.bit_depth
+    std = torch.full((channels,), levels / (levels - 1))
+    begin = 0.2 * noise if init == "noise" else torch.logit(drawn, eps=0.01)
+    return BoundedPixels(begin, std / 2, std, density.bit_depth)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from simplebits import _check
-from simplebits.condense.condensation import METHODS
 from simplebits.condense.condensed_set import CondensedSet
+from simplebits.condense.settings import METHODS
 
 FOLDER = Path(__file__).parent / "sets"
 
