@@ -18,6 +18,13 @@ def test_none_asks_the_device_and_a_choice_does_not(monkeypatch, faster):
     assert _precision.choose_bf16(False, cpu) is False
 
 
+@pytest.mark.unchecked
+@pytest.mark.parametrize("wrong", ["no", 0, 1.0])
+def test_what_is_neither_a_choice_nor_none_is_refused(wrong):
+    with pytest.raises(TypeError, match="bf16: expected True, False, or None"):
+        _precision.choose_bf16(wrong, torch.device("cpu"))
+
+
 def test_the_measured_choice_is_not_the_slow_one():
     def seconds(dtype):
         a = torch.ones(512, 512, dtype=dtype)

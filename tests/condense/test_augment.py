@@ -253,3 +253,9 @@ def test_unknown_strategies_are_refused(strategy, error, message):
 def test_batches_that_cannot_share_a_draw_are_refused(batches, shared, error, message):
     with pytest.raises(error, match=message):
         SiameseAugment("crop")(seeded(), *batches, shared=shared)
+
+
+@pytest.mark.unchecked
+def test_a_seed_is_no_generator():
+    with pytest.raises(TypeError, match=r"generator: expected a torch\.Generator or None, got 0"):
+        SiameseAugment("crop")(0, images())

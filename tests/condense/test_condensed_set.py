@@ -103,6 +103,9 @@ def test_every_shipped_set_is_whole_and_says_what_it_measured():
         origin = made["set"].split("/")[0]
         parts = (origin, made["method"], made["images_per_class"], bool(made["augment"]), lambda_sim)
         assert name == file_name(*parts)
+        unused = ("distance", "outer", "inner", "network_learning_rate", "network_momentum")
+        assert all((made[key] is None) == (made["method"] != "gradient") for key in unused), name
+        assert (made["momentum"] is None) == (made["bit_depth"] is not None), name
         assert torch.isfinite(condensed.images).all()
         assert condensed.labels.bincount().tolist() == [made["images_per_class"]] * len(condensed.classes)
         assert RANDOM[origin] < made["accuracy"]["mean"] < 1 and made["accuracy"]["networks"] >= 2
@@ -116,7 +119,7 @@ def test_a_shipped_set_keeps_its_promise(real_data):
     condensed = load("mnist", method="gradient", images_per_class=1)
     made = condensed.made["accuracy"]
     test, augment = real_data("mnist").draw(1000), sb.condense.CropScaleRotate() if made["augmented"] else None
-    found = sb.condense.evaluate(condensed, test, seeds=[77], epochs=made["epochs"], augment=augment, bf16=True)
+    found = sb.condense.evaluate(condensed, test, seeds=[77], epochs=made["epochs"], augment=augment, bf16=None)
     assert found.mean == pytest.approx(made["mean"], abs=0.05)
 
 
@@ -135,6 +138,9 @@ def test_wrong_sets_are_named(few, digits, tmp_path):
         CondensedSet(few.images * torch.nan, *parts[1:])
     with pytest.raises(ValueError, match="each of the 3 channels"):
         CondensedSet(*parts[:3], few.mean[:1], few.std)
+    for mean, std in ((few.mean, few.std * 0), (few.mean * torch.nan, few.std), (few.mean, -few.std)):
+        with pytest.raises(ValueError, match="expected finite values, std above 0"):
+            CondensedSet(*parts[:3], mean, std)
     with pytest.raises(TypeError, match="images: expected an ImageSet"):
         CondensedSet.of(few.images, digits)
     with pytest.raises(ValueError, match="not made by condense"):

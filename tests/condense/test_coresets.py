@@ -179,6 +179,10 @@ def test_wrong_use_of_a_classifier_is_explained():
     for call in (lambda s: penultimate_features(Flat(), s), lambda s: count_forgetting(Flat(), s, epochs=1)):
         with pytest.raises(ValueError, match="numbered is empty"):
             call(train.subset(torch.tensor([], dtype=torch.int64)))
+        with pytest.raises(TypeError, match="images: expected an ImageSet, got Tensor"):
+            call(train.to_float())
+    with pytest.raises(TypeError, match=r"classifier: expected a torch\.nn\.Module, got str"):
+        count_forgetting("ConvNet", train, epochs=1)
     with pytest.raises(ValueError, match="epochs=0"):
         count_forgetting(Flat(), train, epochs=0)
     with pytest.raises(ValueError, match="seed=-1"):

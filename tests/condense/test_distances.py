@@ -45,6 +45,11 @@ def test_a_row_without_gradient_counts_one_and_can_be_differentiated():
     assert torch.isfinite(slope).all()
 
 
+def test_gradients_may_come_from_a_generator():
+    a, b = gradients(), gradients(1)
+    torch.testing.assert_close(matching_distance((g for g in a), (g for g in b)), matching_distance(a, b))
+
+
 def test_distribution_distance_is_that_of_the_class_means():
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(6, 3, generator=generator), torch.randn(4, 3, generator=generator)
@@ -66,7 +71,19 @@ def test_wrong_input_is_named():
         matching_distance(gradients(), gradients()[:2])
     with pytest.raises(ValueError, match="one axis"):
         matching_distance([torch.ones(3)], [torch.ones(3)])
+    weight = torch.ones(2, 3)
+    for wrong, message in (
+        (None, "grads_b: expected a tensor for each parameter, in a list, got NoneType"),
+        (weight, "in a list, got Tensor"),
+        ([weight.tolist()], r"grads_b\[0\]: expected a floating point tensor, got list"),
+        ([None], "got NoneType; leave out parameters without gradient"),
+        ([weight.long()], "got torch.int64"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            matching_distance([weight], wrong)
     features, labels = torch.ones(2, 3), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match="features_b: holds NaN or infinity"):
+        distribution_distance(features, features * torch.nan, labels, labels)
     with pytest.raises(ValueError, match=r"classes \[1, 2\] occur in one set only"):
         distribution_distance(features, features, labels, torch.tensor([0, 2]))
     with pytest.raises(ValueError, match="one for each feature row"):

@@ -128,6 +128,14 @@ def test_wrong_use_is_named(few, digits, test_set):
             evaluate(few, test_set, network)
     with pytest.raises(TypeError, match="strategy: expected names"):
         evaluate(few, test_set, augment=3)
+    with pytest.raises(TypeError, match="expected a strategy such as 'crop_scale' or one of SiameseAugment"):
+        evaluate(few, test_set, augment=lambda x: x)
+    with pytest.raises(ValueError, match="one occurs twice"):
+        evaluate(few, test_set, seeds=[0, 0])
+    with pytest.raises(TypeError, match="ConvNet has no option 'depht'; did you mean 'depth'"):
+        evaluate(few, test_set, network_options={"depht": 2})
+    with pytest.raises(TypeError, match="bf16: expected True, False, or None"):
+        evaluate(few, test_set, bf16="no")
     with pytest.raises(ValueError, match="build them into the function"):
         evaluate(few, test_set, lambda: ConvNet(10, 1, 8, depth=2), network_options={"width": 8})
     with pytest.raises(ValueError, match=r"expected logits \[n, 10\]"):

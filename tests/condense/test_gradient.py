@@ -115,6 +115,9 @@ def test_wrong_use_is_named():
         for synthetic in (real[:2], [], [real[0][:0], *real[1:]]):
             with pytest.raises(ValueError, match="as many synthetic ones as real ones"):
                 loss(net, real, synthetic)
+    for together in (False, True):
+        with pytest.raises(ValueError, match="4 classes, but the network has 3 outputs"):
+            gradient_matching_loss(net, [*real, real[0]], [*real, real[0]], together=together)
     with pytest.raises(ValueError, match="a batch of each class"):
         class_gradients(net, [])
     following = network(norm="batch")
