@@ -32,14 +32,16 @@ def corrupt(images: ImageSet, name: str, severity: int, seed: int = 0) -> ImageS
         seed: of noise, shuffled pixels, directions and distortions.
 
     Raises:
+        TypeError: images is no image set.
         ValueError: unknown name, severity out of range, or grey images to saturate.
 
     >>> from simplebits.data import load
     >>> corrupt(load("digits", "test"), "gaussian_noise", 3).name
     'digits/test, gaussian_noise 3 (regenerated)'
     """
+    _check.image_set("images", images)
     _check.one_of("name", name, CORRUPTIONS)
-    if severity not in range(1, 6) or isinstance(severity, bool):
+    if not isinstance(severity, int) or severity not in range(1, 6) or isinstance(severity, bool):
         raise ValueError(f"severity={severity!r}: give 1, 2, 3, 4 or 5")
     if name == "saturate" and images.images.shape[1] == 1:
         raise ValueError(f"name='saturate': {images.name} is grey and has no saturation; corrupt colour images")

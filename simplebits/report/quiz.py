@@ -33,6 +33,7 @@ class QuizRound:
         people: what other people reached, as published, if someone measured it.
 
     Raises:
+        TypeError: images is no tensor, or title no text.
         ValueError: images out of range, labels or predictions that do not fit them, or an empty title.
     """
 
@@ -46,6 +47,8 @@ class QuizRound:
         import torch
 
         _check.image_batch("images", self.images)
+        if not isinstance(self.title, str):
+            raise TypeError(f"title: expected a text, got {type(self.title).__name__}")
         if not self.title.strip():
             raise ValueError("title is empty: say what is special about the pictures of the round")
         for name in ("labels", "predictions"):

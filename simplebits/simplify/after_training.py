@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
+from simplebits._gradients import with_gradients
 from simplebits._training_state import TrainingState, digest, step_generator
 from simplebits.density import DensityModel
 from simplebits.density.measure import bits_of
@@ -64,6 +65,7 @@ class SimplifiedAfterTraining:
         return self.probabilities_after.argmax(1)
 
 
+@with_gradients
 def simplify_after_training(
     classifier: nn.Module,
     density: DensityModel,
@@ -125,9 +127,11 @@ def simplify_after_training(
         progress: show a bar; None: on a terminal only.
 
     Raises:
-        TypeError: the classifier is not a module, or x no tensor.
+        TypeError: the classifier is not a module or gives no tensor, the density is none, x no tensor, or prepare no
+            function.
         ValueError: an argument out of range, images that the density or the classifier cannot take, parts on different
-            devices, a density without latents, or the checkpoint of another run.
+            devices, a density without latents, batch normalisation without running statistics, which would mix the
+            images, or the checkpoint of another run.
 
     >>> from simplebits.density import Glow
     >>> glow = Glow(levels=1, steps=1, hidden=4, image_size=4)
@@ -145,13 +149,16 @@ def simplify_after_training(
     _check.positive("learning_rate", learning_rate)
     _check.share("cool_down", cool_down)
     check_loss_weights(bit_weight, gradient_weight, prediction_weights)
-    if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
+    pair = scale if isinstance(scale, tuple | list) and len(scale) == 2 else (0, 0)
+    if not all(isinstance(s, int | float) for s in pair) or not 0 < pair[0] <= pair[1] < math.inf:
         raise ValueError(f"scale={scale!r}: give a lower and an upper bound of s, both above 0")
     for name, value, known in (
         ("space", space, SPACES), ("start", start, STARTS), ("target", target, TARGETS), ("method", method, METHODS)
     ):  # fmt: skip
         _check.one_of(name, value, known)
     seed = _check.seed("seed", seed)
+    if not (prepare is None or callable(prepare)):
+        raise TypeError(f"prepare: expected a function of images, got {type(prepare).__name__}")
     _check_parts(classifier, density, x)
     x = x.detach()
     encode, decode = _ways(density, space)
@@ -163,7 +170,9 @@ def simplify_after_training(
     settings = options | {
         "iterations": iterations, "learning_rate": learning_rate, "cool_down": cool_down, "scale": scale,
         "space": space, "start": start, "frame_every": frame_every, "seed": seed,
-        "parts": digest(x, *classifier.parameters(), *density.parameters()),
+        "parts": digest(
+            x, *classifier.parameters(), *classifier.buffers(), *density.parameters(), *density.buffers()
+        ),
     }  # fmt: skip
 
     with evaluation_mode(classifier, density):
@@ -178,6 +187,12 @@ def simplify_after_training(
         state, begun = TrainingState({"images": moving}, {"images": adam}, settings), 0
         if checkpoint is not None and Path(checkpoint).is_file():
             note, held = state.load(Path(checkpoint))
+            # Another `prepare` shows in nothing else. Not exactly: devices differ in the last digits.
+            if not torch.allclose(held.pop("logits").to(before), before, rtol=1e-3, atol=1e-3):
+                raise ValueError(
+                    f"{checkpoint} belongs to another run: the classifier, behind prepare, gives these images other "
+                    f"logits. Delete it or name another file"
+                )
             begun, notes = note["iteration"], {name: held.pop(name).to(x.device) for name in notes}
             frames = {at: held[at].to(x.device) for at in sorted(held, key=int)}
 
@@ -218,7 +233,7 @@ def simplify_after_training(
                     moving[0].data.clamp_(0, 1)
                 bar.update()
                 if checkpoint is not None and (iteration + 1) % checkpoint_every == 0:
-                    state.save(Path(checkpoint), {"iteration": iteration + 1}, notes | frames)
+                    state.save(Path(checkpoint), {"iteration": iteration + 1}, notes | frames | {"logits": before})
 
         simplified = images()
         if frame_every:
@@ -254,6 +269,11 @@ class _Prepared(nn.Module):
 def _check_parts(classifier: nn.Module, density: DensityModel, x: Tensor) -> None:
     if not isinstance(classifier, nn.Module):
         raise TypeError(f"classifier: expected a torch.nn.Module, got {type(classifier).__name__}")
+    _check.own_statistics("classifier", classifier)
+    if not isinstance(density, DensityModel):
+        raise TypeError(
+            f"density: expected a DensityModel, got {type(density).__name__}; simplebits.density.load loads one"
+        )
     density.check(x)
     weight = next(classifier.parameters(), None)
     if weight is None:
@@ -294,12 +314,15 @@ def _by_the_batch(
 @torch.no_grad()
 def _logits(network: nn.Module, x: Float[Tensor, "n c h w"], batch_size: int) -> Float[Tensor, "n classes"]:
     try:
-        logits = torch.cat([network(part) for part in x.split(batch_size)])
+        parts = [network(part) for part in x.split(batch_size)]
     except RuntimeError as error:
         raise ValueError(
             f"classifier: it cannot take images {list(x.shape)} ({error}); give prepare=..., which makes its input of "
             f"the density's images (another size, grey)"
         ) from error
+    if not all(isinstance(part, Tensor) for part in parts):
+        raise TypeError(f"classifier: expected logits, a tensor [n, classes], got {type(parts[0]).__name__}")
+    logits = torch.cat(parts)
     if logits.dim() != 2 or len(logits) != len(x) or logits.shape[1] < 2:
         raise ValueError(
             f"classifier: expected logits [{len(x)}, classes] of two or more classes, got {list(logits.shape)}"

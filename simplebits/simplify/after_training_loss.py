@@ -40,7 +40,8 @@ def check_loss_weights(bit_weight: float, gradient_weight: float, prediction_wei
     """Raise ValueError unless all are at least 0 and they do not add up to 0."""
     _check.positive("bit_weight", bit_weight, allow_zero=True)
     _check.positive("gradient_weight", gradient_weight, allow_zero=True)
-    if len(prediction_weights) != 2 or not all(0 <= w < math.inf for w in prediction_weights):
+    pair = prediction_weights if isinstance(prediction_weights, tuple | list) else ()
+    if len(pair) != 2 or not all(isinstance(w, int | float) and 0 <= w < math.inf for w in pair):
         raise ValueError(
             f"prediction_weights={prediction_weights!r}: give two numbers of at least 0, "
             f"of the unscaled and of the scaled prediction"

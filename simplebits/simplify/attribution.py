@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
+from simplebits._gradients import with_gradients
 from simplebits.networks.classify import check_labels
 from simplebits.networks.evaluation_mode import evaluation_mode
 
@@ -51,6 +52,9 @@ def predicted_or(classifier: nn.Module, x: Tensor, target: Tensor | None) -> Ten
     _check.image_batch("x", x, like=next(classifier.parameters(), None))
     with torch.no_grad():
         logits = classifier(x)
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(x):
+        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"classifier: expected logits [{len(x)}, classes], got {got}")
     if target is None:
         return logits.argmax(1)
     check_labels(target, len(x), logits.shape[1])
@@ -64,6 +68,7 @@ def check_like(argument: str, images: Tensor, x: Tensor) -> None:
         raise ValueError(f"{argument}: expected images {list(x.shape[1:])} as in x, got {list(images.shape[1:])}")
 
 
+@with_gradients
 def integrated_gradients(
     classifier: nn.Module,
     x: Float[Tensor, "n c h w"],
@@ -121,6 +126,7 @@ def _along_the_path(
     ).detach()
 
 
+@with_gradients
 def expected_gradients(
     classifier: nn.Module,
     x: Float[Tensor, "n c h w"],
@@ -202,7 +208,11 @@ def occlusion(
     attr = _captum()
     if isinstance(fill, Tensor):
         check_like("fill", fill, x)
+        if len(fill) not in (1, len(x)):
+            raise ValueError(f"fill: give 1 image, or {len(x)}, one for each of x; got {len(fill)}")
         fill = fill.expand_as(x)
+    elif isinstance(fill, bool) or not isinstance(fill, int | float) or not 0 <= fill <= 1:
+        raise ValueError(f"fill={fill!r}: give a grey level in [0, 1], or images [1, c, h, w] or [n, c, h, w]")
     with evaluation_mode(classifier), torch.no_grad():
         target = predicted_or(classifier, x, target)
         channels = x.shape[1]

@@ -61,20 +61,30 @@ def control(
         prepare: from these images to the classifier's, where they differ in size or channels.
 
     Raises:
-        TypeError: x is not a tensor.
-        ValueError: x or the control images are not images in [0, 1], or are of different shapes.
+        TypeError: x is not a tensor, or change or prepare no function.
+        ValueError: x or the control images are not images in [0, 1], are of different shapes, or the classifier cannot
+            take them.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     >>> control(net, torch.rand(4, 3, 2, 2), grey).flipped.shape
     torch.Size([4])
     """
     _check.image_batch("x", x)
+    for name, function in {"change": change, "prepare": prepare}.items():
+        if not callable(function) and not (name == "prepare" and function is None):
+            raise TypeError(f"{name}: expected a function of images, got {type(function).__name__}")
     changed = change(x)
     _check.image_batch("change(x)", changed)
     if changed.shape != x.shape:
         raise ValueError(f"change: it made images {list(changed.shape)} of {list(x.shape)}; keep the shape")
     prepare = prepare or (lambda image: image)
-    before, after = (predict(classifier, prepare(images)).softmax(1) for images in (x, changed))
+    try:
+        before, after = (predict(classifier, prepare(images)).softmax(1) for images in (x, changed))
+    except RuntimeError as error:
+        raise ValueError(
+            f"classifier: it cannot take images {list(x.shape)} ({error}); give prepare=..., which makes its input of "
+            f"them (another size, grey)"
+        ) from error
     return Control(changed, before, after)
 
 

@@ -23,9 +23,17 @@ METHODS = ("vmap", "loop")
 def kl_divergence(target: Float[Tensor, "n classes"], logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
     """KL(softmax(target) || softmax(logits)) of each pair, in nats.
 
+    Raises:
+        ValueError: different shapes, or none of [n, classes].
+
     >>> kl_divergence(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([0.])
     """
+    if target.dim() != 2 or target.shape != logits.shape:
+        raise ValueError(
+            f"target and logits: expected two of the same shape [n, classes], got {list(target.shape)} and "
+            f"{list(logits.shape)}"
+        )
     return F.kl_div(logits.log_softmax(1), target.log_softmax(1), reduction="none", log_target=True).sum(1)
 
 
@@ -59,7 +67,8 @@ def gate_gradients(
     Raises:
         TypeError: the classifier is no module.
         ValueError: unknown method, scale not above 0, a target that is not [n, classes], batch normalisation in
-            training mode, which would mix the images, or a classifier that vmap cannot run.
+            training mode or without running statistics, which would mix the images, or a classifier that vmap cannot
+            run.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     >>> x = torch.rand(3, 1, 2, 2)
@@ -111,35 +120,53 @@ def _check_arguments(classifier: nn.Module, x: Tensor, target: Tensor) -> None:
         )
     if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training for layer in classifier.modules()):
         raise ValueError("classifier: its batch normalisation is in training mode; call .eval() first")
+    _check.own_statistics("classifier", classifier)
 
 
-def gate_distance(gates: Mapping[str, Tensor], original: Mapping[str, Tensor]) -> Float[Tensor, " n"]:
+def gate_distance(
+    gates: Mapping[str, Tensor], original: Mapping[str, Tensor], *, negligible: float | None = 1e-5
+) -> Float[Tensor, " n"]:
     """L_grad: 1 - cosine similarity of two images' gate gradients, layer by layer, averaged over layers (algorithm 1).
 
     Only gates with a negative gradient for the original image count: those that, turned up, restore its prediction. A
-    layer where these add up to less than 1e-5 of those of the strongest layer has nothing to restore and is left out of
-    the image's mean: biases before a normalisation, whose gradients are rounding errors, or layers without any negative
-    one. The paper's code, whose network has neither, counts them.
+    layer where these have a norm of at most `negligible` times that of the strongest layer has nothing to restore and
+    is left out of the image's mean: biases before a normalisation, whose gradients are rounding errors, or layers
+    without any negative one. The paper's code, whose network has neither, counts all layers: `negligible=None`, with
+    which a layer without any negative gradient adds a distance of 1.
 
     Args:
         gates: of the simplified images, as `gate_gradients` returns them.
         original: of the original images, in the same order.
+        negligible: share of the strongest layer's norm up to which a layer is left out; None: none is.
 
     Returns:
         One number per image, from 0 (the same direction in all layers) to 2.
+
+    Raises:
+        ValueError: the two do not have the same layers, different shapes in one, or a negative `negligible`.
 
     >>> original = {"a": torch.tensor([[-3.0, -4.0, 5.0]]), "b": torch.tensor([[-1.0, 2.0]])}
     >>> gates = {"a": torch.tensor([[-3.0, -4.0, -9.0]]), "b": torch.tensor([[1.0, 2.0]])}
     >>> gate_distance(gates, original)  # 0 in the first layer, 2 in the second
     tensor([1.])
     """
+    if gates.keys() != original.keys():
+        differ = ", ".join(sorted(gates.keys() ^ original.keys()))
+        raise ValueError(f"gates and original: expected those of one network, only one of them has {differ}")
     layers = []
     for name, wanted in original.items():
+        if gates[name].shape != wanted.shape:
+            raise ValueError(
+                f"gates[{name!r}]: expected {list(wanted.shape)} as in original, got {list(gates[name].shape)}"
+            )
         wanted = wanted.detach().flatten(1)
         negative = wanted < 0
         layers.append((gates[name].flatten(1) * negative, wanted * negative))
     norms = torch.stack([wanted.norm(dim=1) for _, wanted in layers])
-    counted = norms > 1e-5 * norms.amax(0)
+    counted = torch.ones_like(norms, dtype=torch.bool)
+    if negligible is not None:
+        _check.positive("negligible", negligible, allow_zero=True)
+        counted = norms > negligible * norms.amax(0)
     cosines = torch.stack([F.cosine_similarity(ours, wanted, dim=1, eps=1e-12) for ours, wanted in layers])
     number = counted.sum(0)
     # Nothing to restore at all: no distance.

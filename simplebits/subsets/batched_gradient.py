@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from simplebits import _check, _progress
+from simplebits._gradients import with_gradients
 from simplebits.subsets.back_select import Search, begin
 from simplebits.subsets.draws import Draws
 from simplebits.subsets.masking import Features
@@ -40,7 +41,13 @@ class GradientSelection:
     blank: Float[Tensor, "..."]
 
     def image(self, i: int) -> GradientSelection:
-        """That of one image of the batch."""
+        """That of one image of the batch.
+
+        Raises:
+            ValueError: this is the selection of a single input already.
+        """
+        if not self.blank.dim():
+            raise ValueError("this is the selection of a single input: use it as it is, without .image(i)")
         return GradientSelection(self.mask[i], self.order[i], self.values[i], self.blank[i])
 
     def sufficient(self, threshold: float) -> SufficientInputSubset | list[SufficientInputSubset | None] | None:
@@ -70,6 +77,7 @@ class GradientSelection:
         return SufficientInputSubset(mask, sis, self.order, self.values, threshold, float(values[first]))
 
 
+@with_gradients
 def batched_gradient_back_select(
     score: Score,
     x: Float[Tensor, "*x"],
@@ -207,6 +215,7 @@ def _gradient(
     return torch.cat(values), gradient
 
 
+@with_gradients
 def batched_gradient_find_sis(
     score: Score,
     x: Float[Tensor, "*x"],
@@ -286,6 +295,7 @@ def _find(
     return [next(found) if ok else None for ok in high.tolist()]
 
 
+@with_gradients
 def batched_gradient_sis_collection(
     score: Score,
     x: Float[Tensor, "*x"],

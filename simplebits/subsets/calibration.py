@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._gradients import with_gradients
 from simplebits.networks.classify import check_labels
 
 
@@ -35,6 +36,7 @@ class Calibrated(nn.Module):
         return self.classifier(x) / self.temperature
 
 
+@with_gradients
 def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -> float:
     """The temperature T that minimises the cross-entropy of logits/T, found by LBFGS in 1/T (Guo et al. 2017).
 
@@ -76,8 +78,7 @@ def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " 
         value.backward()
         return value
 
-    with torch.enable_grad():
-        optimiser.step(loss)
+    optimiser.step(loss)
     return 1 / float(sharpness.detach())
 
 

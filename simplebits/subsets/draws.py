@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from simplebits import _check
 from simplebits._training_state import step_generator
 
 SEEDS = 2**40  # step_generator takes a seed times a million
@@ -25,15 +26,11 @@ class Draws:
     """
 
     def __init__(self, generator: torch.Generator | None, n: int) -> None:
+        _check.generator("generator", generator)
         if generator is None:
             self.seeds = torch.zeros(n, dtype=torch.int64)
-        elif isinstance(generator, torch.Generator):
-            self.seeds = torch.randint(SEEDS, (n,), generator=generator, device=generator.device).cpu()
         else:
-            raise TypeError(
-                f"generator: expected a torch.Generator, as torch.Generator().manual_seed(0), got "
-                f"{type(generator).__name__}"
-            )
+            self.seeds = torch.randint(SEEDS, (n,), generator=generator, device=generator.device).cpu()
         self.steps = torch.zeros(n, dtype=torch.int64)  # that each image has drawn for: a second selection draws anew
 
     def normal(self, rows: Int64[Tensor, " r"], step: int, count: int) -> Float[Tensor, "r count"]:

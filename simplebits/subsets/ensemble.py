@@ -18,6 +18,7 @@ class Ensemble(nn.Module):
         members: classifiers of equal outputs, at least one; they are held, not copied.
 
     Raises:
+        TypeError: members is one module, or holds something else than modules.
         ValueError: no member.
 
     >>> Ensemble([nn.Identity(), nn.ReLU()])(torch.tensor([[-2.0, 4.0]]))
@@ -26,10 +27,25 @@ class Ensemble(nn.Module):
 
     def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()
+        if isinstance(members, nn.Module) and not isinstance(members, nn.ModuleList):
+            raise TypeError(f"members: expected several networks, [net, ...], got one {type(members).__name__}")
+        members = list(members)
+        for i, member in enumerate(members):
+            if not isinstance(member, nn.Module):
+                raise TypeError(f"members[{i}]: expected a torch.nn.Module, got {type(member).__name__}")
         self.members = nn.ModuleList(members)
         if not self.members:
             raise ValueError("members: an ensemble needs at least one classifier")
 
     def forward(self, x: Tensor) -> Float[Tensor, "n classes"]:
-        """The mean logits."""
-        return torch.stack([member(x) for member in self.members]).mean(0)
+        """The mean logits.
+
+        Raises:
+            ValueError: the members' logits differ in shape.
+        """
+        logits = [member(x) for member in self.members]
+        shapes = {tuple(each.shape) for each in logits}
+        if len(shapes) > 1:
+            listed = ", ".join(str(list(shape)) for shape in sorted(shapes))
+            raise ValueError(f"members: their logits differ in shape, {listed}; give networks of the same classes")
+        return torch.stack(logits).mean(0)

@@ -26,6 +26,7 @@ class InputDropout(nn.Module):
             always does, as for every dropout layer: `fit_classifier` seeds it at each step.
 
     Raises:
+        TypeError: generator is no torch.Generator.
         ValueError: keep or fill out of range.
 
     >>> dropped = InputDropout(nn.Flatten(), 0.5, generator=torch.Generator().manual_seed(0)).eval()
@@ -46,6 +47,7 @@ class InputDropout(nn.Module):
         _check.positive("keep", keep)
         if keep > 1:
             raise ValueError(f"keep={keep!r}: give a probability, above 0 and at most 1")
+        _check.generator("generator", generator)
         level = torch.as_tensor(fill, dtype=torch.float32).reshape(-1, 1, 1)
         if not bool(((level >= 0) & (level <= 1)).all()):
             raise ValueError(f"fill={fill!r}: values must lie in [0, 1], as the images' do")
@@ -53,8 +55,14 @@ class InputDropout(nn.Module):
         self.register_buffer("fill", level, persistent=False)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """Logits of the images with a fresh draw of missing pixels."""
-        n, _, height, width = x.shape
+        """Logits of the images with a fresh draw of missing pixels.
+
+        Raises:
+            ValueError: fill has values for another number of channels.
+        """
+        n, channels, height, width = x.shape
+        if len(self.fill) not in (1, channels):
+            raise ValueError(f"fill: has values for {len(self.fill)} channels, the images have {channels}")
         generator = None if self.training else self.generator
         device = generator.device if generator is not None else x.device
         drawn = torch.rand(n, 1, height, width, generator=generator, device=device).to(x.device)

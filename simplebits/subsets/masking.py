@@ -88,7 +88,7 @@ class Features:
             if not bool(fill.isfinite().all()):
                 raise ValueError("fill: holds NaN or infinity; every value must be a finite number")
         elif isinstance(fill, bool) or not isinstance(fill, int | float) or not math.isfinite(fill):
-            raise ValueError(f"fill={fill!r}: give a finite number, or a tensor that broadcasts to {list(x.shape)}")
+            raise ValueError(f"fill={fill!r}: give a finite number, or a tensor that broadcasts to {_of(x)}")
         fill = torch.as_tensor(fill, dtype=x.dtype, device=x.device)
         m = torch.Size(cells).numel()
         feature_of_value = torch.arange(m, device=x.device).view(cells).expand(shape).flatten()
@@ -142,6 +142,11 @@ def _check_broadcast(argument: str, given: Tensor, x: Tensor) -> None:
     except RuntimeError:
         ok = False
     if not ok:
-        wanted = list(x.shape if x.dim() == IMAGE_BATCH else x.shape[1:])
-        hint = f"; one for each image is [{x.shape[0]}, 1, h, w]" if given.dim() == 3 and x.dim() == IMAGE_BATCH else ""
-        raise ValueError(f"{argument}: shape {list(given.shape)} does not broadcast to x, {wanted}{hint}")
+        many = x.dim() == IMAGE_BATCH and x.shape[0] > 1
+        hint = f"; one for each image is [{x.shape[0]}, 1, h, w]" if given.dim() == 3 and many else ""
+        raise ValueError(f"{argument}: shape {list(given.shape)} does not broadcast to x, {_of(x)}{hint}")
+
+
+def _of(x: Tensor) -> list[int]:
+    """The shape of what the caller gave: a batch of one may have been a single input."""
+    return list(x.shape[1:] if x.shape[0] == 1 else x.shape)

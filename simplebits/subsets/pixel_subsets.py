@@ -33,7 +33,7 @@ def pixels_kept(share: float, pixels: int) -> int:
     return math.ceil(share * pixels - 1e-9)
 
 
-def keep_last(order: Int64[Tensor, "*n h w"], share: float) -> Bool[Tensor, "*n h w"]:
+def keep_last(order: Int64[Tensor, "*n h w"], share: float, *, whole_groups: bool = False) -> Bool[Tensor, "*n h w"]:
     """Masks of the pixels that backward selection masked last (Carter et al. 2021, section S2: 5 %).
 
     Args:
@@ -41,6 +41,8 @@ def keep_last(order: Int64[Tensor, "*n h w"], share: float) -> Bool[Tensor, "*n 
             `batched_gradient_back_select` returns. Where a group was masked in one step and only some of its pixels
             fit, those with the lowest index stay.
         share: of the pixels to keep, above 0 and at most 1; ceil(share * h * w) of them stay.
+        whole_groups: the rule of the paper's ImageNet code instead: all pixels of the steps from int((1 - share) * last
+            step) on stay, so that no group is divided and somewhat more than the share may stay.
 
     Returns:
         True on the pixels that stay.
@@ -58,6 +60,11 @@ def keep_last(order: Int64[Tensor, "*n h w"], share: float) -> Bool[Tensor, "*n 
         raise TypeError(f"order: expected a torch.Tensor [n, h, w], got {type(order).__name__}")
     if order.dtype != torch.int64 or order.dim() < 2 or order.numel() == 0:
         raise ValueError(f"order: expected int64 [n, h, w] or [h, w], got {order.dtype} {list(order.shape)}")
+    if whole_groups:
+        pixels_kept(share, 1)  # checks it
+        last_step = order.flatten(-2).amax(-1)[..., None, None]
+        # To a millionth: (1 - 0.1) * 10 is 9 and not 8.999...
+        return (order >= ((1 - share) * last_step + 1e-6).floor()) & (order >= 0)
     flat = order.flatten(-2)
     last = flat.argsort(dim=-1, descending=True, stable=True)[..., : pixels_kept(share, flat.shape[-1])]
     if int(flat.gather(-1, last).min()) < 0:
@@ -86,6 +93,8 @@ def random_masks(n: int, size: tuple[int, int], share: float, seed: int = 0) -> 
     >>> random_masks(3, (8, 8), 0.1).sum((1, 2))
     tensor([7, 7, 7])
     """
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"size={size!r}: give height and width, as (32, 32)")
     height, width = size
     for name, value in {"n": n, "height": height, "width": width}.items():
         _check.positive(name, value, integer=True)
@@ -100,10 +109,14 @@ def mean_pixel(images: ImageSet) -> Float[Tensor, " c"]:
 
     There, images are normalised first and masked pixels are 0. Grey levels, so that bytes can hold it exactly.
 
+    Raises:
+        TypeError: images is no image set.
+
     >>> pixels = torch.tensor([0, 51], dtype=torch.uint8).view(2, 1, 1, 1)
     >>> mean_pixel(ImageSet(pixels, torch.tensor([0, 1]), ("a", "b"), "tiny"))  # 26 of 255
     tensor([0.1020])
     """
+    _check.image_set("images", images)
     pixels = images.images
     total = pixels.sum((0, 2, 3), dtype=torch.int64).double()
     return ((total * pixels.shape[1] / pixels.numel()).round() / 255).float()
@@ -121,7 +134,7 @@ def keep_pixels(
             it is rounded to the nearest grey level.
 
     Raises:
-        TypeError: masks is not a tensor.
+        TypeError: images is no image set, or masks no tensor.
         ValueError: masks that are not boolean or do not fit the images, or a fill out of range.
 
     >>> digits = ImageSet(torch.full((2, 1, 2, 2), 9, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "tiny")
@@ -129,6 +142,7 @@ def keep_pixels(
     tensor([[9, 0],
             [0, 9]], dtype=torch.uint8)
     """
+    _check.image_set("images", images)
     n, channels, height, width = images.images.shape
     if not isinstance(masks, Tensor):
         raise TypeError(f"masks: expected a torch.Tensor [n, h, w], got {type(masks).__name__}")
@@ -157,9 +171,15 @@ def augment_once(images: ImageSet, augment: RandomShift, seed: int = 0) -> Image
         augment: draws the moves; `RandomShift(4, flip=True)` in the paper.
         seed: of the draw.
 
+    Raises:
+        TypeError: images is no image set, or augment no `RandomShift`.
+
     >>> tiny = ImageSet(torch.ones(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "tiny")
     >>> augment_once(tiny, RandomShift(2)).images.shape
     torch.Size([2, 1, 4, 4])
     """
+    _check.image_set("images", images)
+    if not isinstance(augment, RandomShift):
+        raise TypeError(f"augment: expected a RandomShift, as RandomShift(4, flip=True), got {type(augment).__name__}")
     (moved,) = augment(torch.Generator().manual_seed(_check.seed("seed", seed)), images.images)
     return replace(images, images=moved)

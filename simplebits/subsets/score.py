@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from simplebits import _check
 from simplebits.networks import predict
 from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.subsets.receptive_field import layers_of
@@ -28,8 +29,9 @@ class ClassScore:
             what a masked pixel changes (`LocalNetwork`), which is several times as fast and exact up to rounding.
 
     Raises:
-        TypeError: classes is no tensor.
-        ValueError: classes that are no int64 numbers of at least 0, or local with a network that is no chain of layers.
+        TypeError: network is no module, or classes no tensor.
+        ValueError: classes that are no int64 numbers of at least 0, local with a network that is no chain of layers, or
+            batch normalisation without running statistics.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     >>> score = ClassScore(network, torch.tensor([2, 0]))
@@ -38,6 +40,9 @@ class ClassScore:
     """
 
     def __init__(self, network: nn.Module, classes: Int64[Tensor, " n"], local: bool = False) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"network: expected a torch.nn.Module, got {type(network).__name__}")
+        _check.own_statistics("network", network)
         if not isinstance(classes, Tensor):
             raise TypeError(
                 f"classes: expected an int64 tensor [n], as torch.tensor([3]), got {type(classes).__name__}"
@@ -75,8 +80,11 @@ class ClassScore:
         """The probabilities of the classes, from what the network gave.
 
         Raises:
+            TypeError: that is no tensor.
             ValueError: a class that the network has no output for.
         """
+        if not isinstance(logits, Tensor):
+            raise TypeError(f"network: expected logits, a tensor [b, classes], got {type(logits).__name__}")
         if logits.dim() != 2 or int(self.classes.max()) >= logits.shape[1]:
             raise ValueError(
                 f"score: the largest class is {int(self.classes.max())}, so the network must give logits [b, "
@@ -125,6 +133,8 @@ def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor
             f"score: expected one number for each of {len(inputs)} inputs, shape [{len(inputs)}], got shape "
             f"{list(values.shape)}; take one class's column, as class_score does"
         )
+    if values.is_complex():
+        raise ValueError("score: expected real numbers, got complex ones; give their absolute value or a real part")
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
 
 
@@ -139,4 +149,6 @@ def check_score(score: Score, images: int) -> None:
 def check_threshold(threshold: float) -> None:
     """Raise unless the threshold is a number."""
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold != threshold:
-        raise ValueError(f"threshold={threshold!r}: give a number, as .99")
+        got = f"a tensor {list(threshold.shape)}" if isinstance(threshold, Tensor) else repr(threshold)
+        swapped = "; the input comes before the threshold" if isinstance(threshold, Tensor) else ""
+        raise ValueError(f"threshold: expected a number, as .99, got {got}{swapped}")

@@ -83,6 +83,7 @@ def train_classifier(
         description: what the bar says.
 
     Raises:
+        TypeError: images is no image set.
         ValueError: an argument out of range, or whatever `fit_classifier` finds wrong.
         FloatingPointError: the loss is not finite.
 
@@ -92,6 +93,7 @@ def train_classifier(
     >>> len(history.losses)
     6
     """
+    _check.image_set("images", images)
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
         _check.positive(name, value, integer=True)
     _check.positive("learning_rate", learning_rate)

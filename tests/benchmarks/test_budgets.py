@@ -13,6 +13,13 @@ MEGABYTES = {"laptop": 3 * 1024, "standard": 6 * 1024}  # of the 8 GB that the R
 CROWDED = {"20261120T204705Z-b5d499"}
 SIMPLICITY = 8 * 60  # chapters 01 and 02 together, in `laptop`
 ONE_DECISION = ("13_simplify_after_training", "14_sufficient_input_subsets", "15_overinterpretation")
+# Parts of the book that a reader runs in one go, in `laptop`.
+TOGETHER = {
+    "simplify while training": ("04_per_instance_simplification", "05_injected_distractors", "06_accuracy_vs_bits"),
+    "condense": ("07_gradient_matching", "08_distribution_matching", "09_condense_and_simplify"),
+    "explain one decision": ONE_DECISION,
+}
+SECONDS_TOGETHER = 12 * 60
 SECONDS_AFTER_TRAINING = 2 * 60  # of the loop of chapter 13, in `laptop`
 
 
@@ -42,9 +49,17 @@ def test_the_first_two_chapters_together_take_at_most_eight_minutes_on_a_laptop(
     assert sum(cost(runs["laptop", notebook]) for notebook in both) <= SIMPLICITY
 
 
+@pytest.mark.parametrize("part", TOGETHER)
+def test_the_chapters_of_a_part_together_take_at_most_twelve_minutes_on_a_laptop(part):
+    runs = newest()
+    assert sum(cost(runs["laptop", notebook]) for notebook in TOGETHER[part]) <= SECONDS_TOGETHER
+
+
 def test_one_decision_is_explained_in_time_and_as_claimed():
     runs = newest()
     records = {r.name: r for notebook in ONE_DECISION for r in runs["laptop", notebook].records}
     assert records["after-training.seconds"].mean <= SECONDS_AFTER_TRAINING
     for claim in ("after-training.bits-left", "overinterpretation.backward"):
         assert records[claim].verdict == "trend holds", records[claim].reason
+    for share in ("sufficient-subsets.digits-sufficient", "sufficient-subsets.digits-minimal"):
+        assert records[share].mean == 1, share

@@ -236,9 +236,16 @@ def test_grey_images_can_be_corrupted(name):
         ("gausian_noise", 1, "did you mean 'gaussian_noise'"),
         ("contrast", 0, "severity=0"),
         ("contrast", True, "severity=True"),
+        ("contrast", 1.0, "severity=1.0"),
         ("saturate", 1, "grey"),
     ],
 )
 def test_wrong_use_is_named(name, severity, message):
     with pytest.raises(ValueError, match=message):
         corrupt(flat(3), name, severity)
+
+
+@pytest.mark.unchecked
+def test_images_come_as_a_set():
+    with pytest.raises(TypeError, match="images: expected an ImageSet, as simplebits.data.load gives, got Tensor"):
+        corrupt(torch.zeros(1, 3, 8, 8), "contrast", 1)

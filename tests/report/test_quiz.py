@@ -104,8 +104,11 @@ def test_two_tests_on_a_page_keep_apart_and_one_has_the_same_name_every_time():
 )
 def test_a_wrong_round_is_named(change, message):
     good = {"title": "a", "images": torch.zeros(2, 1, 4, 4), "labels": torch.tensor([0, 1])}
+    good |= {"predictions": torch.tensor([0, 1])}
     with pytest.raises(ValueError, match=message):
-        sb.report.QuizRound(**(good | {"predictions": torch.tensor([0, 1])} | change))
+        sb.report.QuizRound(**(good | change))
+    with pytest.raises(TypeError, match="title: expected a text, got NoneType"):
+        sb.report.QuizRound(**(good | {"title": None}))
 
 
 @pytest.mark.unchecked

@@ -259,6 +259,39 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(net, tmp_path, monk
         simplify_after_training(net, glow, images(2, seed=9), **options)
 
 
+def test_a_checkpoint_is_of_these_statistics_and_this_prepare(net, tmp_path):
+    x = images(2)
+    options = FEW | {"iterations": 2, "checkpoint": tmp_path / "run.safetensors", "checkpoint_every": 1}
+    simplify_after_training(net, small_glow(), x, **options)
+    with pytest.raises(ValueError, match="belongs to another run: .* behind prepare, gives these images other logits"):
+        simplify_after_training(net, small_glow(), x, prepare=lambda y: y.flip(1), **options)
+    simplify_after_training(net, small_glow(), x, prepare=lambda y: y, **options)  # the same, said otherwise
+    net = copy.deepcopy(net)
+    next(buffer for buffer in net.buffers() if buffer.is_floating_point()).add_(1e-9)
+    with pytest.raises(ValueError, match="belongs to another training: parts="):
+        simplify_after_training(net, small_glow(), x, **options)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_differentiates_wherever_it_is_called(net, mode):
+    expected = simplify_after_training(net, small_glow(), images(2), iterations=2, **FEW)
+    glow = small_glow()
+    with mode():
+        found = simplify_after_training(net, glow, images(2), iterations=2, **FEW)
+    assert torch.equal(found.images, expected.images) and not found.images.is_inference()
+
+
+class Pair(nn.Module):
+    """Gives more than logits."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x), x
+
+
 def test_the_seed_decides(net):
     glow, x = small_glow(), images(2)
     one, again, other = (simplify_after_training(net, glow, x, iterations=3, seed=s, **FEW).images for s in (0, 0, 1))
@@ -285,6 +318,9 @@ def test_the_seed_decides(net):
         ({"target": "mix"}, "did you mean 'mixed'"),
         ({"method": "map"}, "did you mean 'vmap'"),
         ({"seed": -1}, "seed=-1"),
+        ({"scale": 0.9}, "scale=0.9: give a lower and an upper bound"),
+        ({"prediction_weights": 3}, "prediction_weights=3: give two numbers"),
+        ({"prediction_weights": (1, None)}, r"prediction_weights=\(1, None\): give two numbers"),
     ],
 )
 def test_wrong_settings_are_refused(net, wrong, message):
@@ -311,6 +347,15 @@ def test_parts_that_do_not_fit_are_refused(net):
         simplify_after_training(nn.Sequential(nn.Flatten(), nn.Linear(7, 2)).double(), glow, x)
     with pytest.raises(ValueError, match=r"expected logits \[3, classes\] of two or more"):
         simplify_after_training(nn.Sequential(nn.Flatten(), nn.Linear(192, 1)).double(), glow, x)
+    with pytest.raises(TypeError, match=r"density: expected a DensityModel, got str; simplebits.density.load"):
+        simplify_after_training(net, "glow", x)
+    with pytest.raises(TypeError, match=r"prepare: expected a function of images, got int"):
+        simplify_after_training(net, glow, x, prepare=3)
+    with pytest.raises(TypeError, match=r"classifier: expected logits, a tensor \[n, classes\], got tuple"):
+        simplify_after_training(Pair(net), glow, x)
+    by_the_batch = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten(), nn.Linear(192, 2)).double()
+    with pytest.raises(ValueError, match=r"batch normalisation '0' keeps no running statistics.* track_running_stats"):
+        simplify_after_training(by_the_batch, glow, x)
     broken = copy.deepcopy(net)
     broken.linear.bias.data[0] = float("inf")
     with pytest.raises(ValueError, match=r"its logits are not finite"):

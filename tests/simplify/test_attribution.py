@@ -136,6 +136,22 @@ def test_wrong_arguments_are_refused(net):
         occlusion(net, x.float())
     with pytest.raises(TypeError, match=r"expected a torch.nn.Module"):
         integrated_gradients(lambda y: y, x)
+    for fill in (7.0, None):
+        with pytest.raises(ValueError, match=rf"fill={fill}: give a grey level in \[0, 1\]"):
+            occlusion(net, x, fill=fill)
+    with pytest.raises(ValueError, match=r"fill: give 1 image, or 3, one for each of x; got 2"):
+        occlusion(net, x, fill=images(2))
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)).double()
+    with pytest.raises(ValueError, match=r"classifier: expected logits \[3, classes\], got \[3\]"):
+        integrated_gradients(flat, x)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_maps_are_the_same_wherever_they_are_asked_for(net, mode):
+    expected = integrated_gradients(net, images()), expected_gradients(net, images(), images(seed=1), draws=2)
+    with mode():
+        found = integrated_gradients(net, images()), expected_gradients(net, images(), images(seed=1), draws=2)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 @pytest.mark.unchecked

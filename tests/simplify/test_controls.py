@@ -94,3 +94,8 @@ def test_wrong_arguments_are_refused():
         control(Redness(), x, lambda y: y[:, :1])
     with pytest.raises(ValueError, match=r"change\(x\): values must lie in \[0, 1\]"):
         control(Redness(), x, lambda y: 2 * y)
+    for arguments, name in (((3,), "change"), ((grey, 3), "prepare")):
+        with pytest.raises(TypeError, match=rf"{name}: expected a function of images, got int"):
+            control(Redness(), x, *arguments)
+    with pytest.raises(ValueError, match=r"classifier: it cannot take images \[3, 3, 8, 8\] .* give prepare="):
+        control(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(7, 2)), x, grey)

@@ -186,3 +186,34 @@ def test_what_vmap_cannot_run_the_loop_can():
         gate_gradients(net, x, target, 0.9)
     gates, logits = gate_gradients(net, x, target, 0.9, method="loop")
     assert gates["linear.weight"].shape == (3, 3, 64) and logits.shape == (3, 3)
+
+
+def test_without_a_bound_all_layers_count():
+    original = {"a": torch.tensor([[-3.0, -4.0, 5.0]]), "b": torch.tensor([[1.0, 2.0]]), "c": torch.tensor([[-1e-9]])}
+    gates = {"a": torch.tensor([[-3.0, -4.0, -9.0]]), "b": torch.tensor([[1.0, 2.0]]), "c": torch.tensor([[1e-9]])}
+    assert gate_distance(gates, original).tolist() == pytest.approx([0.0], abs=1e-6)
+    # 0, no negative gradient: 1, the opposite direction: 2
+    assert gate_distance(gates, original, negligible=None).tolist() == pytest.approx([1.0], abs=1e-5)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda a, b: gate_distance({"a": a}, {"b": b}), "expected those of one network, only one of them has a, b"),
+        (lambda a, b: gate_distance({"a": a}, {"a": b[:2]}), r"gates\['a'\]: expected \[2, 4\] as in original, got"),
+        (lambda a, b: gate_distance({"a": a}, {"a": b}, negligible=-1), "negligible=-1"),
+        (lambda a, b: kl_divergence(a, b[:, :1]), r"same shape \[n, classes\], got \[3, 4\] and \[3, 1\]"),
+        (lambda a, b: kl_divergence(a[0], b[0]), r"same shape \[n, classes\], got \[4\] and \[4\]"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.zeros(3, 4), torch.ones(3, 4))
+
+
+@pytest.mark.unchecked
+def test_batch_normalisation_without_running_statistics_is_refused():
+    net = nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(64, 3)).double().eval()
+    with pytest.raises(ValueError, match="batch normalisation '0' keeps no running statistics"):
+        gate_gradients(net, images(), net(images()), 0.9)

@@ -199,6 +199,26 @@ def test_nothing_is_left_behind(network, images):
     assert network.training and all(p.grad is None for p in network.parameters()) and not images.requires_grad
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_taken_wherever_it_is_called(network, mode):
+    images = torch.rand(2, 3, 6, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    expected = subsets.batched_gradient_back_select(subsets.class_score(network, images), images, 12)
+    with mode():
+        images = images.clone()  # made in this mode
+        score = subsets.class_score(network, images)
+        found = subsets.batched_gradient_back_select(score, images, 12)
+        one = subsets.batched_gradient_find_sis(score, images, 0.0, 12)
+        assert subsets.batched_gradient_sis_collection(score, images, 0.0, 12)
+    assert torch.equal(found.order, expected.order) and len(one) == 2
+
+
+@pytest.mark.unchecked
+def test_a_single_selection_has_no_other_image(network, images):
+    one = subsets.batched_gradient_back_select(subsets.class_score(network, images[0]), images[0], 12)
+    with pytest.raises(ValueError, match="of a single input: use it as it is"):
+        one.image(0)
+
+
 @pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("change", "said"),
@@ -228,5 +248,5 @@ def test_wrong_input_is_named(change, said):
 @pytest.mark.unchecked
 @pytest.mark.parametrize("search", [subsets.batched_gradient_find_sis, subsets.batched_gradient_sis_collection])
 def test_a_threshold_is_a_number(search):
-    with pytest.raises(ValueError, match="threshold=nan: give a number"):
+    with pytest.raises(ValueError, match="threshold: expected a number, as .99, got nan"):
         search(lambda inputs: inputs.sum((1, 2, 3)), torch.rand(1, 2, 2), float("nan"), 1)

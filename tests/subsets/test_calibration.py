@@ -85,6 +85,13 @@ def test_without_torchmetrics_the_extra_is_named(monkeypatch):
         calibration_error(*drawn(10))
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_temperature_is_found_wherever_it_is_asked_for(mode):
+    expected = fit_temperature(*drawn(200))
+    with mode():
+        assert fit_temperature(*drawn(200)) == expected
+
+
 @pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("call", "message"),

@@ -35,3 +35,17 @@ def test_it_holds_its_members():
 def test_an_empty_one_is_refused():
     with pytest.raises(ValueError, match="at least one classifier"):
         Ensemble([])
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("members", "error", "message"),
+    [
+        (nn.Sequential(nn.Linear(2, 2)), TypeError, r"expected several networks, \[net, ...\], got one Sequential"),
+        ([nn.Linear(2, 2), 3], TypeError, r"members\[1\]: expected a torch.nn.Module, got int"),
+        ([nn.Linear(2, 2), nn.Linear(2, 3)], ValueError, r"logits differ in shape, \[1, 2\], \[1, 3\]"),
+    ],
+)
+def test_members_that_do_not_fit_are_named(members, error, message):
+    with pytest.raises(error, match=message):
+        Ensemble(members)(torch.zeros(1, 2))

@@ -69,3 +69,11 @@ def test_keep_one_keeps_all():
 def test_wrong_use_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         InputDropout(Plain(), **options)
+
+
+@pytest.mark.unchecked
+def test_a_wrong_generator_or_number_of_channels_is_named():
+    with pytest.raises(TypeError, match="generator: expected a torch.Generator, .* got int"):
+        InputDropout(Plain(), generator=0)
+    with pytest.raises(ValueError, match="fill: has values for 2 channels, the images have 3"):
+        InputDropout(Plain(), fill=(0.1, 0.2))(torch.rand(1, 3, 4, 4))

@@ -130,6 +130,17 @@ def test_augmented_once_means_one_draw_for_each_image():
     assert torch.equal(augment_once(images, RandomShift(0), seed=1).images, images.images)
 
 
+def test_the_rule_of_the_imagenet_code_keeps_whole_groups():
+    order = torch.arange(100).div(10, rounding_mode="floor").view(2, 5, 10)  # steps 0 to 4, and 5 to 9
+    kept = keep_last(order, 0.3, whole_groups=True)
+    for one, mask in zip(order, kept, strict=True):
+        assert torch.equal(mask, one >= int(0.7 * int(one.max())))
+    assert kept.sum((1, 2)).tolist() == [30, 40]
+    masked_before = torch.full((2, 5), -1)
+    masked_before[0, 0] = 0
+    assert keep_last(masked_before, 1.0, whole_groups=True).sum() == 1
+
+
 @pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("call", "error", "message"),
@@ -142,6 +153,12 @@ def test_augmented_once_means_one_draw_for_each_image():
         (lambda: random_masks(0, (8, 8), 0.5), ValueError, "n=0"),
         (lambda: random_masks(1, (8, 0), 0.5), ValueError, "width=0"),
         (lambda: random_masks(1, (8, 8), 0.5, -1), ValueError, "seed=-1"),
+        (lambda: random_masks(3, 8, 0.1), ValueError, r"size=8: give height and width, as \(32, 32\)"),
+        (lambda: keep_pixels(torch.rand(1, 3, 8, 8), None), TypeError, "images: expected an ImageSet"),
+        (lambda: mean_pixel(torch.rand(1, 3, 8, 8)), TypeError, "images: expected an ImageSet"),
+        (lambda: augment_once(torch.rand(1, 3, 8, 8), RandomShift(1)), TypeError, "images: expected an ImageSet"),
+        (lambda: augment_once(noise(), None), TypeError, "augment: expected a RandomShift"),
+        (lambda: keep_last(torch.tensor([[0, 1]]), 2.0, whole_groups=True), ValueError, "share=2.0"),
         (lambda: keep_pixels(noise(), None), TypeError, "masks: expected"),
         (lambda: keep_pixels(noise(), torch.ones(6, 8, 8)), ValueError, "masks: expected bool"),
         (lambda: keep_pixels(noise(), random_masks(5, (8, 8), 0.5)), ValueError, "one mask for each image"),

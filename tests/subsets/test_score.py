@@ -70,3 +70,9 @@ def test_wrong_use_is_named(network):
     one = torch.rand(1, 8, 8)
     with pytest.raises(ValueError, match="local=True is for images .* whose features are whole pixels"):
         subsets.back_select(subsets.class_score(conv, one, local=True), one, mask=torch.ones(8, 1, dtype=torch.bool))
+    with pytest.raises(ValueError, match="network: its batch normalisation '0' keeps no running statistics"):
+        subsets.class_score(nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), network), x)
+    with pytest.raises(ValueError, match="score: expected real numbers, got complex ones"):
+        subsets.back_select(lambda inputs: inputs.sum((1, 2, 3)) * 1j, one)
+    with pytest.raises(ValueError, match=r"threshold: expected a number, as .99, got a tensor \[1, 8, 8\]; the input"):
+        subsets.find_sis(lambda inputs: inputs.sum((1, 2, 3)), 0.5, one)
