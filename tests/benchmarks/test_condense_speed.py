@@ -16,7 +16,12 @@ lowest and the highest of the runs:
 
     matching      single precision  bf16        compiled    compiled, bf16
     gradient      1.04 to 1.15      1.8         1.2 to 1.3  2.1 to 2.2
-    distribution  1.3               2.1         1.9         4.3
+    distribution  1.2 to 1.3        2.1         1.7 to 1.9  4.3
+
+Wanted is 1.5 in single precision. Distribution matching has it compiled. Gradient matching misses it: 1.3 at most, since
+the second derivatives of the synthetic images are not compiled, and its pass of the real ones already takes most of its
+time in convolutions; what is asserted of it uncompiled is that it is not slower. Where a processor is not faster in
+bfloat16, those two variants are skipped.
 
 Half precision ends where single precision does: distribution matching on MNIST, one image a class, three seeds, images
 held out of the training set, 82.7 ± 0.9 % in single precision and 82.6 ± 0.8 % in bf16
@@ -40,6 +45,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import simplebits as sb
+from simplebits._precision import faster_in_bf16
 
 pytestmark = pytest.mark.unchecked
 CLASSES, REAL, ROUNDS = 2, 64, 5
@@ -63,7 +69,8 @@ def make(
     method, variant="single precision", classes=CLASSES, real=REAL, images_per_class=1, width=128, device="cpu"
 ):  # fmt: skip
     """A run with a ConvNet of depth 3."""
-    options = {"network_options": {"width": width}, "real_batch": real, "outer": 1, "device": device}
+    options = {"network_options": {"width": width}, "real_batch": real, "device": device}
+    options |= {"outer": 1} if method == "gradient" else {}
     return sb.condense.Condensation(noise(classes, real), method, images_per_class, **options, **VARIANTS[variant])
 
 
@@ -157,25 +164,24 @@ def one_thread():
 
 
 def compare(method, variant, at_least, benchmark):
+    if "bf16" in variant and not faster_in_bf16("cpu"):  # asked first: such a processor would take many minutes
+        pytest.skip("this processor is not faster in bfloat16")
     ratio, error = ratio_and_error(method, variant)
     print(f"\n{method} matching, {variant}: plain / simplebits {ratio:.2f}, losses differ by {error:.0e}")
     benchmark.extra_info["ratio to the plain loop"] = round(ratio, 2)
     benchmark.pedantic(step, (make(method, variant), 0), rounds=1)
     assert error < (1e-2 if "bf16" in variant else 1e-4)
-    if "bf16" in variant and matrix_rate(torch.bfloat16) < 1.5 * matrix_rate(torch.float32):
-        pytest.skip("this processor multiplies hardly faster in bfloat16")
     assert ratio >= at_least
 
 
 # What is asserted leaves room for noise below the lowest that was measured.
+def test_a_step_of_gradient_matching_is_not_slower_than_the_plain_one_and_its_loss_the_same(benchmark):
+    compare("gradient", "single precision", 0.95, benchmark)
+
+
 @pytest.mark.parametrize(
     ("method", "variant", "at_least"),
-    [
-        ("gradient", "single precision", 0.95),
-        ("gradient", "bf16", 1.3),
-        ("distribution", "single precision", 1.05),
-        ("distribution", "bf16", 1.6),
-    ],
+    [("gradient", "bf16", 1.3), ("distribution", "single precision", 1.05), ("distribution", "bf16", 1.6)],
 )
 def test_a_step_is_faster_than_the_plain_one_and_its_loss_the_same(method, variant, at_least, benchmark):
     compare(method, variant, at_least, benchmark)
@@ -188,7 +194,7 @@ def test_a_step_is_faster_than_the_plain_one_and_its_loss_the_same(method, varia
     [
         ("gradient", "compiled", 1.2),
         ("gradient", "compiled, bf16", 1.8),
-        ("distribution", "compiled", 1.25),
+        ("distribution", "compiled", 1.5),
         ("distribution", "compiled, bf16", 2.3),
     ],
 )
@@ -198,10 +204,15 @@ def test_a_compiled_step_is_faster_still(method, variant, at_least, benchmark):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("method", PLAIN)
-def test_a_step_is_three_times_as_fast_as_the_plain_one_on_a_gpu(method):
-    ratio, error = ratio_and_error(method, "single precision", classes=10, real=256, device="cuda")
-    print(f"\n{method} matching on a GPU: plain / simplebits {ratio:.2f}, losses differ by {error:.0e}")
-    assert error < 1e-2  # its convolutions round as TF32
+def test_a_step_is_three_times_as_fast_as_the_plain_one_on_a_gpu(method, monkeypatch):
+    """Fast with the convolutions' usual rounding to TF32; without it, equal."""
+    found = {}
+    for tf32 in (False, True):
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
+        found[tf32] = ratio_and_error(method, "single precision", classes=10, real=256, device="cuda")
+    ratio, error = found[True][0], found[False][1]
+    print(f"\n{method} matching on a GPU: plain / simplebits {ratio:.2f}, losses differ by {error:.0e} without TF32")
+    assert error < 1e-4
     assert ratio > 3
 
 
