@@ -75,18 +75,17 @@ confidence = (
 passed_over = (
     12  # images of each kind that come first and are left out: the settings were chosen by them
 )
-right_images = 12  # images that the network gets right
-wrong_images = 9  # images that it gets wrong; the paper runs batches of 32
+right_images = 9  # images that the network gets right
+wrong_images = 8  # images that it gets wrong; the paper runs batches of 32
 scales = [0.8, 0.95]  # s is drawn between these
-iterations = 200  # steps of the loop; 5,000 in the paper's code
+iterations = 250  # steps of the loop; 5,000 in the paper's code
 learning_rate = 0.07  # of Adam, for the latents; 0.01 in the paper's code
 cool_down = 0.4  # share of the iterations in which this rate falls to zero; 0 in the paper's code
 start = "image"  # latents to start from: those of the image, or zero as in the paper's code
 bit_weights = [
     1.0,
-    2.0,
-    4.0,
     8.0,
+    16.0,
 ]  # lambda, the weight of bits, a run for each; 1 in the paper's code
 most_kl = 0.2  # KL that an image's prediction may move, nats
 gradient_weight = 1.0  # weight of L_grad; 10 in the paper's code
