@@ -303,7 +303,6 @@ def simple_set(
         "iterations": iterations[str(per_class)],
         "outer": outer[str(per_class)],
         "inner": inner[str(per_class)],
-        "network_momentum": 0.5,  # between two steps
         "real_batch": real_batch,
         "learning_rate": learning_rate,
         "cool_down": cool_down,
