@@ -144,14 +144,17 @@ gradients = {
 }
 spectra = {"the photographs": power_by_frequency(photographs)}
 spectra |= {f"gradient, {name}": power_by_frequency(g) for name, g in gradients.items()}
-above_half = {name: float(share[frequency > 0.5].sum()) for name, (frequency, share) in spectra.items()}
+above_half = {
+    name: float(share[frequency > 0.5].sum()) for name, (frequency, share) in spectra.items()
+}
 # How well does a step downhill point at a simpler picture, the one with its 4x4 blocks flattened?
 flattened = F.interpolate(F.avg_pool2d(photographs, 4), scale_factor=4.0) - photographs
 white = torch.randn(photographs.shape, generator=torch.Generator().manual_seed(seed))
 frequency, share = power_by_frequency(white)
 above_half["white noise"] = float(share[frequency > 0.5].sum())
 alignment = {
-    name: float(F.cosine_similarity(-g.flatten(1), flattened.flatten(1)).mean()) for name, g in gradients.items()
+    name: float(F.cosine_similarity(-g.flatten(1), flattened.flatten(1)).mean())
+    for name, g in gradients.items()
 }
 
 # %% tags=["hide-input"]
@@ -183,8 +186,12 @@ sb.report.show(
 # %% tags=["hide-input"]
 shown = [0, 1, 2, 3, 4, 5]
 scale = {name: float(g[shown].abs().quantile(0.98)) for name, g in gradients.items()}
-rows = [photographs[shown]] + [(0.5 + 0.5 * g[shown] / scale[name]).clamp(0, 1) for name, g in gradients.items()]
-figure = sb.report.image_grid(torch.cat(rows), columns=len(shown), row_titles=["photograph", *gradients], zoom=0.9)
+rows = [photographs[shown]] + [
+    (0.5 + 0.5 * g[shown] / scale[name]).clamp(0, 1) for name, g in gradients.items()
+]
+figure = sb.report.image_grid(
+    torch.cat(rows), columns=len(shown), row_titles=["photograph", *gradients], zoom=0.9
+)
 sb.report.show(
     figure,
     alt="Six photographs and below them two rows of their gradients: at 8 bits coloured grain in which hardly a shape can be seen, at "
@@ -204,7 +211,9 @@ for name, value in above_half.items():
     key = name.removeprefix("the ").replace("gradient, ", "gradient-").replace(" ", "-")
     unit = "share of power above half the highest frequency"
     sb.report.record("per-instance", f"high-frequency-{key}", value, unit, setting=where)
-sb.report.record("per-instance", "alignment-8-bits", alignment["8 bits"], "cosine with flattening", setting=where)
+sb.report.record(
+    "per-instance", "alignment-8-bits", alignment["8 bits"], "cosine with flattening", setting=where
+)
 points_at_shapes = sb.report.record(
     "per-instance",
     "alignment-5-bits",
@@ -268,7 +277,9 @@ print(f"simplifier {sum(p.numel() for p in simplifier.parameters()):,}")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(f"at the start the simplifier changes nothing by more than its clip of 0.001: {same <= 0.0010001}")
+print(
+    f"at the start the simplifier changes nothing by more than its clip of 0.001: {same <= 0.0010001}"
+)
 
 # %% [markdown]
 # First the step of AdamW as a formula. With the optimiser's moments $m, v$ and step count $t$,
@@ -297,14 +308,17 @@ def adamw(theta: torch.Tensor, g: torch.Tensor, state: dict, group: dict) -> tor
     return theta.detach() * (1 - rate * group["weight_decay"]) - rate * step
 
 
-simplified = (x * 0.9 + 0.02).requires_grad_()  # any images will do to compare two ways of computing
+simplified = (
+    x * 0.9 + 0.02
+).requires_grad_()  # any images will do to compare two ways of computing
 weight_of = {id(p): group for group in optimiser.param_groups for p in group["params"]}
 
 theta = dict(classifier.named_parameters())
 loss_before = F.cross_entropy(functional_call(classifier, theta, (simplified,)), y)
 g = torch.autograd.grad(loss_before, list(theta.values()), create_graph=True)
 theta_after = {
-    name: adamw(p, g_p, optimiser.state[p], weight_of[id(p)]) for (name, p), g_p in zip(theta.items(), g, strict=True)
+    name: adamw(p, g_p, optimiser.state[p], weight_of[id(p)])
+    for (name, p), g_p in zip(theta.items(), g, strict=True)
 }
 loss_after = F.cross_entropy(functional_call(classifier, theta_after, (simplified,)), y)
 loss_original = F.cross_entropy(functional_call(classifier, theta_after, (x,)), y, reduction="none")
@@ -313,7 +327,9 @@ gate = (1 - loss_original.detach() / tau).clamp(min=0)
 noise_source = torch.Generator().manual_seed(seed)
 torch.randint(2**62, (), generator=noise_source)  # the library's seed for dropout, unused here
 bits = measure.bits_per_dim(simplified, noise_source)
-by_hand = (loss_before + loss_after + 10 * loss_original.mean() + bit_weight * (gate * bits).mean()) / (12 + bit_weight)
+by_hand = (
+    loss_before + loss_after + 10 * loss_original.mean() + bit_weight * (gate * bits).mean()
+) / (12 + bit_weight)
 
 by_library = sb.simplify.per_instance_loss(
     classifier,
@@ -387,7 +403,9 @@ def begin(densities, weight: float, **changes) -> sb.simplify.SimplifyWhileTrain
         "noise": noise,
         "seed": seed,
     }
-    return sb.simplify.SimplifyWhileTraining(copy.deepcopy(warm), networks(seed)[1], densities, **(settings | changes))
+    return sb.simplify.SimplifyWhileTraining(
+        copy.deepcopy(warm), networks(seed)[1], densities, **(settings | changes)
+    )
 
 
 run = begin(stages, bit_weight)
@@ -413,7 +431,10 @@ bits_after = sb.density.mean_bits(run.density, simple)
 frames = [torch.cat((keep.to_float(size, 3), kept.float() / 255)) for _, kept in run.kept]
 kept_bits = [sb.density.mean_bits(run.density, f[len(keep) :]) for f in frames]
 sb.report.slider(
-    [sb.report.image_grid(f, columns=len(keep), row_titles=["original", "simplified"], zoom=0.8) for f in frames],
+    [
+        sb.report.image_grid(f, columns=len(keep), row_titles=["original", "simplified"], zoom=0.8)
+        for f in frames
+    ],
     [f"step {s}: {b:.2f} bits/dim" for (s, _), b in zip(run.kept, kept_bits, strict=True)],
     [
         f"Ten test images above, their simplified versions after {s} steps below: {b:.2f} bits per dimension."
@@ -468,7 +489,9 @@ setting = {
 }
 sb.report.record("per-instance", "bits-before", bits_before, "bits/dim", setting=setting)
 sb.report.record("per-instance", "accuracy-before", accuracy_before, "share", setting=setting)
-sb.report.record("per-instance", "accuracy-after", end["accuracy_original"], "share", setting=setting)
+sb.report.record(
+    "per-instance", "accuracy-after", end["accuracy_original"], "share", setting=setting
+)
 lowered = sb.report.record(
     "per-instance",
     "bits-after",
@@ -476,7 +499,9 @@ lowered = sb.report.record(
     "bits/dim",
     setting=setting,
     trend=sb.report.at_most("share of the bits left", bits_after / bits_before, 0.95)
-    & sb.report.at_least("accuracy on originals relative to before", end["accuracy_original"] / accuracy_before, 0.93),
+    & sb.report.at_least(
+        "accuracy on originals relative to before", end["accuracy_original"] / accuracy_before, 0.93
+    ),
 )
 lowered
 
@@ -563,7 +588,9 @@ sb.report.show(
 # %%
 higher = setting | {"bit_weight": colluding_weight}
 for key, value in spreads.items():
-    sb.report.record("per-instance", f"{key}-spread", value, "share of the originals'", setting=higher)
+    sb.report.record(
+        "per-instance", f"{key}-spread", value, "share of the originals'", setting=higher
+    )
 for key, m in (("without", without), ("with", with_all)):
     sb.report.record("per-instance", f"{key}-bits", m["bits"], "bits/dim", setting=higher)
     sb.report.record(
@@ -573,7 +600,9 @@ for key, m in (("without", without), ("with", with_all)):
         "share",
         setting=higher,
     )
-sb.report.record("per-instance", "with-accuracy-original", with_all["accuracy_original"], "share", setting=higher)
+sb.report.record(
+    "per-instance", "with-accuracy-original", with_all["accuracy_original"], "share", setting=higher
+)
 loss_matters = sb.report.record(
     "per-instance",
     "without-accuracy-original",
@@ -646,7 +675,9 @@ sb.report.slider(
 for value, m in by_weight.items():
     how = setting | {"bit_weight": value, "steps": sweep_steps}
     sb.report.record("per-instance", f"bits-at-{value:g}", m["bits"], "bits/dim", setting=how)
-    sb.report.record("per-instance", f"accuracy-at-{value:g}", m["accuracy_original"], "share", setting=how)
+    sb.report.record(
+        "per-instance", f"accuracy-at-{value:g}", m["accuracy_original"], "share", setting=how
+    )
 # Of the runs that went to their end: the bits of constant pictures say nothing about λ.
 ended = [value for value in sorted(by_weight, reverse=True) if not runs[value].history.collapsed]
 ended = ended or [min(by_weight)]
@@ -681,9 +712,13 @@ print("which are the originals, on the grid of the density:", bool(near))
 
 # %%
 step_seconds = {}
-for width, images_a_step in ((1, 16), (1, 32), (1, 64), (2, 16), (2, 32), (2, 64)) if step_times else ():
+for width, images_a_step in (
+    ((1, 16), (1, 32), (1, 64), (2, 16), (2, 32), (2, 64)) if step_times else ()
+):
     timed = sb.simplify.SimplifyWhileTraining(
-        sb.networks.NFWideResNet(10, width, len(images.classes), size=size, stem_stride=2).to(device),
+        sb.networks.NFWideResNet(10, width, len(images.classes), size=size, stem_stride=2).to(
+            device
+        ),
         sb.networks.ResidualUNet(filters, downsamplings, merge=1.0).to(device),
         measure,
         threshold=1e6,
@@ -760,7 +795,9 @@ sb.report.record(
     same_setting=paper_setting,
     band=1.0 if paper_setting else None,
 )
-print(f"classifier alone: {100 * accuracy_before:.1f} % here on {image_set}, {there.text} % in the paper on CIFAR-10")
+print(
+    f"classifier alone: {100 * accuracy_before:.1f} % here on {image_set}, {there.text} % in the paper on CIFAR-10"
+)
 lowered
 
 # %% [markdown]

@@ -48,7 +48,9 @@ sb.report.measured_cost("05_injected_distractors")
 # %% tags=["parameters"]
 task = "digits"  # the set whose labels are the task; empty: the paper's, MNIST
 distractor = "photos"  # the set that distracts; empty: the paper's, Fashion-MNIST or CIFAR-10
-noise_kind = "additive"  # of the set with noise: additive as in the paper, multiplicative as in its code
+noise_kind = (
+    "additive"  # of the set with noise: additive as in the paper, multiplicative as in its code
+)
 stripe_weight = 0.15  # a, the weight of the stripes
 density = "glow-16px"  # measures bits; it sets the image size too
 fine_density = ""  # an 8-bit density for the second part of the training; empty: none
@@ -240,7 +242,9 @@ def train(
             stem_kernel=5 if stem_stride > 1 else 3,
             stem_stride=stem_stride,
         ).to(device)
-        simplifier = sb.networks.ResidualUNet(filters, downsamplings, merge=merge, pool=pools[name]).to(device)
+        simplifier = sb.networks.ResidualUNet(
+            filters, downsamplings, merge=merge, pool=pools[name]
+        ).to(device)
     stages = [sb.simplify.Stage(measure, share=1.0 - fine_share)]
     if fine is not None and name in fine_sets:
         stages.append(sb.simplify.Stage(fine, share=fine_share, factor=fine_factor))
@@ -268,7 +272,9 @@ def train(
         keep=keep,
         keep_every=max(steps // 4, 1),
         collapse_patience=None,
-        checkpoint=sb.report.checkpoint(f"{name}-{seed}" + ("" if noise_levels is None else "-faint")),
+        checkpoint=sb.report.checkpoint(
+            f"{name}-{seed}" + ("" if noise_levels is None else "-faint")
+        ),
     )
     return run
 
@@ -279,9 +285,13 @@ runs = {
 }
 
 # %%
-simplified = {name: [run.simplify(tests[name].to_float(size, 3)) for run in trained] for name, trained in runs.items()}
+simplified = {
+    name: [run.simplify(tests[name].to_float(size, 3)) for run in trained]
+    for name, trained in runs.items()
+}
 kept = {
-    name: [sb.simplify.retention(s, *tests[name].parts(size, 3)) for s in images] for name, images in simplified.items()
+    name: [sb.simplify.retention(s, *tests[name].parts(size, 3)) for s in images]
+    for name, images in simplified.items()
 }
 
 # %% tags=["hide-input"]
@@ -302,7 +312,10 @@ sb.report.show(
 
 # %% tags=["hide-input"]
 for name, trained in runs.items():
-    frames = [torch.cat((shown_in_motion[name].to_float(size, 3), x.float() / 255)) for _, x in trained[0].kept]
+    frames = [
+        torch.cat((shown_in_motion[name].to_float(size, 3), x.float() / 255))
+        for _, x in trained[0].kept
+    ]
     part, other = shown_in_motion[name].parts(size, 3)
     along = [sb.simplify.retention(frame[8:], part, other) for frame in frames]
     labels = [
@@ -310,7 +323,10 @@ for name, trained in runs.items():
         for (step, _), k in zip(trained[0].kept, along, strict=True)
     ]
     sb.report.slider(
-        [sb.report.image_grid(f, columns=8, row_titles=["original", "simplified"], zoom=0.7) for f in frames],
+        [
+            sb.report.image_grid(f, columns=8, row_titles=["original", "simplified"], zoom=0.7)
+            for f in frames
+        ],
         labels,
         [f"{name}: eight test images and their simplified versions. {label}." for label in labels],
         name,
@@ -363,7 +379,9 @@ Markdown("\n".join(lines))
 
 # %%
 # The paper's pictures of the stripes are those of a training with faint evidence, further down.
-published = {name: None if name == "stripes" else f"simplebits.distractors.{name}" for name in tests}
+published = {
+    name: None if name == "stripes" else f"simplebits.distractors.{name}" for name in tests
+}
 units = {"bits-original": "bits/dim", "bits-simplified": "bits/dim", "bits-task": "bits/dim"}
 verdicts = []
 for name, row in table.items():
@@ -387,7 +405,9 @@ for name, row in table.items():
                     "retention",
                     setting=setting,
                     published=published[name],
-                    trend=sb.report.at_most("distractor kept", m["distractor"], most_distractor[name])
+                    trend=sb.report.at_most(
+                        "distractor kept", m["distractor"], most_distractor[name]
+                    )
                     & sb.report.at_least("task kept", m["task"], least_task[name]),
                 )
             )
@@ -558,7 +578,9 @@ dial
 # %%
 for name, trained in runs.items():
     contrast = sum(run.history.measured[-1]["contrast"] for run in trained) / len(trained)
-    sb.report.record("distractors", f"{name}-contrast", contrast, "share of the originals' contrast")
+    sb.report.record(
+        "distractors", f"{name}-contrast", contrast, "share of the originals' contrast"
+    )
     m = mean[name]
     removes, changes = m["distractor"] < 0.5 * m["task"], m["distractor"] < 0.8
     way = "removes" if removes else "dims" if changes else "changes little"

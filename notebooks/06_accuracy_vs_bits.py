@@ -87,7 +87,9 @@ merge = 1.0  # initial weight of the simplifier's output; 0 in the paper
 simplifier_beta1 = 0.9  # decay of its gradient's average; 0.5 in the paper's code
 clip = 0.3  # largest norm of its gradient; 0: as it is, as in the paper
 cool_down = 0.3  # share of the steps in which the rates fall to zero; 0 in the paper
-noise = 1.0  # width of the noise on simplified images while both learn, in grey levels of the density
+noise = (
+    1.0  # width of the noise on simplified images while both learn, in grey levels of the density
+)
 shift = 1  # pixels of random shift, 4 in the paper
 picture_seed = 0  # which images are shown
 device = "auto"  # cpu, cuda, or auto: a GPU where there is one
@@ -163,7 +165,9 @@ def simplifier(network_seed: int) -> torch.nn.Module:
         return sb.networks.ResidualUNet(filters, downsamplings, merge=merge).to(device)
 
 
-def simplebits(images: sb.data.ImageSet, weights: list[float], steps: int, name: str, **options) -> dict:
+def simplebits(
+    images: sb.data.ImageSet, weights: list[float], steps: int, name: str, **options
+) -> dict:
     """Simplifiers trained with these lambdas, from one warm-up."""
     start = sb.simplify.SimplifyWhileTraining(
         classifier_for(images, seed),
@@ -194,7 +198,9 @@ def apply(change, images: sb.data.ImageSet) -> sb.data.ImageSet:
     """A change of pictures [n, c, h, w] applied to a whole set, rounded to bytes."""
     x = images.to_float()
     with torch.no_grad():
-        changed = torch.cat([sb.data.to_bytes(change(part.to(device))).cpu() for part in x.split(250)])
+        changed = torch.cat(
+            [sb.data.to_bytes(change(part.to(device))).cpu() for part in x.split(250)]
+        )
     return sb.data.ImageSet(changed, images.labels, images.classes, images.name)
 
 
@@ -346,7 +352,9 @@ for name in image_sets:
         curve[kind] = {}
         for value in values:
             # Applied once. The reference code measured the bits of images that were blurred or compressed twice.
-            changed = [apply(lambda x, v=value, c=change: c(x, v), images) for images in (train, test)]
+            changed = [
+                apply(lambda x, v=value, c=change: c(x, v), images) for images in (train, test)
+            ]
             curve[kind][value] = point(*changed, test, f"{name}-{kind}-{value:g}")
             pictures[name][f"{kind} {value:g}"] = change(examples.to_float(), value)
     curves[name] = curve
@@ -438,7 +446,10 @@ for name, rows in pictures.items():
     sb.report.slider(
         frames,
         labels,
-        [f"Eight test images of {name} and what a method makes of them. {label}." for label in labels],
+        [
+            f"Eight test images of {name} and what a method makes of them. {label}."
+            for label in labels
+        ],
         name,
     )
 
@@ -480,7 +491,8 @@ def advantage(name: str, kind: str, across: str) -> tuple[list[float], list[floa
         if p[across] < start[across] and at_bits(others, p[across], 0, across) is not None
     }
     gaps = [
-        sum(p["accuracy"][s] - at_bits(others, p[across], s, across) for p in common.values()) / len(common)
+        sum(p["accuracy"][s] - at_bits(others, p[across], s, across) for p in common.values())
+        / len(common)
         for s in range(len(seeds))
         if common
     ]
@@ -499,7 +511,11 @@ over = {
     for across in ("bits", "png")
 }
 for (name, kind, across), (gaps, common) in over.items():
-    text = f"{sum(gaps) / len(gaps):+.3f} ({len(common)} points)" if gaps else "nothing that both reach"
+    text = (
+        f"{sum(gaps) / len(gaps):+.3f} ({len(common)} points)"
+        if gaps
+        else "nothing that both reach"
+    )
     where = {"bits": "bits", "png": "PNG size"}[across]
     print(f"{name}, accuracy of SimpleBits minus that of {kind} at equal {where}: {text}")
 
@@ -520,13 +536,18 @@ shared = {
 for name, curve in curves.items():
     for kind, points in curve.items():
         for value, p in points.items():
-            metric = f"{name}-{kind.replace(' ', '-').lower()}" + (f"-{value:g}" if kind != "original" else "")
+            metric = f"{name}-{kind.replace(' ', '-').lower()}" + (
+                f"-{value:g}" if kind != "original" else ""
+            )
             how = shared | {"image_set": name, "lambda, sigma or quality": value, "seeds": seeds}
             how |= {"threshold": thresholds.get(name, 0.1)} if kind == "SimpleBits" else {}
             sb.report.record("trade-off", f"{metric}-bits", p["bits"], "bits/dim", setting=how)
             sb.report.record("trade-off", f"{metric}-png", p["png"], "PNG bits/dim", setting=how)
             sb.report.record("trade-off", f"{metric}-accuracy", p["accuracy"], "share", setting=how)
-least = {name: standing(curve["SimpleBits"])[max(standing(curve["SimpleBits"]))] for name, curve in curves.items()}
+least = {
+    name: standing(curve["SimpleBits"])[max(standing(curve["SimpleBits"]))]
+    for name, curve in curves.items()
+}
 least_of_first = least[image_sets[0]]
 for prefix, p in (("original", whole), ("least", least_of_first)):
     sb.report.record("trade-off", f"{prefix}-bits", p["bits"], "bits/dim", setting=shared)
@@ -553,7 +574,9 @@ for (name, kind, across), (gaps, common) in over.items():
     elif across == "bits":
         # Hardly any common bits: then who comes further down? That says nothing of accuracy, so nothing of the paper's claim.
         others = [*standing(curve[kind]).values(), curve["original"][0.0]]
-        reach = min(p["bits"] for p in others) - min(p["bits"] for p in standing(curve["SimpleBits"]).values())
+        reach = min(p["bits"] for p in others) - min(
+            p["bits"] for p in standing(curve["SimpleBits"]).values()
+        )
         against.append(
             sb.report.record(
                 "trade-off",
@@ -598,7 +621,9 @@ costs = sb.report.record(
     "accuracy, from the originals to the largest lambda",
     setting=shared | {"image_set": image_sets[0]},
     published="simplebits.tradeoff.decay",
-    trend=sb.report.at_least("accuracy lost", mean_accuracy(whole) - mean_accuracy(least_of_first), 0.05),
+    trend=sb.report.at_least(
+        "accuracy lost", mean_accuracy(whole) - mean_accuracy(least_of_first), 0.05
+    ),
 )
 left_standing = standing(first["SimpleBits"])
 png_of = {f"λ = {value:g}": left_standing[value]["png"] for value in sorted(left_standing)[::-1]}
@@ -614,7 +639,10 @@ png_falls = sb.report.record(
 png_falls
 
 # %%
-lost = {name: mean_accuracy(curve["original"][0.0]) - mean_accuracy(least[name]) for name, curve in curves.items()}
+lost = {
+    name: mean_accuracy(curve["original"][0.0]) - mean_accuracy(least[name])
+    for name, curve in curves.items()
+}
 chain = [name for name in ("mnist", "cifar10") if name in lost]
 if len(chain) == 2:
     sb.report.record(
@@ -646,7 +674,9 @@ print("accuracy lost at the largest lambda:", ", ".join(f"{n} {v:+.3f}" for n, v
 # The paper's figure S3 finds no noticeable difference in training speed.
 
 # %% tags=["hide-input"]
-figure, axes = plt.subplots(1, len(curves), figsize=(max(4.2, 3.6 * len(curves)), 2.9), squeeze=False, sharey=True)
+figure, axes = plt.subplots(
+    1, len(curves), figsize=(max(4.2, 3.6 * len(curves)), 2.9), squeeze=False, sharey=True
+)
 for (name, curve), panel in zip(curves.items(), axes[0], strict=True):
     chosen = [("original", 0.0)] + [("SimpleBits", v) for v in curve["SimpleBits"]]
     for i, (kind, value) in enumerate(chosen):
@@ -657,7 +687,9 @@ for (name, curve), panel in zip(curves.items(), axes[0], strict=True):
             mean,
             marker="o*sD^vPX"[i % 8],
             markersize=4,
-            color=sb.report.COLOURS["black"] if kind == "original" else plt.cm.viridis(i / len(chosen)),
+            color=sb.report.COLOURS["black"]
+            if kind == "original"
+            else plt.cm.viridis(i / len(chosen)),
             label="original" if kind == "original" else f"λ = {value:g}",
         )
     panel.set(xlabel="step of the retraining", title=name)
@@ -708,7 +740,9 @@ speed
 
 # %%
 train, test = load(gallery_set)
-(gallery,) = simplebits(train, [gallery_weight], gallery_steps, "gallery", test=test, collapse_patience=None).values()
+(gallery,) = simplebits(
+    train, [gallery_weight], gallery_steps, "gallery", test=test, collapse_patience=None
+).values()
 x = test.to_float()
 simple = gallery.simplify(x)
 predicted = sb.networks.predict(gallery.classifier, simple).argmax(1)
@@ -750,7 +784,9 @@ def most_colourful(mask: torch.Tensor) -> torch.Tensor:
 galleries = {
     "Drawn at random, right or wrong": gallery_of(at_random),
     "Drawn at random among the right ones": gallery_of(lambda mask: at_random(mask & right)),
-    "The right ones with the strongest colours": gallery_of(lambda mask: most_colourful(mask & right)),
+    "The right ones with the strongest colours": gallery_of(
+        lambda mask: most_colourful(mask & right)
+    ),
 }
 
 # %% tags=["hide-input"]
@@ -770,7 +806,9 @@ gallery_setting = shared | {
     "bit_weight": gallery_weight,
     "steps": gallery_steps,
 }
-sb.report.record("trade-off", "gallery-colour", colour_left, "share of the originals'", setting=gallery_setting)
+sb.report.record(
+    "trade-off", "gallery-colour", colour_left, "share of the originals'", setting=gallery_setting
+)
 sb.report.record(
     "trade-off",
     "gallery-contrast",
