@@ -136,4 +136,4 @@ def image_set(argument: str, value: object) -> None:
     from simplebits.data.image_set import ImageSet
 
     if not isinstance(value, ImageSet):
-        raise TypeError(f"{argument}: expected an ImageSet, as simplebits.data.load gives, got {type(value).__name__}")
+        raise TypeError(f"{argument}: expected an ImageSet, got {type(value).__name__}; simplebits.data.load gives one")

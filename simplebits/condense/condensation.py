@@ -114,8 +114,7 @@ class Condensation:
         checkpoint_every: int = 100,
         progress: bool | None = None,
     ) -> None:
-        if not isinstance(train, ImageSet):
-            raise TypeError(f"train: expected an ImageSet, got {type(train).__name__}")
+        _check.image_set("train", train)
         self.augment = SiameseAugment(augment) if isinstance(augment, str | Sequence) else augment
         if not isinstance(self.augment, SiameseAugment | None):
             kind = type(augment).__name__

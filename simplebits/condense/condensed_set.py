@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from simplebits import _files
+from simplebits import _check, _files
 from simplebits.data import ImageSet, to_bytes
 from simplebits.networks.standardise import CONSTANTS
 
@@ -124,8 +124,7 @@ class CondensedSet:
             ValueError: classes with different numbers of images.
         """
         for name, value in {"images": images, "train": train}.items():
-            if not isinstance(value, ImageSet):
-                raise TypeError(f"{name}: expected an ImageSet, got {type(value).__name__}")
+            _check.image_set(name, value)
         x = images.to_float(size, channels)
         mean, std = constants(train, x.shape[1])
         return CondensedSet(x, images.labels, images.classes, mean, std, {"name": images.name})

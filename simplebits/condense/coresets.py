@@ -85,8 +85,7 @@ def class_members(train: ImageSet, least: int = 1) -> list[Int64[Tensor, " _"]]:
         TypeError: train is no ImageSet.
         ValueError: a class with no image, or with fewer than `least`.
     """
-    if not isinstance(train, ImageSet):
-        raise TypeError(f"train: expected an ImageSet, got {type(train).__name__}")
+    _check.image_set("train", train)
     _, channels, height, _ = train.images.shape
     return ClassBatches(train, least, height, channels).members
 
@@ -259,7 +258,6 @@ def count_forgetting(
 
 
 def _check_not_empty(images: ImageSet) -> None:
-    if not isinstance(images, ImageSet):
-        raise TypeError(f"images: expected an ImageSet, got {type(images).__name__}")
+    _check.image_set("images", images)
     if not len(images):
         raise ValueError(f"images: {images.name} is empty; give at least one image")

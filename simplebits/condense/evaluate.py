@@ -111,8 +111,7 @@ def evaluate(
     if not isinstance(condensed, CondensedSet):
         hint = "; CondensedSet.of(images, train) makes one" if isinstance(condensed, ImageSet) else ""
         raise TypeError(f"condensed: expected a CondensedSet, got {type(condensed).__name__}{hint}")
-    if not isinstance(test, ImageSet):
-        raise TypeError(f"test: expected an ImageSet, got {type(test).__name__}")
+    _check.image_set("test", test)
     if len(test.classes) != len(condensed.classes):
         raise ValueError(f"test: has {len(test.classes)} classes, the condensed set {len(condensed.classes)}")
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from simplebits import _check
 from simplebits.data import ImageSet, RandomShift
 from simplebits.density import DensityModel
 from simplebits.networks.classify import check_labels, predict
@@ -15,8 +16,7 @@ from simplebits.networks.evaluation_mode import evaluation_mode
 
 def check_set(argument: str, images: ImageSet) -> None:
     """Raise TypeError unless this is an image set, ValueError if it is empty."""
-    if not isinstance(images, ImageSet):
-        raise TypeError(f"{argument}: expected an ImageSet, got {type(images).__name__}")
+    _check.image_set(argument, images)
     if not len(images):
         raise ValueError(f"{argument}: the set is empty; give at least one image")
 

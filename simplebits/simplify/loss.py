@@ -149,8 +149,7 @@ def per_instance_loss(
     check_network("classifier", classifier)
     check_density(density)
     check_augment(augment)
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator: expected a torch.Generator or None, got {type(generator).__name__}")
+    _check.generator("generator", generator)
     parameters = dict(classifier.named_parameters())
     device = next(iter(parameters.values())).device
     _check.image_batch("x", x)

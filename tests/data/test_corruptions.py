@@ -247,5 +247,5 @@ def test_wrong_use_is_named(name, severity, message):
 
 @pytest.mark.unchecked
 def test_images_come_as_a_set():
-    with pytest.raises(TypeError, match="images: expected an ImageSet, as simplebits.data.load gives, got Tensor"):
+    with pytest.raises(TypeError, match="images: expected an ImageSet, got Tensor"):
         corrupt(torch.zeros(1, 3, 8, 8), "contrast", 1)

@@ -91,7 +91,7 @@ def test_frozen_networks_are_told():
     [
         ({"density": "glow"}, TypeError, "density: expected a DensityModel, got str"),
         ({"density": None}, TypeError, "density: expected a DensityModel, got NoneType"),
-        ({"generator": 3}, TypeError, "generator: expected a torch.Generator or None, got int"),
+        ({"generator": 3}, TypeError, "generator: expected a torch.Generator.*got int"),
         ({"labels": torch.zeros(2, dtype=torch.int64, device="meta")}, ValueError, "labels is on meta"),
     ],
 )
