@@ -75,8 +75,8 @@ confidence = (
 passed_over = (
     12  # images of each kind that come first and are left out: the settings were chosen by them
 )
-right_images = 9  # images that the network gets right
-wrong_images = 8  # images that it gets wrong; the paper runs batches of 32
+right_images = 7  # images that the network gets right
+wrong_images = 6  # images that it gets wrong; the paper runs batches of 32
 scales = [0.8, 0.95]  # s is drawn between these
 iterations = 250  # steps of the loop; 5,000 in the paper's code
 learning_rate = 0.07  # of Adam, for the latents; 0.01 in the paper's code
