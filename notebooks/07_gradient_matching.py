@@ -344,8 +344,9 @@ def worth(
     network: str = "ConvNet",
     passes: int = 0,
     strategy: str | None = None,
+    key: str = "",
 ) -> list[float]:
-    """Test accuracies, in percent, of networks trained on these few images."""
+    """Test accuracies, in percent, of networks trained on these few images; with a key a killed run goes on from them."""
     options = {"width": test_width, "depth": depth} if network == "ConvNet" else {}
     augment = strategy or (sb.condense.CropScaleRotate() if name in digit_augment else None)
     found = sb.condense.evaluate(
@@ -358,6 +359,7 @@ def worth(
         augment=augment,
         bf16=bf16,
         device=device,
+        checkpoint=sb.report.checkpoint(f"worth-{key}") if key else None,
     )
     return [100 * value for value in found.accuracies]
 
@@ -397,8 +399,16 @@ for (name, each), sets in condensed.items():
     rivals = coresets(name, each)
     if (name, each) == (first, images_per_class[0]):
         shown = {method: chosen[0] for method, chosen in (rivals | {"condensed": sets}).items()}
+    # Only these are the same images when a killed run goes on; features may differ in their last digits.
+    same_again = ("random", "condensed")
     accuracies[name, each] = {
-        method: [value for few in chosen for value in worth(few, name)]
+        method: [
+            value
+            for i, few in enumerate(chosen)
+            for value in worth(
+                few, name, key=f"{name}-{each}-{method}-{i}" * (method in same_again)
+            )
+        ]
         for method, chosen in (rivals | {"condensed": sets}).items()
     }
 channels, side = trains[first].images.shape[1], size or trains[first].images.shape[2]
@@ -571,7 +581,9 @@ for name, counts in siamese.items():
             **common,
         )
         values = [
-            value for few in changed[name, each] for value in worth(few, name, strategy=strategy)
+            value
+            for i, few in enumerate(changed[name, each])
+            for value in worth(few, name, strategy=strategy, key=f"{name}-{each}-siamese-{i}")
         ]
         under_change[name, each] = values
         key = f"dsa.{name}.ipc{each}"

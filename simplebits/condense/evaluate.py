@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 
 from simplebits import _check, _progress
 from simplebits._precision import choose_bf16
-from simplebits._training_state import globally_seeded, step_generator
+from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
@@ -67,6 +68,7 @@ def evaluate(
     together: bool | None = None,
     bf16: bool | None = False,
     device: torch.device | str = "cpu",
+    checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
     """Train fresh networks on the condensed set, test them on real images (gradient matching, section 3.1; its code).
@@ -91,6 +93,7 @@ def evaluate(
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         device: where to compute.
+        checkpoint: file to write the accuracies of finished networks to, and to read them back from.
         progress: show a bar; None: on a terminal only.
 
     Returns:
@@ -99,7 +102,8 @@ def evaluate(
     Raises:
         TypeError: condensed, test or augment is of another kind.
         ValueError: an argument out of range, other classes, no seed or one that occurs twice, a network that does not
-            fit, a function with `network_options`, or networks with batch normalisation together.
+            fit, a function with `network_options`, networks with batch normalisation together, or the
+            checkpoint of another evaluation.
         FloatingPointError: a training diverged.
 
     >>> import simplebits as sb
@@ -166,19 +170,31 @@ def evaluate(
         return parts
 
     settings = {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay}
-    groups = [list(range(len(nets)))] if together else [[i] for i in range(len(nets))]
+    known = settings | {
+        "epochs": epochs, "batch_size": batch_size, "augment": repr(augment), "noise": noise, "bf16": bf16,
+        "condensed": digest(condensed.images, condensed.labels), "test": digest(test.images, test.labels),
+        "network": digest(*nets[0].parameters()),
+    }  # fmt: skip
+    state, path, accuracies = TrainingState({}, {}, known), checkpoint and Path(checkpoint), {}
+    if path and path.is_file():
+        accuracies = {int(seed): value for seed, value in state.load(path)[0]["accuracies"].items()}
+    left = [i for i, seed in enumerate(seeds) if seed not in accuracies]
+    groups = ([left] if left else []) if together else [[i] for i in left]
     with _progress.bar(len(groups) * (epochs + 1), 0, "evaluate", progress) as bar:
         for group in groups:
             train = _train_together if together else _train_one
             own = [seeds[i] for i in group]
             train([nets[i] for i in group], lambda epoch, own=own: [batches(s, epoch) for s in own], epochs, settings,
                   bf16, bar.update)  # fmt: skip
-    for seed, net in zip(seeds, nets, strict=True):
-        if not all(torch.isfinite(p).all() for p in net.parameters()):
-            raise FloatingPointError(
-                f"the network of seed {seed} has weights that are not finite; lower the learning rate"
-            )
-    return Evaluation(tuple(_test(net, condensed, test, device, bf16) for net in nets))
+            for i in group:
+                if not all(torch.isfinite(p).all() for p in nets[i].parameters()):
+                    raise FloatingPointError(
+                        f"the network of seed {seeds[i]} has weights that are not finite; lower the learning rate"
+                    )
+                accuracies[seeds[i]] = _test(nets[i], condensed, test, device, bf16)
+            if path:
+                state.save(path, {"accuracies": accuracies})
+    return Evaluation(tuple(accuracies[seed] for seed in seeds))
 
 
 Batches = Callable[[int], list[list[tuple[Tensor, Tensor]]]]  # epoch -> for each network, its batches

@@ -1,5 +1,7 @@
 """Evaluation: the published schedule, both paths, what a seed fixes, wrong input."""
 
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,7 @@ import simplebits as sb
 from simplebits.condense import CondensedSet, CropScaleRotate, Evaluation, evaluate
 from simplebits.networks import ConvNet
 
+MODULE = sys.modules["simplebits.condense.evaluate"]  # the function has its name in the package
 OPTIONS = {"network_options": {"width": 8, "depth": 2}, "progress": False}
 
 
@@ -166,3 +169,24 @@ def test_wrong_use_is_named(few, digits, test_set):
 def test_mirrored_digits_are_warned_of(few, test_set):
     with pytest.warns(UserWarning, match="a mirrored digit is another sign"):
         evaluate(few, test_set.subset(range(10)), seeds=[0], epochs=1, augment="crop_flip", **OPTIONS)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_finished_networks_are_read_back_and_others_go_on(few, test_set, tmp_path, monkeypatch, together):
+    options = OPTIONS | {"epochs": 2, "together": together}
+    whole = evaluate(few, test_set, seeds=[0, 1, 2], **options)
+    assert (
+        evaluate(few, test_set, seeds=[0, 1], checkpoint=tmp_path / "e", **options).accuracies == (whole.accuracies[:2])
+    )
+    trained = []
+    name = "_train_together" if together else "_train_one"
+    train = getattr(MODULE, name)
+    monkeypatch.setattr(MODULE, name, lambda nets, *rest: (trained.extend(nets), train(nets, *rest))[1])
+    again = evaluate(few, test_set, seeds=[0, 1, 2], checkpoint=tmp_path / "e", **options)
+    assert again.accuracies == whole.accuracies and len(trained) == 1
+    with pytest.raises(ValueError, match="belongs to another training: epochs=2 there, 3 here"):
+        evaluate(few, test_set, seeds=[0], checkpoint=tmp_path / "e", **(options | {"epochs": 3}))
+    other = CondensedSet.of(sb.condense.coreset(sb.data.load("digits", "train"), "random", 2, seed=5),
+                            sb.data.load("digits", "train"), size=8)  # fmt: skip
+    with pytest.raises(ValueError, match="belongs to another training: condensed="):
+        evaluate(other, test_set, seeds=[0], checkpoint=tmp_path / "e", **options)
