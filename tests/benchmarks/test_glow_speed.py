@@ -104,7 +104,7 @@ def test_they_are_the_same_architecture(ours, theirs):
 
 # Nine tenths of the time are the same convolutions in both. What is asserted leaves room for noise below what is
 # measured on a quiet machine: 1.25 for a step in single precision, 1.75 for a step as `fit` takes it, 1.25 for
-# decoding. On a busy one with a small cache the first and the last have come down to 1.08.
+# decoding. By the median of turns, with three other processes on two cores: 1.20 to 1.26 and 1.32 to 1.36.
 
 
 def test_a_training_step_is_faster(ours, theirs, images, benchmark):
@@ -114,7 +114,7 @@ def test_a_training_step_is_faster(ours, theirs, images, benchmark):
         "Glow training step, single precision",
         training_step(theirs, lambda: -theirs.log_prob(images, None).mean()),
         step,
-        1.0,
+        1.1,
     )
 
 
@@ -140,5 +140,5 @@ def test_decoding_is_faster(ours, theirs, images, benchmark):
         "Glow decode",
         lambda: theirs.forward_and_log_det(their_latents),
         lambda: ours.flow_inverse(latents),
-        1.0,
+        1.1,
     )
