@@ -86,8 +86,10 @@ class Block(nn.Module):
         """The block's output."""
         active = self.activation(x)
         aside = active if self.activated_shortcut else x
-        residual = self.activation(self.dropout(self.conv1(active, gamma=self.gamma)))
-        residual = self.conv2(residual, gamma=self.gamma, beta=RESIDUAL)
+        residual = self.conv1(active, gamma=self.gamma)
+        if self.dropout.p:  # at 0 it would draw a mask all the same: a fifteenth of the step of a small network
+            residual = self.dropout(residual)
+        residual = self.conv2(self.activation(residual), gamma=self.gamma, beta=RESIDUAL)
         return residual + (aside if self.shortcut is None else self.shortcut(aside))
 
 
