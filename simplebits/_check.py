@@ -137,3 +137,13 @@ def image_set(argument: str, value: object) -> None:
 
     if not isinstance(value, ImageSet):
         raise TypeError(f"{argument}: expected an ImageSet, got {type(value).__name__}; simplebits.data.load gives one")
+
+
+def density_model(argument: str, value: object) -> None:
+    """Raise TypeError unless the value is a `DensityModel`."""
+    from simplebits.density.base import DensityModel
+
+    if not isinstance(value, DensityModel):
+        raise TypeError(
+            f"{argument}: expected a DensityModel, got {type(value).__name__}; simplebits.density.load loads one"
+        )

@@ -40,10 +40,8 @@ def resolved(
         ValueError: an argument out of range or unknown, or one that only gradient matching has.
     """
     _check.one_of("method", method, METHODS)
-    if density is not None and not isinstance(density, DensityModel):
-        raise TypeError(
-            f"density: expected a DensityModel, got {type(density).__name__}; sb.density.load('glow') gives one"
-        )
+    if density is not None:
+        _check.density_model("density", density)
     foreign = [f"{name}={given[name]!r}" for name in _OF_GRADIENTS if method != "gradient" and given[name] is not None]
     if foreign:
         raise ValueError(f"{', '.join(foreign)}: only gradient matching has this; leave it out for {method!r}")

@@ -94,8 +94,7 @@ def fit(
         ValueError: an argument out of range, an unknown optimiser, or a checkpoint of another fit.
         FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
     """
-    if not isinstance(model, DensityModel):
-        raise TypeError(f"model: expected a DensityModel, got {type(model).__name__}")
+    _check.density_model("model", model)
     whole = {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every, "patience": patience}
     for name, value in whole.items():
         _check.positive(name, value, integer=True)

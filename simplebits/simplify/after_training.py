@@ -18,7 +18,6 @@ from simplebits.density import DensityModel
 from simplebits.density.measure import bits_of
 from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.simplify.after_training_loss import TARGETS, after_training_loss, check_loss_weights
-from simplebits.simplify.arguments import check_density
 from simplebits.simplify.gates import METHODS, kl_divergence
 
 SPACES = ("latents", "pixels")
@@ -271,7 +270,7 @@ def _check_parts(classifier: nn.Module, density: DensityModel, x: Tensor) -> Non
     if not isinstance(classifier, nn.Module):
         raise TypeError(f"classifier: expected a torch.nn.Module, got {type(classifier).__name__}")
     _check.own_statistics("classifier", classifier)
-    check_density(density)
+    _check.density_model("density", density)
     density.check(x)
     weight = next(classifier.parameters(), None)
     if weight is None:

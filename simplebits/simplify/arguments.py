@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from simplebits import _check
 from simplebits.data import ImageSet, RandomShift
-from simplebits.density import DensityModel
 from simplebits.networks.classify import check_labels, predict
 from simplebits.networks.evaluation_mode import evaluation_mode
 
@@ -34,14 +33,6 @@ def check_trainable(argument: str, network: nn.Module) -> None:
     frozen = [name for name, p in network.named_parameters() if not p.requires_grad]
     if frozen:
         raise ValueError(f"{argument}: {frozen[0]} is frozen; call {argument}.requires_grad_(True) first")
-
-
-def check_density(density: DensityModel) -> None:
-    """Raise TypeError unless this is a density model."""
-    if not isinstance(density, DensityModel):
-        raise TypeError(
-            f"density: expected a DensityModel, got {type(density).__name__}; simplebits.density.load loads one"
-        )
 
 
 def check_betas(argument: str, betas: tuple[float, float]) -> None:

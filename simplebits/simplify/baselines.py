@@ -21,7 +21,7 @@ from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
-from simplebits.simplify.arguments import check_betas, check_density, check_network, check_set, check_trainable
+from simplebits.simplify.arguments import check_betas, check_network, check_set, check_trainable
 from simplebits.simplify.noise import uniform_like
 
 # The grids of the reference code: standard deviations in pixels of a 15x15 kernel (on MNIST it goes on to 4.0), and
@@ -146,7 +146,7 @@ def fit_mse_simplifier(
     check_network("simplifier", simplifier)
     check_trainable("simplifier", simplifier)
     check_betas("betas", betas)
-    check_density(density)
+    _check.density_model("density", density)
     check_set("images", images)
     for name, value in {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every}.items():
         _check.positive(name, value, integer=True)

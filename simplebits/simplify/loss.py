@@ -17,7 +17,7 @@ from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel
 from simplebits.networks.classify import check_labels
-from simplebits.simplify.arguments import check_augment, check_density, check_network
+from simplebits.simplify.arguments import check_augment, check_network
 from simplebits.simplify.noise import uniform_like
 from simplebits.simplify.virtual_step import virtual_adamw_step
 
@@ -147,7 +147,7 @@ def per_instance_loss(
     (torch.Size([4, 3, 16, 16]), torch.Size([4]))
     """
     check_network("classifier", classifier)
-    check_density(density)
+    _check.density_model("density", density)
     check_augment(augment)
     _check.generator("generator", generator)
     parameters = dict(classifier.named_parameters())
