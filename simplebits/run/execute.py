@@ -167,13 +167,13 @@ def run_job(
     )
     # A run that goes on from checkpoints has taken what the killed ones before it took, too.
     before = process.spent(one)
-    clock, result = time.perf_counter() - before, {"error": "the run was ended from outside"}
+    clock, result = time.perf_counter() - before.seconds, {"error": "the run was ended from outside"}
     try:
         result = process.run(one, entry, threads, stop, tell)
     finally:
         seconds = time.perf_counter() - clock
         status = "complete" if result["error"] is None else "failed"
-        computing = None if before else result.get("processor_seconds")  # of the killed ones nobody kept account
+        computing = process.total(before.processor_seconds, result.get("processor_seconds"))
         ledger.finish_run(entry, status, seconds, result.get("peak_memory_mb"), result["error"], computing)
     if status == "complete":
         shutil.rmtree(one.checkpoints, ignore_errors=True)

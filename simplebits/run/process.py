@@ -12,13 +12,25 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simplebits import _files
 from simplebits.run import digest
 from simplebits.run.job import Job
 
-CLOCK = ".seconds"  # a file among the checkpoints
+SPENT = ".spent.json"  # a file among the checkpoints
+
+
+class Spent(NamedTuple):
+    """What runs of one job have taken.
+
+    Attributes:
+        seconds: wall-clock time.
+        processor_seconds: of all processors together; None where it is not known.
+    """
+
+    seconds: float
+    processor_seconds: float | None
 
 
 def run(
@@ -82,12 +94,12 @@ def run(
         return result
 
 
-def spent(one: Job) -> float:
-    """Seconds that earlier, killed runs of this job took whose checkpoints this one goes on from."""
+def spent(one: Job) -> Spent:
+    """What earlier, killed runs of this job took whose checkpoints this one goes on from."""
     try:
-        return float((one.checkpoints / CLOCK).read_text())
-    except (OSError, ValueError):
-        return 0.0
+        return Spent(**json.loads((one.checkpoints / SPENT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Spent(0.0, 0.0)
 
 
 def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str]) -> None:
@@ -103,7 +115,28 @@ def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str]) -> No
         if (elapsed := time.monotonic() - start) > noted + 2 and one.checkpoints.is_dir():
             noted = elapsed
             with contextlib.suppress(OSError):  # an account that cannot be kept must not end the run
-                _files.write_text(one.checkpoints / CLOCK, f"{before + elapsed:.1f}")
+                now = Spent(round(before.seconds + elapsed, 1), total(before.processor_seconds, _computed(child.pid)))
+                _files.write_text(one.checkpoints / SPENT, json.dumps(now._asdict()))
+
+
+def total(before: float | None, now: float | None) -> float | None:
+    """The sum of two parts of a run; None if one of them is not known.
+
+    >>> total(1.5, 2.0), total(None, 2.0)
+    (3.5, None)
+    """
+    return None if before is None or now is None else round(before + now, 1)
+
+
+def _computed(pid: int) -> float | None:
+    """Seconds of all processors that the processes below this one have taken: the kernel, which still runs."""
+    import psutil
+
+    try:
+        times = [process.cpu_times() for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return None  # one has just ended; the next look is in two seconds
+    return sum(t.user + t.system for t in times)
 
 
 def _environment(one: Job, entry: Path, threads: int | None) -> dict[str, str]:

@@ -128,11 +128,13 @@ def test_own_parameters_and_force(book):
     (one,) = job.plan(["1"], parameters={"n": 5})
     one.checkpoints.mkdir(parents=True)
     (one.checkpoints / "step").write_text("7")
-    (one.checkpoints / process.CLOCK).write_text("100.0")
+    (one.checkpoints / process.SPENT).write_text('{"seconds": 100.0, "processor_seconds": 300.0}')
     (outcome,) = execute.run(["1"], parameters={"n": 5})
     assert outcome.name == "01_a@n=5"
     # What the killed run took belongs to what it cost.
     assert 100 < outcome.seconds < 160
+    (run,) = ledger.runs(one.notebook.root / "book" / "results")
+    assert 300 < run.info["processor_seconds"] < 360
     assert printed(outcome.path) == "5 True\n"
     assert not one.checkpoints.exists()
     # From the start means without checkpoints.

@@ -10,7 +10,8 @@ import sys
 import psutil
 
 from simplebits.report import ledger
-from simplebits.run import execute
+from simplebits.run import execute, job
+from simplebits.run.process import spent
 
 # Counts to sixty, three seconds at least, saving every step as a long loop of the library does.
 COUNT = """import json, os, pathlib, time
@@ -43,10 +44,13 @@ def test_kill_and_go_on(book, simplebits, until):
     root = book(n01_a=["# parameters\nn = 1", COUNT])
     process = simplebits("run", "1")
     until(lambda: well_under_way(root))
+    (one,) = job.plan(["1"])
+    until(lambda: spent(one).seconds > 0)
     process.kill()  # as by the system when memory runs out: no chance to tidy up
     process.wait()
     kernel = int((root / "kernel").read_text())
     until(lambda: not alive(kernel), 10)
+    before = spent(one)
     assert not execute.executed_path("01_a").exists()
     assert not execute.fresh("01_a")
 
@@ -57,6 +61,7 @@ def test_kill_and_go_on(book, simplebits, until):
     assert "from 0\\\\n" not in said
     killed, complete = ledger.runs(root / "book" / "results")
     assert (killed.status, complete.status) == ("running", "complete")
+    assert complete.info["processor_seconds"] > before.processor_seconds > 0
     assert len(killed.records) == len(complete.records) == 1
 
 
