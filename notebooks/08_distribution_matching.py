@@ -1007,8 +1007,9 @@ def printed(key: str) -> str:
 
 
 def with_sd(values: list[float]) -> str:
-    """Mean and population standard deviation, as the papers print them."""
-    return f"{statistics.fmean(values):.1f} ± {statistics.pstdev(values):.1f}"
+    """Mean and population standard deviation, as the papers print them; a single value has none."""
+    spread = f" ± {statistics.pstdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.1f}{spread}"
 
 
 shown_as = {"random": "Random", "gmmn": "GMMN", "vae": "VAE", "gan": "GAN", "mmd": "mean pixels"}
