@@ -559,7 +559,7 @@ ahead
 # How near is this to the published numbers? In the `standard` profile MNIST and Fashion-MNIST come within about a point of them, with a
 # sixth of the networks drawn, a quarter of their width and of the real images a step. On CIFAR-10 the same savings cost about five points: the
 # choices of real images are reproduced there, the condensed set is a miss. When the rate begins to fall, the pixels of photographs have slowed
-# down less than those of digits (compare two steps of the slider above), which speaks for the number of networks drawn; the width and the smaller
+# down less than those of digits, which speaks for the number of networks drawn; the width and the smaller
 # batches we have not separated from it.
 #
 # ## Under siamese augmentation
