@@ -1044,7 +1044,7 @@ inputs = images.clone().requires_grad_()
 logits = few_scores.network.eval()(inputs).gather(1, few_scores.classes[:, None])
 (sensitivity,) = torch.autograd.grad(logits.sum(), inputs)
 salient = sensitivity.abs().sum(1).flatten(1).topk(tenth).indices
-place = masked_at.argsort(1, stable=True).argsort(1).gather(1, salient)  # 0: masked first
+place = masked_at.argsort(dim=1, stable=True).argsort(1).gather(1, salient)  # 0: masked first
 salient_first = float((place < tenth).float().mean())
 salient_last = float((place >= masked_at.shape[1] - tenth).float().mean())
 early = sb.report.record(
