@@ -669,8 +669,8 @@ print("accuracy lost at the largest lambda:", ", ".join(f"{n} {v:+.3f}" for n, v
 # and SimpleBits lowered the bits of the density, not those of PNG. For the same reason the PNG size need not fall with every λ, as it does
 # in the paper's figure S2: a short training that makes strokes bolder, so that they are surer, makes edges that PNG pays for.
 #
-# In the `standard` profile SimpleBits is above the baselines at equal bits on MNIST and Fashion-MNIST, and below blur and JPEG on CIFAR-10: not
-# what the paper finds. A few hundred steps from the identity have taken little off photographs there, while a light blur takes a fifth of their
+# In the `standard` profile SimpleBits is above the baselines at equal bits on MNIST and Fashion-MNIST. On CIFAR-10 it is level with JPEG
+# and below blur, which is not what the paper finds. A few hundred steps from the identity have taken little off photographs there, while a light blur takes a fifth of their
 # bits at once, at next to no cost for a classifier that is right on four images of ten and goes by coarse shapes and colours. Nothing keeps the
 # simplifier from learning to blur. What is missing is steps, or a classifier as good as the paper's, for which fine detail counts; these
 # two we have not separated.
