@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+# Two processes with two threads each would fight over two cores; to be set before torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 from jaxtyping import config, install_import_hook
 
 # Every annotated function of the package has shapes and types of its arguments and results checked while the tests run.
@@ -12,6 +17,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 install_import_hook("simplebits", "annotations.check")
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Two processes for the whole suite; for chosen tests only pytest's own, so that -s shows what they print."""
+    if config.args_source != config.ArgsSource.TESTPATHS:
+        return 0
+    config.option.benchmark_disable = True  # its table needs a process for itself; the tests' own ratios do not
+    return 2
 
 
 def pytest_configure(config):
