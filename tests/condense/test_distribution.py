@@ -4,18 +4,6 @@ import pytest
 import torch
 
 from simplebits.condense import distribution_matching_loss
-from simplebits.networks import ConvNet
-
-
-def network(**options):
-    with torch.random.fork_rng():
-        torch.random.default_generator.manual_seed(0)
-        return ConvNet(3, 1, 8, **({"width": 4, "depth": 2} | options)).double()
-
-
-def batches(n, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(n, 1, 8, 8, generator=generator, dtype=torch.float64) for _ in range(3)]
 
 
 def by_hand(embed, real, synthetic):
@@ -24,7 +12,7 @@ def by_hand(embed, real, synthetic):
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_is_the_sum_over_classes_and_zero_on_the_real_images_themselves(together):
+def test_is_the_sum_over_classes_and_zero_on_the_real_images_themselves(together, network, batches):
     """In parts or at once, in classes of different sizes; features may still be maps."""
     net, synthetic = network(), batches(2, seed=1)
     real = [x[:n] for x, n in zip(batches(40), (40, 17, 3), strict=True)]  # parts have 16 images
@@ -35,7 +23,7 @@ def test_is_the_sum_over_classes_and_zero_on_the_real_images_themselves(together
     assert float(same.detach()) == pytest.approx(0, abs=1e-12)
 
 
-def test_its_gradient_in_the_images_equals_finite_differences():
+def test_its_gradient_in_the_images_equals_finite_differences(network, batches):
     net, real = network(activation="swish"), batches(3)
     start = torch.stack(batches(2, seed=1)).requires_grad_(True)
 
@@ -45,7 +33,7 @@ def test_its_gradient_in_the_images_equals_finite_differences():
     assert torch.autograd.gradcheck(loss, start, eps=1e-6, atol=1e-6, fast_mode=True)
 
 
-def test_batch_normalisation_sees_all_classes_in_one_pass():
+def test_batch_normalisation_sees_all_classes_in_one_pass(network, batches):
     net, real, synthetic = network(norm="batch"), batches(20), batches(2, seed=1)
     means = [net.embed(torch.cat(parts)).view(3, -1, 16).mean(1) for parts in (real, synthetic)]
     expected = (means[0] - means[1]).square().sum()
@@ -55,7 +43,7 @@ def test_batch_normalisation_sees_all_classes_in_one_pass():
     assert not torch.isclose(apart, expected, rtol=0.01)
 
 
-def test_the_twin_serves_the_real_images():
+def test_the_twin_serves_the_real_images(network, batches):
     net, calls = network(), []
 
     def twin(x):
@@ -67,7 +55,7 @@ def test_the_twin_serves_the_real_images():
 
 
 @pytest.mark.unchecked
-def test_wrong_use_is_named():
+def test_wrong_use_is_named(network, batches):
     net, real = network(), batches(4)
     for synthetic in (real[:2], [], [real[0][:0], *real[1:]]):
         with pytest.raises(ValueError, match="as many synthetic ones as real ones"):

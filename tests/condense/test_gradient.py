@@ -14,22 +14,10 @@ from simplebits.condense import (
     unrolled_step_loss,
 )
 from simplebits.condense.gradient import freeze_batch_norm
-from simplebits.networks import ConvNet
-
-
-def network(**options):
-    with torch.random.fork_rng():
-        torch.random.default_generator.manual_seed(0)
-        return ConvNet(3, 1, 8, **({"width": 4, "depth": 2} | options)).double()
-
-
-def batches(n, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(n, 1, 8, 8, generator=generator, dtype=torch.float64) for _ in range(3)]
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_gradients_are_those_of_each_class_by_itself(together):
+def test_gradients_are_those_of_each_class_by_itself(together, network, batches):
     net, real = network(), batches(5)
     found = class_gradients(net, real, together=together)
     for c, x in enumerate(real):
@@ -39,7 +27,7 @@ def test_gradients_are_those_of_each_class_by_itself(together):
             torch.testing.assert_close(mine[c], parameter.grad)
 
 
-def test_both_paths_agree_in_the_loss_and_in_its_gradient():
+def test_both_paths_agree_in_the_loss_and_in_its_gradient(network, batches):
     net, real = network(activation="swish"), batches(5)
     results = []
     for together in (False, True):
@@ -50,7 +38,7 @@ def test_both_paths_agree_in_the_loss_and_in_its_gradient():
 
 
 @pytest.mark.parametrize("kind", ["layerwise", "mse", "cosine"])
-def test_its_gradient_in_the_images_equals_finite_differences(kind):
+def test_its_gradient_in_the_images_equals_finite_differences(kind, network, batches):
     net, real = network(activation="swish"), batches(3)
     start = torch.stack(batches(1, seed=1))
 
@@ -60,7 +48,7 @@ def test_its_gradient_in_the_images_equals_finite_differences(kind):
     assert torch.autograd.gradcheck(loss, start.requires_grad_(True), eps=1e-6, atol=1e-6, fast_mode=True)
 
 
-def test_the_loss_is_the_distance_of_the_gradients_and_zero_on_the_real_images_themselves():
+def test_the_loss_is_the_distance_of_the_gradients_and_zero_on_the_real_images_themselves(network, batches):
     net, real, synthetic = network(), batches(4), batches(1, seed=1)
     a, b = class_gradients(net, real), class_gradients(net, synthetic)
     by_hand = torch.stack([matching_distance([g[c] for g in a], [g[c] for g in b]) for c in range(3)])
@@ -68,7 +56,7 @@ def test_the_loss_is_the_distance_of_the_gradients_and_zero_on_the_real_images_t
     assert float(gradient_matching_loss(net, real, real).detach().sum()) < 1e-2
 
 
-def test_the_twin_serves_the_real_images():
+def test_the_twin_serves_the_real_images(network, batches):
     net, calls = network(), []
 
     def twin(x):
@@ -79,7 +67,7 @@ def test_the_twin_serves_the_real_images():
     assert calls == [4, 4, 4]
 
 
-def test_batch_normalisation_is_held_at_the_statistics_of_real_images():
+def test_batch_normalisation_is_held_at_the_statistics_of_real_images(network, batches):
     net, real = network(norm="batch"), batches(20)
     freeze_batch_norm(net, real)
     layers = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -102,14 +90,14 @@ def test_the_curriculum_is_the_published_one():
     assert curriculum(9) == (10, 50) and curriculum(500) == (50, 10)
 
 
-def test_a_large_batch_in_parts_has_the_gradient_of_the_whole():
+def test_a_large_batch_in_parts_has_the_gradient_of_the_whole(network, batches):
     net, real = network(), batches(37)
     for mine, whole in zip(class_gradients(net, real), class_gradients(net, real, together=True), strict=True):
         torch.testing.assert_close(mine, whole)
 
 
 @pytest.mark.unchecked
-def test_wrong_use_is_named():
+def test_wrong_use_is_named(network, batches):
     net, real = network(), batches(4)
     for loss in (gradient_matching_loss, gradient_product_loss, unrolled_step_loss):
         for synthetic in (real[:2], [], [real[0][:0], *real[1:]]):
