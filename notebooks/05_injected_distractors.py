@@ -215,8 +215,9 @@ print(f"library: {library.task[0]:.3f} of the task, {library.distractor[0]:.3f} 
 #
 # The training of [chapter 04](04_per_instance_simplification.ipynb), once for each set and seed. What differs between sets is λ, the noise, and that for `side-by-side` the
 # simplifier changes small blocks of pixels together. A short training ends somewhere on a steep descent, and where depends on the seed too. The settings of
-# the `laptop` profile were therefore chosen on a fifth of the training images that was held out, with several seeds; those of `standard` by
-# looking at retention on test images, so that its numbers are those of settings that suit these sets, not of untouched data.
+# the `laptop` profile were therefore chosen on a fifth of the training images that was held out, with several seeds; so were λ and
+# the steps of `interpolated` in `standard`. The others of `standard` were chosen by looking at retention on test images, so that their numbers are those of
+# settings that suit these sets, not of untouched data.
 
 # %%
 shown_in_motion = {name: images.subset(range(8)) for name, images in tests.items()}
