@@ -21,7 +21,8 @@ book: $(VENV)/book.stamp
 	$(BIN)/simplebits book --profile $(PROFILE)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/benchmarks
+	$(BIN)/python -m pytest tests/benchmarks
 
 smoke: $(VENV)/book.stamp
 	$(BIN)/simplebits run --profile smoke

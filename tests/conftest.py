@@ -19,14 +19,6 @@ install_import_hook("simplebits", "annotations.check")
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def pytest_xdist_auto_num_workers(config):
-    """Two processes for the whole suite; for chosen tests only pytest's own, so that -s shows what they print."""
-    if config.args_source != config.ArgsSource.TESTPATHS:
-        return 0
-    config.option.benchmark_disable = True  # its table needs a process for itself; the tests' own ratios do not
-    return 2
-
-
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",

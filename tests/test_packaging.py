@@ -28,7 +28,10 @@ EXTRAS = PROJECT["optional-dependencies"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-TEST_COMMAND = "python -m pytest"
+TEST_COMMAND = (
+    "python -m pytest -n 2 --dist loadfile --ignore tests/benchmarks",  # two processes share the tests
+    "python -m pytest tests/benchmarks",  # ratios of times, alone on the machine
+)
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
@@ -201,9 +204,12 @@ def test_everything_that_names_the_address_agrees() -> None:
 
 
 def test_the_readme_states_the_test_command_that_make_and_the_checks_run() -> None:
-    assert re.search(rf"\*\*the test command is\*\*\n\n```bash\n{re.escape(TEST_COMMAND)}\n```", README)
-    assert f"\n{TEST_COMMAND}\n" in CI
-    assert "$(BIN)/" + TEST_COMMAND in (ROOT / "Makefile").read_text(encoding="utf-8")
+    block = "\n".join(TEST_COMMAND)
+    assert f"**the test command is**\n\n```bash\n{block}\n```" in README
+    assert [line for line in CI.split("\n") if line.startswith("python -m pytest")] == list(TEST_COMMAND)
+    assert [f"\t$(BIN)/{line}" for line in TEST_COMMAND] == re.findall(
+        r"^\t.*-m pytest.*$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M
+    )
 
 
 def test_the_readme_gives_make_pip_and_conda() -> None:
@@ -274,7 +280,7 @@ def test_make_installs_once_and_again_when_versions_change(makefile: Path) -> No
     (makefile / ".venv" / "bin").mkdir(parents=True)
     (makefile / ".venv" / "bin" / "python").touch()
     (makefile / ".venv" / "test.stamp").touch()
-    assert make(makefile, "--dry-run", "test").stdout.split("\n")[:-1] == [f".venv/bin/{TEST_COMMAND}"]
+    assert make(makefile, "--dry-run", "test").stdout.split("\n")[:-1] == [f".venv/bin/{line}" for line in TEST_COMMAND]
     later = (makefile / ".venv" / "test.stamp").stat().st_mtime + 10
     os.utime(makefile / "constraints.txt", (later, later))
     said = make(makefile, "--dry-run", "test").stdout
