@@ -486,7 +486,7 @@ of_the_digit
 # {glue:text}`distractors.stripes-task:.2f` / {glue:text}`distractors.stripes-distractor:.2f` for the stripes, which is the middle of two different
 # classes: {glue:text}`distractors.stripes-task-horizontal:.2f` of the horizontal ones is left and
 # {glue:text}`distractors.stripes-task-vertical:.2f` of the vertical ones. To tell two classes apart it is enough to show one of them, and which one
-# that is may differ from seed to seed; the middle of the two is little more than half of what is left of that one. More than 1 means that the
+# that is may differ from seed to seed; with one of them gone, the middle of the two is half of what is left of the other. More than 1 means that the
 # simplifier made the part bolder. Two things keep the number of the distractor up when the picture looks clean: a digit that is made bolder
 # is bolder where the ground behind its edge is bright, and where one lies over the other, a few images whose distractor is as bright as the
 # digit keep theirs. The digit beside a picture costs {glue:text}`distractors.side-by-side-bits-simplified:.2f` bits per dimension after
