@@ -11,7 +11,9 @@ from simplebits.report.published import Published, published
 from simplebits.report.quiz import QuizRound, quiz
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
-from simplebits.report.verdict import Record, Trend, ahead_of, at_least, at_most, increasing, level_with
+from simplebits.report.study import artefact, beside, fingerprint, judge, judge_claim, once, table_beside
+from simplebits.report.trend import Trend, ahead_of, at_least, at_most, increasing, level_with
+from simplebits.report.verdict import Record
 
 __all__ = [
     "COLOURS",
@@ -20,14 +22,20 @@ __all__ = [
     "Record",
     "Trend",
     "ahead_of",
+    "artefact",
     "at_least",
     "at_most",
+    "beside",
     "checkpoint",
+    "fingerprint",
     "image_grid",
     "increasing",
+    "judge",
+    "judge_claim",
     "ledger",
     "level_with",
     "measured_cost",
+    "once",
     "published",
     "quiz",
     "record",
@@ -36,4 +44,5 @@ __all__ = [
     "show",
     "slider",
     "style",
+    "table_beside",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simplebits.report import ledger
-from simplebits.report.verdict import escape
+from simplebits.report.words import escape
 
 PROFILES = {
     "smoke": "every change is tried with it",

@@ -22,7 +22,9 @@ from typing import Any, SupportsFloat
 from simplebits import _check, _files, _here
 from simplebits.report import provenance
 from simplebits.report.published import published as look_up
-from simplebits.report.verdict import Record, Trend, pretty
+from simplebits.report.trend import Trend
+from simplebits.report.verdict import Record
+from simplebits.report.words import pretty
 
 RUN = "SIMPLEBITS_RUN"
 
@@ -71,6 +73,7 @@ def start_run(
     own: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     weights: Mapping[str, Any] | None = None,
+    study: Mapping[str, Any] | None = None,
     results: Path | None = None,
 ) -> Path:
     """Open a run's file.
@@ -84,6 +87,7 @@ def start_run(
         own: those parameters that are not the profile's; such runs do not count as what the profile costs.
         data: image set to digest.
         weights: weight file to digest.
+        study: of a study: the case, how near it is to the paper's setting, the version and fingerprint of its method.
         results: the ledger's folder, if not the usual one.
 
     Returns:
@@ -93,7 +97,8 @@ def start_run(
         OSError: the folder cannot be written.
     """
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    path = Path(results or results_folder()) / profile / notebook / f"{name}.json"
+    label = f"{study['case']}.{name}" if study else name
+    path = Path(results or results_folder()) / profile / notebook / f"{label}.json"
     run = {
         "id": name,
         "notebook": notebook,
@@ -107,9 +112,11 @@ def start_run(
         "versions": _here.versions(provenance.VERSIONS),
         "device": provenance.device(),
         **provenance.commit(provenance.root()),
+        **({"study": dict(study)} if study else {}),
         "started": _now(),
         "finished": None,
         "status": "running",
+        "resumed": 0,
         "seconds": None,
         "processor_seconds": None,
         "peak_memory_mb": None,
@@ -131,16 +138,16 @@ def finish_run(
 
     Args:
         path: from `start_run`.
-        status: `complete` or `failed`.
+        status: `complete`, `failed`, or `paused` where the same file will be gone on with.
         seconds: wall-clock time of the run.
         peak_memory_mb: the most memory it held, if known.
         error: what went wrong, if something did.
         processor_seconds: what it took of all processors together, if known. On one thread it says what the clock would
             on a machine with nothing else to do.
     """
-    _check.one_of("status", status, ("complete", "failed"))
+    _check.one_of("status", status, ("complete", "failed", "paused"))
     _check.positive("seconds", seconds, allow_zero=True)
-    _change(
+    change(
         Path(path),
         lambda content: content["run"].update(
             status=status,
@@ -153,6 +160,14 @@ def finish_run(
     )
 
 
+def resume_run(path: Path) -> None:
+    """Go on with a run's file that was left unfinished, and count that in it."""
+    change(
+        Path(path),
+        lambda content: content["run"].update(status="running", error=None, resumed=content["run"]["resumed"] + 1),
+    )
+
+
 def note(*, data: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None) -> None:
     """Add digests of image sets or weights to the current run; outside a run nothing happens."""
     if path := os.environ.get(RUN):
@@ -161,62 +176,76 @@ def note(*, data: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | 
             content["run"]["data"].update(_plain(dict(data or {})))
             content["run"]["weights"].update(_plain(dict(weights or {})))
 
-        _change(Path(path), add)
+        change(Path(path), add)
 
 
 def record(
     experiment: str,
     metric: str,
-    values: SupportsFloat | Iterable[SupportsFloat],
+    values: SupportsFloat | Iterable[SupportsFloat] | Mapping[str, SupportsFloat],
     unit: str,
     *,
     setting: Mapping[str, Any] | None = None,
     published: str | None = None,
     same_setting: bool = False,
-    band: float | int | None = None,
+    near: str = "",
     trend: Trend | None = None,
+    pairs: int | None = None,
+    groups: Mapping[str, Mapping[str, SupportsFloat]] | None = None,
 ) -> Record:
     """Record a measured quantity in the current run, and make it available to prose as `<experiment>.<metric>`.
 
-    Outside a run (no `SIMPLEBITS_RUN` in the environment) nothing is written; the record is returned all the same.
+    Outside a run (no `SIMPLEBITS_RUN` in the environment) nothing is written; the record is returned all the same. A
+    second record of one name in one run takes the place of the first: values may come one by one.
 
     Args:
         experiment: what was done, `glow-standard`.
         metric: what was measured, `bits-per-dim`.
-        values: the measured number, or one a seed, in `unit`.
+        values: the measured number, one a seed, or one for each named unit, in `unit`.
         unit: `%`, `bits/dim`, `r`, ...
         setting: all parameters it was measured with.
         published: key of what the paper says, see `published`.
         same_setting: whether data, network and protocol are the paper's own.
-        band: largest difference to the published number that still counts as reproduced, in `unit`.
+        near: what alone differs from the paper's setting.
         trend: an ordering or ratio that must hold, from `increasing`, `at_most` or `at_least`.
+        pairs: of a correlation: how many pairs it is computed from; of a share: how many trials.
+        groups: of a claim: group to unit to value.
 
     Returns:
         The record, with mean, sd and verdict; at the end of a cell it shows as one line.
 
     Raises:
         TypeError: values that are no numbers.
-        ValueError: an unknown key, values that are not finite, another unit than the published one, or a band or
-            same_setting without a published number.
+        ValueError: an unknown key, values that are not finite, another unit than the published one, or same_setting or
+            near without anything published.
         OSError: the ledger cannot be written.
 
     >>> record("digits", "bits-per-dim", [1.21, 1.19], "bits/dim").verdict
     'measured'
     """
+    named = isinstance(values, Mapping)
     made = Record(
         experiment,
         metric,
-        _floats(values),
+        _floats(values.values() if named else values),
         unit,
         _plain(dict(setting or {})),
         look_up(published) if published else None,
         same_setting,
-        band,
         trend,
         _now(),
+        tuple(map(str, values)) if named else (),
+        near,
+        pairs,
+        {str(name): {str(unit): float(v) for unit, v in group.items()} for name, group in (groups or {}).items()},
     )
     if path := os.environ.get(RUN):
-        _change(Path(path), lambda content: content["records"].append(made.to_json()))
+
+        def put(content: dict[str, Any]) -> None:
+            others = [one for one in content["records"] if (one["experiment"], one["metric"]) != (experiment, metric)]
+            content["records"] = [*others, _plain(made.to_json())]
+
+        change(Path(path), put)
     _glue(made)
     return made
 
@@ -265,7 +294,7 @@ def runs(results: Path | None = None, *, notebook: str | None = None, profile: s
     return [run for run in found if notebook in (None, run.notebook) and profile in (None, run.profile)]
 
 
-def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Read, change and rewrite one file, with nobody else between reading and writing."""
     with _alone(path.parent):
         try:

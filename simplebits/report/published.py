@@ -26,6 +26,11 @@ class Published:
         chapter: the notebook that measures it.
         system: the method it belongs to.
         text: the number exactly as printed.
+        units: independent units behind the number (condensed sets, trained networks); of a correlation, its pairs;
+            None where the paper does not say.
+        margin: the difference that would not matter to a reader of the table, in `unit`; None where none is stated.
+        because: why that much.
+        tests: of a claim: the sentences that would refute it, see `claim`.
     """
 
     key: str
@@ -39,6 +44,16 @@ class Published:
     chapter: str
     system: str
     text: str = ""
+    units: int | None = None
+    margin: float | None = None
+    because: str = ""
+    tests: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Published:
+        """What a record holds of it, from whatever version wrote the record."""
+        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        return cls(**known | {"tests": tuple(known.get("tests", ()))})
 
     def __str__(self) -> str:
         unit = self.unit if self.unit == "%" else f" {self.unit}"
@@ -106,9 +121,11 @@ def tables() -> tuple[Table, ...]:
 def claims() -> tuple[Published, ...]:
     """What the papers say without a number, in the order of the file."""
     return tuple(
-        Published(key, None, None, "", block["paper"], where, "", says, block["chapter"], block["system"])
+        Published(
+            key, None, None, "", block["paper"], where, "", says, block["chapter"], block["system"], tests=tuple(tests)
+        )
         for block in _content()["claims"]
-        for key, (where, says) in block["claims"].items()
+        for key, (where, says, *tests) in block["claims"].items()
     )
 
 
@@ -147,6 +164,9 @@ def _table(block: Mapping[str, Any], names: Mapping[str, str]) -> Table:
                 table=block["table"],
                 row=", ".join(filter(None, (row_text, column_text))),
                 quantity=block["quantity"],
+                units=_choose(block.get("units"), words),
+                margin=_choose(block.get("margin"), words),
+                because=_choose(block.get("because", ""), words),
             )
     return Table(
         block["paper"],
@@ -158,9 +178,9 @@ def _table(block: Mapping[str, Any], names: Mapping[str, str]) -> Table:
     )
 
 
-def _choose(option: str | Mapping[str, str], words: str) -> str:
-    """A text of the block: one for all its numbers, or by a word (`full.bs5` may be two) of row and column."""
-    if isinstance(option, str):
+def _choose(option: Any, words: str) -> Any:
+    """A text or number of the block: one for all its cells, or by a word (`full.bs5` may be two) of row and column."""
+    if not isinstance(option, dict):
         return option
     for word, text in option.items():
         if f".{word}." in f".{words}.":

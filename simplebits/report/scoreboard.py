@@ -10,7 +10,8 @@ from pathlib import Path
 
 from simplebits.report import ledger, provenance
 from simplebits.report.published import Published, Table, everything, papers, tables
-from simplebits.report.verdict import VERDICTS, Record, amount, escape
+from simplebits.report.verdict import VERDICTS, Record
+from simplebits.report.words import amount, escape
 
 _SIZE = {"laptop": 1, "standard": 2, "paper": 3}
 

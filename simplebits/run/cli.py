@@ -1,9 +1,10 @@
-"""The command line: `simplebits run`, `sweep`, `book`, `data`, `results`, `doctor`, `fit-density`, `address`."""
+"""The command line: `simplebits run`, `reproduce`, `sweep`, `book`, `data`, `results`, `doctor`, `fit-density`, `address`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,6 +49,38 @@ def run(
     with console.interruptible():
         outcomes = execute.run_jobs(planned, jobs, force, console.progress(planned))
     return console.leave(outcomes)
+
+
+@main.command()
+@click.argument("study", required=False)
+@click.argument("cases", nargs=-1, metavar="[CASE]...")
+@click.option("--all", "everything", is_flag=True, help="Every case of every study.")
+@click.option("--within", metavar="TIME", help="Stop after 150m, 2h or 90s; what is unfinished can be gone on with.")
+@click.option("--device", metavar="NAME", help="Where to compute: cpu, cuda, mps [default: the notebooks' choice].")
+@click.option("--at", "commit", metavar="COMMIT", help="Run from a working tree at this commit, made where missing.")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler: tcp://host:port or scheduler file.")
+@click.option("--slurm", type=click.Path(dir_okay=False, path_type=Path), help="Run nothing: write an array script.")
+@click.option("--smoke", is_flag=True, help="The tiny cases; then ask whether a method computes something else now.")
+@console.own_option
+@console.jobs_option
+@console.force_option
+def reproduce(study: str | None, cases: Sequence[str], **options: Any) -> None:
+    r"""Run published tables and figures, case by case; without arguments, list them.
+
+    \b
+        simplebits reproduce                        what there is, what is done, hours left
+        simplebits reproduce dc_table_2             all cases of a table
+        simplebits reproduce dc_table_2 mlp         one case
+        simplebits reproduce --all --within 150m --jobs 2
+
+    A case that was killed goes on where it was when the same command is given again, by the commit that began it.
+    """
+    from simplebits.run import reproductions
+
+    with console.interruptible(), console.usage():
+        outcomes = reproductions.command(study, cases, **options)
+    if outcomes is not None:
+        console.leave(outcomes)
 
 
 @main.command()

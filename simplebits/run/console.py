@@ -69,10 +69,13 @@ def list_jobs(planned: Sequence[Job]) -> None:
 
 def leave(outcomes: Sequence[Outcome]) -> None:
     """A last line with what failed, and exit code 1 if anything did."""
-    words = {"complete": "run", "fresh": "up to date", "failed": "failed"}
+    words = {
+        "complete": "run", "fresh": "up to date", "failed": "failed", "interrupted": "unfinished",
+        "elsewhere": "run by another process", "waiting": "not begun",
+    }  # fmt: skip
     counts = {word: sum(outcome.status == status for outcome in outcomes) for status, word in words.items()}
     click.echo(", ".join(f"{count} {word}" for word, count in counts.items() if count), err=True)
-    failed = [outcome for outcome in outcomes if not outcome.ok]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         place = f"cell {outcome.cell}: " if outcome.cell else ""
         click.echo(f"  {outcome.name}: {place}{outcome.error}", err=True)

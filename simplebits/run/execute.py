@@ -14,7 +14,7 @@ from typing import Any
 
 from simplebits import _check
 from simplebits._here import cores
-from simplebits.run import digest, job, process, profiles, root
+from simplebits.run import job, process, profiles, root
 from simplebits.run.job import Job
 from simplebits.run.progress import Progress
 
@@ -25,7 +25,8 @@ class Outcome:
 
     Attributes:
         name: the notebook's stem, with the caller's own parameters if there were any.
-        status: `complete`, `fresh` (up to date, not run again), `failed` or `interrupted`.
+        status: `complete`, `fresh` (up to date, not run again), `failed`, `interrupted`, `elsewhere` (another process
+            runs it now) or `waiting` (time was up before it began).
         path: the executed notebook; for a failed run what it left to look at.
         seconds: wall-clock time, with that of killed runs whose checkpoints it went on from.
         peak_memory_mb: largest resident memory of the kernel, in MB; None where unknown.
@@ -86,15 +87,34 @@ def run(
 
 
 def run_jobs(
-    planned: Sequence[Job], jobs: int = 1, force: bool = False, progress: Progress | None = None
+    planned: Sequence[Job],
+    jobs: int = 1,
+    force: bool = False,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    within: float | None = None,
 ) -> list[Outcome]:
-    """As `run`, for jobs already planned."""
+    """As `run`, for jobs already planned.
+
+    Args:
+        planned: what to run.
+        jobs: how many at a time.
+        force: run also what is up to date, from the start.
+        progress: who is told.
+        threads: of each; None: the machine's, divided among them.
+        within: seconds after which everything stops; None: never.
+    """
     progress = progress or Progress(silent=True)
     events: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
     stop, jobs = threading.Event(), max(1, min(jobs, len(planned)))
-    threads = max(1, cores() // jobs) if jobs > 1 else None
+    if threads is None and jobs > 1:
+        threads = max(1, cores() // jobs)
+    deadline = None if within is None else time.monotonic() + within
 
     def work(one: Job) -> Outcome:
+        if stop.is_set():
+            return Outcome(one.name, "waiting", one.output)
         try:
             outcome = run_job(one, force, threads, stop, lambda *event: events.put(event))
         except (OSError, ValueError) as error:  # the ledger's file could not be written: the others go on
@@ -105,7 +125,7 @@ def run_jobs(
     with ThreadPoolExecutor(jobs, thread_name_prefix="notebook") as pool:
         futures = [pool.submit(work, one) for one in planned]
         try:
-            _follow(futures, events, progress)
+            _follow(futures, events, progress, stop, deadline)
         except BaseException:
             stop.set()
             for future in futures:
@@ -116,13 +136,21 @@ def run_jobs(
     return [future.result() for future in futures]
 
 
-def _follow(futures: Sequence[Future[Outcome]], events: SimpleQueue[tuple[Any, ...]], progress: Progress) -> None:
-    """Pass events on to whoever watches, in the calling thread, until all is done."""
+def _follow(
+    futures: Sequence[Future[Outcome]],
+    events: SimpleQueue[tuple[Any, ...]],
+    progress: Progress,
+    stop: threading.Event,
+    deadline: float | None,
+) -> None:
+    """Pass events on to whoever watches, in the calling thread, until all is done or time is up."""
     while not (all(future.done() for future in futures) and events.empty()):
         try:
             kind, *arguments = events.get(timeout=0.2)
         except Empty:
             progress.tick()
+            if deadline is not None and time.monotonic() > deadline:
+                stop.set()
             continue
         getattr(progress, kind)(*arguments)
 
@@ -146,25 +174,23 @@ def run_job(
     Raises:
         OSError: the ledger cannot be written.
     """
-    from simplebits.report import ledger
-
     tell, stop = tell or (lambda *_: None), stop or threading.Event()
     if not force and one.fresh():
         return Outcome(one.name, "fresh", one.output)
-    if force:
-        shutil.rmtree(one.checkpoints, ignore_errors=True)
+    with one.alone() as alone:
+        if not alone:
+            return Outcome(one.name, "elsewhere", one.output)
+        if force:
+            for path in one.checkpoints.glob("*"):
+                path.unlink()
+        return _run_alone(one, threads, stop, tell)
+
+
+def _run_alone(one: Job, threads: int | None, stop: threading.Event, tell: Any) -> Outcome:
+    from simplebits.report import ledger
+
     tell("started", one)
-    entry = ledger.start_run(
-        one.notebook.stem,
-        one.profile,
-        one.parameters,
-        command=one.command,
-        digest=one.digest,
-        own=one.own,
-        data=digest.data_sums(one.parameters),
-        weights=one.parts["weights"],
-        results=ledger.results_folder(one.notebook.root),
-    )
+    entry = one.begin()
     # A run that goes on from checkpoints has taken what the killed ones before it took, too.
     before = process.spent(one)
     clock, result = time.perf_counter() - before.seconds, {"error": "the run was ended from outside"}
@@ -172,7 +198,7 @@ def run_job(
         result = process.run(one, entry, threads, stop, tell)
     finally:
         seconds = time.perf_counter() - clock
-        status = "complete" if result["error"] is None else "failed"
+        status = "complete" if result["error"] is None else one.unended if stop.is_set() else "failed"
         computing = process.total(before.processor_seconds, result.get("processor_seconds"))
         ledger.finish_run(entry, status, seconds, result.get("peak_memory_mb"), result["error"], computing)
     if status == "complete":

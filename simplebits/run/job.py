@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -62,8 +63,41 @@ class Job:
     @property
     def command(self) -> str:
         """The command that makes this run."""
-        own = "".join(f" -p {name} {shlex.quote(json.dumps(value))}" for name, value in self.own.items())
-        return f"simplebits run {self.notebook.stem} --profile {self.profile}{own}"
+        return f"simplebits run {self.notebook.stem} --profile {self.profile}{self.own_words}"
+
+    @property
+    def own_words(self) -> str:
+        """The caller's own parameters as the command line takes them."""
+        return "".join(f" -p {name} {shlex.quote(json.dumps(value))}" for name, value in self.own.items())
+
+    @property
+    def unended(self) -> str:
+        """The ledger's word for a run that was interrupted."""
+        return "failed"
+
+    def begin(self) -> Path:
+        """Open the run's file in the ledger.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from simplebits.report import ledger
+
+        return ledger.start_run(
+            self.notebook.stem,
+            self.profile,
+            self.parameters,
+            command=self.command,
+            digest=self.digest,
+            own=self.own,
+            data=digest.data_sums(self.parameters),
+            weights=self.parts["weights"],
+            results=ledger.results_folder(self.notebook.root),
+        )
+
+    def alone(self) -> contextlib.AbstractContextManager[bool]:
+        """Hold the job's lock; False where another process has it. Runs of a profile have files of their own."""
+        return contextlib.nullcontext(True)
 
     def found(self) -> dict[str, Any] | None:
         """What the complete run on disk says of itself; None if there is none."""

@@ -50,6 +50,8 @@ def run(
         ended without a word.
     """
     task = {
+        "root": str(one.notebook.root),
+        "stem": one.notebook.stem,
         "notebook": str(one.notebook.path),
         "given": one.given,
         "unfinished": str(one.unfinished),

@@ -51,6 +51,9 @@ class Progress:
         count = f"[{self.ended}/{self.total}] " if self.total else ""
         if outcome.status == "fresh":
             return self._line(f"{count}{job.name:<{self.width}}  up to date")
+        if outcome.status in ("elsewhere", "waiting"):
+            word = {"elsewhere": "another process runs it", "waiting": "time was up before it began"}[outcome.status]
+            return self._line(f"{count}{job.name:<{self.width}}  {word}")
         memory = f", peak memory {outcome.peak_memory_mb:,.0f} MB" if outcome.peak_memory_mb else ""
         word = {"complete": "finished in", "failed": "FAILED after"}.get(outcome.status, f"{outcome.status} after")
         self._line(f"{count}{job.name:<{self.width}}  {word} {duration(outcome.seconds)}{memory}")

@@ -45,7 +45,7 @@ def execute(task: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Run one notebook with papermill and write it, whole or not at all.
 
     Args:
-        task: `notebook`, `given`, `unfinished`, `output` (paths as words), `data_root`, and `note`, which goes into
+        task: `root`, `stem`, `notebook`, `given`, `unfinished`, `output` (paths as words), `data_root`, and `note`, which goes into
             the notebook's metadata.
         emit: called with `{"cell": number, "of": number}` whenever a cell starts.
 
@@ -76,8 +76,7 @@ def execute(task: dict[str, Any], emit: Emit) -> dict[str, Any]:
             iopub_timeout=300,  # a busy machine may be slow to deliver outputs; that is no failure
             extra_arguments=["--HistoryManager.enabled=False"],  # kernels side by side would share one history file
         )
-        source = Path(task["notebook"])
-        notebook = Notebook(source.parents[1], source.stem)
+        notebook = Notebook(Path(task["root"]), task["stem"])
         parts = digest.settle(task["note"]["parts"], notebook, Path(task["data_root"] or "."))
         executed.metadata["simplebits"] = task["note"] | {"parts": parts, "digest": digest.total(parts)}
         _files.write_text(output, nbformat.writes(executed))

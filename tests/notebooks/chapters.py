@@ -17,6 +17,11 @@ def stems(folder: Path = FOLDER) -> list[str]:
     return sorted({path.stem for suffix in (".py", ".ipynb") for path in folder.glob(f"[0-9][0-9]_*{suffix}")})
 
 
+def studies(folder: Path = FOLDER) -> list[str]:
+    """The notebooks of the studies, likewise: `studies/condense`, ..."""
+    return sorted({f"studies/{path.stem}" for suffix in (".py", ".ipynb") for path in folder.glob(f"studies/*{suffix}")})
+
+
 def read(stem: str, folder: Path = FOLDER) -> NotebookNode:
     """The notebook of a chapter, from its .ipynb."""
     return nbformat.read(folder / f"{stem}.ipynb", as_version=4)

@@ -1,4 +1,4 @@
-"""Keep the two files of each chapter, .py and .ipynb, one notebook.
+"""Keep the two files of each chapter and study, .py and .ipynb, one notebook.
 
     python tests/notebooks/pairing.py             say where they differ; exit code 1 if they do
     python tests/notebooks/pairing.py --write     make each .ipynb from its .py (the usual direction)
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from chapters import FOLDER, stems
+from chapters import FOLDER, stems, studies
 from jupytext.combine import combine_inputs_with_outputs
 from jupytext.config import load_jupytext_configuration_file
 from nbformat import NotebookNode
@@ -119,7 +119,7 @@ def main() -> int:
     parser.add_argument("--write", nargs="?", const="ipynb", choices=["ipynb", "py"], help="which file to make anew")
     options = parser.parse_args()
     wrong: list[str] = []
-    for stem in stems():
+    for stem in [*stems(), *studies()]:
         py, ipynb = FOLDER / f"{stem}.py", FOLDER / f"{stem}.ipynb"
         if options.write and write(py, ipynb, options.write):
             print(f"{stem}.{options.write} written")

@@ -14,7 +14,7 @@ import pytest
 
 from simplebits import _files
 from simplebits.report import ledger
-from simplebits.report.verdict import at_least
+from simplebits.report.trend import at_least
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from simplebits.report import ledger, record, scoreboard, scoreboard_markdown
 from simplebits.report.published import everything, papers, tables
-from simplebits.report.verdict import at_least, increasing
+from simplebits.report.trend import at_least, increasing
 
 KEY = "dc.mnist.ipc1.dc"  # 91.7 ± 0.5
 

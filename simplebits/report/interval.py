@@ -1,0 +1,152 @@
+"""95 % intervals of the difference between a measured and a published number, and of that between two measured groups."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference with its 95 % interval.
+
+    Attributes:
+        difference: the estimate.
+        low: lower end.
+        high: upper end.
+    """
+
+    difference: float
+    low: float
+    high: float
+
+    def inside(self, low: float, high: float) -> bool:
+        """Whether the whole interval lies within these bounds."""
+        return low <= self.low and self.high <= high
+
+    def outside(self, low: float, high: float) -> bool:
+        """Whether the whole interval lies beyond one of these bounds."""
+        return self.high < low or self.low > high
+
+
+def of_mean(values: Sequence[float]) -> Interval:
+    """The mean of independent values with Student's interval; the whole line for one value, whose spread is unknown.
+
+    >>> of_mean([1.0, 2.0, 3.0])
+    Interval(difference=2.0, low=-0.484..., high=4.484...)
+    """
+    return mean_from(values, 0.0)
+
+
+def mean_from(values: Sequence[float], published: float, sd: float | None = None, units: int | None = None) -> Interval:
+    """Mean of independent values minus a published mean (Welch's interval).
+
+    Args:
+        values: one for each independent unit.
+        published: the published mean.
+        sd: the spread printed with it; None: none is, and the number counts as exact.
+        units: how many independent units it is the mean of; None: unknown, and the spread counts whole.
+    """
+    n, difference = len(values), statistics.fmean(values) - published
+    if n < 2:
+        return Interval(difference, -math.inf, math.inf)
+    own = statistics.variance(values) / n
+    theirs = 0.0 if sd is None else sd**2 / (units or 1)
+    return _welch(difference, [(own, n - 1), (theirs, max((units or 2) - 1, 1))])
+
+
+def two_means(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """Mean of `a` minus mean of `b`, both of independent values (Welch)."""
+    difference = statistics.fmean(a) - statistics.fmean(b)
+    if min(len(a), len(b)) < 2:
+        return Interval(difference, -math.inf, math.inf)
+    return _welch(difference, [(statistics.variance(side) / len(side), len(side) - 1) for side in (a, b)])
+
+
+def correlation_from(r: float, pairs: int, published: float, published_pairs: int | None = None) -> Interval:
+    """A correlation minus a published one: Fisher's z for each, joined as in Zou (2007).
+
+    Args:
+        r: the measured correlation.
+        pairs: how many pairs it is computed from.
+        published: the published one.
+        published_pairs: its pairs; None: unknown, and it counts as exact.
+    """
+    own = _fisher(r, pairs)
+    theirs = (published, published) if published_pairs is None else _fisher(published, published_pairs)
+    return _joined(r, own, published, theirs)
+
+
+def share_from(share: float, trials: int, published: float, published_trials: int | None = None) -> Interval:
+    """A share of independent trials minus a published one: Wilson's interval for each, joined as in Newcombe (1998)."""
+    own = _wilson(share, trials)
+    theirs = (published, published) if published_trials is None else _wilson(published, published_trials)
+    return _joined(share, own, published, theirs)
+
+
+def units_needed(half_width: Callable[[int], float], room: float, most: int = 100_000) -> int | None:
+    """The least number of units at which an interval is no wider than `room` to each side; None if none is enough.
+
+    >>> units_needed(lambda n: 10 / n**0.5, 1.0)
+    100
+    """
+    if room <= 0 or half_width(most) > room:
+        return None
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if half_width(middle) <= room else (middle + 1, high)
+    return low
+
+
+def mean_half_width(sd: float, published_sd: float | None, published_units: int | None) -> Callable[[int], float]:
+    """Half the width of `mean_from`'s interval, by the number of units of this spread."""
+    theirs = 0.0 if published_sd is None else published_sd**2 / (published_units or 1)
+
+    def half(n: int) -> float:
+        if n < 2:
+            return math.inf
+        interval = _welch(0.0, [(sd**2 / n, n - 1), (theirs, max((published_units or 2) - 1, 1))])
+        return interval.high
+
+    return half
+
+
+def _welch(difference: float, parts: Sequence[tuple[float, int]]) -> Interval:
+    """Student's interval whose variance is a sum of parts, each with its degrees of freedom."""
+    from scipy import stats
+
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return Interval(difference, difference, difference)
+    freedom = variance**2 / sum(part**2 / free for part, free in parts)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    return Interval(difference, difference - half, difference + half)
+
+
+def _fisher(r: float, pairs: int) -> tuple[float, float]:
+    if pairs < 4:
+        return -1.0, 1.0
+    z, half = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, r))), _normal() / math.sqrt(pairs - 3)
+    return math.tanh(z - half), math.tanh(z + half)
+
+
+def _wilson(share: float, trials: int) -> tuple[float, float]:
+    z = _normal()
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
+    return centre - half, centre + half
+
+
+def _joined(a: float, own: tuple[float, float], b: float, theirs: tuple[float, float]) -> Interval:
+    difference = a - b
+    low = difference - math.hypot(a - own[0], theirs[1] - b)
+    return Interval(difference, low, difference + math.hypot(own[1] - a, b - theirs[0]))
+
+
+def _normal() -> float:
+    return statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)

@@ -1,0 +1,327 @@
+"""Run cases of studies: resumable, cheapest first, one thread each, on this machine or on a cluster.
+
+A case runs as a notebook does, see `execute`, with three differences. Its ledger file is gone on with after a kill,
+not begun anew, so that values appear one by one. It is gone on with only by the commit that began it. And the first
+case of a study at a commit is preceded by the study's smoke case, whose fingerprint goes into every record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simplebits import _check, _files
+from simplebits.run import digest, execute, profiles, root, studies
+from simplebits.run.execute import Outcome
+from simplebits.run.job import Job
+from simplebits.run.progress import Progress
+from simplebits.run.studies import SMOKE, Case, Study
+
+PROFILE = "study"  # the folder of the ledger that holds cases
+BEGUN = ".begun.json"  # a file among the checkpoints
+
+
+@dataclass(frozen=True, eq=False)
+class CaseRun(Job):
+    """A job that runs one case of a study."""
+
+    case: Case = None
+    study: Study = None
+
+    @property
+    def name(self) -> str:
+        """`dc_table_2 mlp`."""
+        return str(self.case)
+
+    @property
+    def command(self) -> str:
+        """The command that makes this run."""
+        return f"simplebits reproduce {self.case.study} {self.case.name}{self.own_words}"
+
+    def fresh(self) -> bool:
+        """Whether the ledger holds a complete run of this version, with these parameters."""
+        return self.case.name != SMOKE and Standing.of(self.study, self.case, runs(self.notebook.root)).done
+
+    def stale(self) -> str:
+        """In words, where it stands."""
+        return "" if self.fresh() else "resumed" if self.begun() else "begun"
+
+    def begun(self) -> dict[str, Any] | None:
+        """Which commit began the unfinished run whose checkpoints are here, and its ledger file."""
+        path = self.checkpoints / BEGUN
+        found = _files.read_json(path) if path.is_file() else None
+        return found if found and Path(found["entry"]).is_file() else None
+
+    def begin(self) -> Path:
+        """Go on with the ledger file of the killed run, or open one.
+
+        Raises:
+            ValueError: another commit began it.
+        """
+        from simplebits.report import ledger
+
+        package = _package()
+        if found := self.begun():
+            if found["package"] != package:
+                raise ValueError(
+                    f"{self.name} was begun by another version of the library, at commit {found['commit']}. Go on there "
+                    f"(simplebits reproduce --at {found['commit']} {self.name}), or begin anew here: --force"
+                )
+            ledger.resume_run(Path(found["entry"]))
+            return Path(found["entry"])
+        own = self.case.name != SMOKE
+        about = {
+            "case": self.case.name, "near": self.case.near, "reduced": self.case.reduced,
+            "numbers": list(self.case.numbers), "version": self.study.version, "study": self.study.name,
+            "fingerprint": fingerprint(self.study) if own else {},
+        }  # fmt: skip
+        entry = ledger.start_run(
+            self.study.name, self.profile, self.parameters, command=self.command, digest=self.digest, own=self.own,
+            data=digest.data_sums(self.parameters), weights=self.parts["weights"], study=about,
+            results=ledger.results_folder(self.notebook.root),
+        )  # fmt: skip
+        if own:
+            commit = ledger.read(entry).info["commit"]
+            note = {"commit": commit, "package": package, "entry": str(entry.resolve())}
+            _files.write_json(self.checkpoints / BEGUN, note)
+        return entry
+
+    @property
+    def unended(self) -> str:
+        """The status of a run that was interrupted: the next one goes on with its file."""
+        return "paused"
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Hold this case's lock; False if another process of this machine has it."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield True
+            return
+        handle = os.open(self.checkpoints, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(handle)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a case has come, by the ledger.
+
+    Attributes:
+        case: which.
+        done: a complete run of this version of the study, with the case's own parameters, is there.
+        values: how many values its unfinished run has recorded.
+        outdated: there are only runs by earlier versions of the method.
+        hours: processor hours: those of a complete run; else the estimate less what the unfinished run has taken.
+        measured: whether `hours` come from a complete run.
+    """
+
+    case: Case
+    done: bool
+    values: int
+    outdated: bool
+    hours: float
+    measured: bool
+
+    @classmethod
+    def of(cls, study: Study, case: Case, ledger_runs: Sequence[Any]) -> Standing:
+        """Look a case up among the runs of the ledger."""
+        own = [run for run in ledger_runs if _is_of(run, case) and not _altered(run, study)]
+        here = [run for run in own if run.info["study"]["version"] == study.version]
+        complete = [run for run in here if run.status == "complete"]
+        if complete:
+            took = complete[-1].info["processor_seconds"] or complete[-1].info["seconds"]
+            return cls(case, True, 0, False, took / 3600, True)
+        spent = max((run.info.get("processor_seconds") or 0 for run in here), default=0) / 3600
+        values = sum(len(record.values) for run in here[-1:] for record in run.records)
+        return cls(case, False, values, bool(own) and not here, max(case.cpu_hours - spent, 0.02), False)
+
+
+def runs(folder: Path) -> list[Any]:
+    """The ledger's runs of studies, oldest first."""
+    from simplebits.report import ledger
+
+    return ledger.runs(ledger.results_folder(folder), profile=PROFILE)
+
+
+def standings(folder: Path, cases: Sequence[Case]) -> list[Standing]:
+    """How far these cases have come."""
+    found, known = runs(folder), studies.all_of(folder)
+    return [Standing.of(known[case.study], case, found) for case in cases]
+
+
+def plan(
+    words: Sequence[str] = (),
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    device: str | None = None,
+    smoke: bool = False,
+    folder: Path | None = None,
+) -> list[CaseRun]:
+    """The runs of the cases that are named (all for no words), the cheapest for what they judge first.
+
+    Args:
+        words: a study, and cases of it.
+        parameters: the caller's own, over the case's; such runs do not count, unless the parameter only lists units.
+        device: where to compute; None: the notebooks' choice.
+        smoke: the smoke cases in their place.
+        folder: where to look for the repository; None: the working directory.
+
+    Raises:
+        ValueError: an unknown study, case or parameter, or one that a study's file has wrong.
+        FileNotFoundError: not inside a checkout.
+    """
+    folder = root.require(folder)
+    chosen = studies.choose(folder, words)
+    if smoke:
+        names = dict.fromkeys(case.study for case in chosen) or studies.all_of(folder)
+        chosen = [studies.load(folder, name).cases[SMOKE] for name in names]
+    ordered = [standing.case for standing in sorted(standings(folder, chosen), key=_price)]
+    known, shared = studies.all_of(folder), digest.shared(folder)
+    return [_run(known[case.study], case, dict(parameters or {}), device, shared) for case in ordered]
+
+
+def run(
+    planned: Sequence[CaseRun],
+    jobs: int = 1,
+    *,
+    within: float | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Run cases that are not done, one thread each; what is unfinished when time is up can be gone on with.
+
+    Args:
+        planned: from `plan`.
+        jobs: how many at a time.
+        within: seconds after which everything stops; None: never.
+        force: run also what is done, from the start.
+        progress: who is told.
+    """
+    _check.positive("jobs", jobs, integer=True)
+    for name in dict.fromkeys(
+        one.study.name for one in planned if one.case.name != SMOKE and (force or not one.fresh())
+    ):
+        fingerprint(next(one.study for one in planned if one.study.name == name))
+    return execute.run_jobs(planned, jobs, force, progress, threads=1, within=within)
+
+
+def fingerprint(study: Study) -> dict[str, list[float]]:
+    """What the study's smoke case computes with the present library; run once for each state of library and notebook.
+
+    Raises:
+        RuntimeError: the smoke case fails.
+    """
+    from simplebits.report import ledger
+
+    one = _run(study, study.cases[SMOKE], {}, "cpu", digest.shared(study.notebook.root))
+    path = one.notebook.root / "_build" / "fingerprints" / f"{study.name}.json"
+    state = {"package": _package(), "source": one.parts["source"], "parameters": one.parts["parameters"]}
+    if path.is_file() and (kept := _files.read_json(path))["state"] == state:
+        return kept["fingerprint"]
+    outcome = execute.run_job(one, force=True, threads=1)
+    if not outcome.ok:
+        raise RuntimeError(f"{one.name} fails, so that nothing of {study.name} can be trusted: {outcome.error}")
+    newest = ledger.runs(ledger.results_folder(one.notebook.root), notebook=study.name, profile=SMOKE)[-1]
+    found = newest.info.get("fingerprint", {})
+    _files.write_json(path, {"state": state, "fingerprint": found})
+    return found
+
+
+def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
+    """Studies whose method computes something else than their records say, a sentence each.
+
+    Args:
+        folder: the repository.
+        names: of studies; all for none.
+    """
+    from simplebits.report.study import differences
+
+    found = []
+    ledger_runs = runs(folder)
+    for name in names or studies.all_of(folder):
+        study = studies.load(folder, name)
+        kept = [
+            run for run in ledger_runs
+            if run.info["study"]["study"] == name and run.info["study"]["version"] == study.version
+        ]  # fmt: skip
+        if not kept:
+            continue
+        now = fingerprint(study)
+        different = {
+            (run.info["commit"] or "?")[:9]: changes
+            for run in kept
+            if (changes := differences(now, run.info["study"]["fingerprint"], study.tolerance))
+        }
+        for commit, changes in different.items():
+            found.append(
+                f"{name}: its method computes something else than for the records made at {commit} ({changes[0]}). If "
+                f"that is meant, say so in CHANGELOG.md and raise `version` in notebooks/studies/{name}.yml"
+            )
+    return found
+
+
+def _run(study: Study, case: Case, own: dict[str, Any], device: str | None, shared: dict[str, Any]) -> CaseRun:
+    notebook, profile = study.notebook, SMOKE if case.name == SMOKE else PROFILE
+    given = profiles.given(notebook, str(case), case.parameters, own)
+    if device is not None and "device" in notebook.parameters():
+        given["device"] = device
+    parts = shared | digest.own(notebook, notebook.parameters() | given)
+    build = notebook.root / "_build"
+    label = case.name if not own else f"{case.name}@{digest.total(own)[:8]}"
+    return CaseRun(
+        notebook, profile, given, own, parts,
+        output=build / "runs" / profile / study.name / f"{label}.ipynb",
+        checkpoints=build / "checkpoints" / profile / study.name / label,
+        case=case, study=study,
+    )  # fmt: skip
+
+
+def _price(standing: Standing) -> tuple[bool, float]:
+    """What a case costs for each number that it judges; what is done comes last."""
+    return standing.done, standing.hours / max(1, len(standing.case.numbers))
+
+
+def _is_of(run: Any, case: Case) -> bool:
+    about = run.info.get("study", {})
+    return about.get("study") == case.study and about.get("case") == case.name
+
+
+def _altered(run: Any, study: Study) -> bool:
+    """Whether the reader's own parameters changed more than which units are measured."""
+    return bool(set(run.info.get("own", {})) - set(study.units))
+
+
+def _package() -> str:
+    """A digest of the library's sources."""
+    return digest.shared(digest.PACKAGE.parent)["package"]
+
+
+def within_seconds(text: str) -> float:
+    """A time such as `150m`, `9m`, `2h`, `90s` in seconds.
+
+    Raises:
+        ValueError: none of these.
+
+    >>> within_seconds("150m"), within_seconds("2h"), within_seconds("1.5h")
+    (9000.0, 7200.0, 5400.0)
+    """
+    scales = {"s": 1, "m": 60, "h": 3600}
+    try:
+        seconds = float(text[:-1]) * scales[text[-1]]
+    except (ValueError, KeyError, IndexError):
+        raise ValueError(f"--within {text!r}: give a time such as 150m, 2h or 90s") from None
+    _check.positive("--within", seconds)
+    return seconds

@@ -1,0 +1,58 @@
+"""A working tree at one commit, from which cases run while the tree beside it is being edited."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+
+def worktree(root: Path, commit: str) -> Path:
+    """The working tree of this commit under `_build/at`, made where it is missing.
+
+    Args:
+        root: the repository.
+        commit: anything that git understands: a hash, a branch, HEAD.
+
+    Raises:
+        ValueError: git does not know it.
+        RuntimeError: git is not there, or cannot make the tree.
+    """
+    sha = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    if not sha:
+        raise ValueError(f"--at {commit!r}: git knows no such commit in {root}")
+    path = root / "_build" / "at" / sha[:12]
+    if not (path / "pyproject.toml").is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _git(root, "worktree", "prune")
+        if _git(root, "worktree", "add", "--detach", "--force", str(path), sha) is None:
+            raise RuntimeError(f"git could not make a working tree of {sha[:12]} at {path}")
+    return path
+
+
+def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
+    """Go on as `simplebits` with these words in the working tree of that commit; results come into this tree's ledger.
+
+    Raises:
+        ValueError, RuntimeError: as `worktree`.
+    """
+    from simplebits.report import ledger
+
+    results = ledger.results_folder(root).resolve()
+    there = worktree(root, commit)
+    paths = [str(there), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"SIMPLEBITS_RESULTS": str(results), "PYTHONPATH": os.pathsep.join(paths)}
+    os.chdir(there)
+    os.execve(sys.executable, [sys.executable, "-m", "simplebits.run.cli", *words], environment)  # noqa: S606
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """What git prints; None where it fails."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)  # noqa: S607
+    except FileNotFoundError as error:
+        raise RuntimeError("git is not installed; without it no commit can be brought back") from error
+    return done.stdout.strip() if done.returncode == 0 else None
