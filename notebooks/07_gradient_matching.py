@@ -477,19 +477,6 @@ def above(
     return sb.report.ahead_of(whose, sets, name, rivals)
 
 
-def papers_test(name: str, passes: int, moved: bool) -> bool:
-    """Whether sets of this kind are tested as in the paper's table 1."""
-    protocol = (True, 1000) if name == "mnist" else (False, 300)
-    tested = (size, test_width, depth, test_images, in_half) == (0, 128, 3, 0, False)
-    return tested and (moved, passes) == protocol
-
-
-def papers_run(name: str, networks: int, steps: int, passes: int, start: str) -> bool:
-    """Whether the images are condensed as published."""
-    rates = (width, real_batch, rate(name), cool_down, in_half) == (128, 256, 0.1, 0.0, False)
-    return rates and (networks, steps, passes, init) == (1001, 0, 0, start) and len(seeds) >= 5
-
-
 own_plan = {each: rest for each, *rest in plan}
 for (name, each), row in accuracies.items():
     moved = name in digit_augment
@@ -508,8 +495,6 @@ for (name, each), row in accuracies.items():
         "test_images": len(tests[name]),
         "bf16": in_half,
     }
-    same_test = papers_test(name, tested_for, moved)
-    same_run = papers_run(name, *own_plan[each], "noise")
     close = (name, each) == (first, images_per_class[0])
     for method in METHODS:
         key = f"dc.{name}.ipc{each}.{KEYS[method]}"
@@ -521,8 +506,6 @@ for (name, each), row in accuracies.items():
             "%",
             setting=setting,
             published=key if printed(key) != "–" else None,
-            # Random images are the paper's whatever the condensation is.
-            same_setting=same_test and (method == "random" or (method == "condensed" and same_run)),
             trend=trend,
         )
 row = accuracies[first, images_per_class[0]]
@@ -596,8 +579,6 @@ for name, counts in siamese.items():
         under_change[name, each] = values
         key = f"dsa.{name}.ipc{each}"
         known = printed(key) != "–"
-        same = (size, test_width, depth, test_images) == (0, 128, 3, 0) and not in_half
-        same = same and augmented_epochs == 1000
         sb.report.record(
             "gradient-matching",
             f"{name}-{each}-siamese",
@@ -618,7 +599,6 @@ for name, counts in siamese.items():
                 "bf16": in_half,
             },
             published=key if known else None,
-            same_setting=known and same and papers_run(name, iterations[0], 0, 0, init),
         )
         lines.append(f"| {name} | {each} | {with_sd(values)} | {printed(key)} |")
 Markdown("\n".join(lines) if changed else "Not run in this profile.")
@@ -690,9 +670,6 @@ Markdown("\n".join(lines))
 
 # %% tags=["hide-input"]
 served_better = {}
-same_cross = (first, images_per_class[0]) == ("mnist", 1)
-same_cross = same_cross and papers_test(first, cross_epochs, first in digit_augment)
-same_cross = same_cross and papers_run(first, *plan[0][1:], "noise")
 for maker, row in crossed.items():
     for taker, values in row.items():
         key = f"dc.cross-architecture.{short.get(maker, maker.lower())}.{short.get(taker, taker.lower())}"
@@ -713,7 +690,6 @@ for maker, row in crossed.items():
                 "seeds": seeds,
             },
             published=key if first == "mnist" else None,
-            same_setting=same_cross,
             trend=served_better[maker, taker],
         )
 of_convnet = [served_better["ConvNet", taker] for taker in architectures]

@@ -1052,16 +1052,6 @@ def tell(
     if method in ("dm", "mmd"):
         how |= {"iterations": count, "real_batch": real_batch, "cool_down": cool_down}
         how |= {"seeds": seeds}
-    tested = (size, test_width, depth, test_images, begun.bf16) == (0, 128, 3, 0, False)
-    # Random images are tested as in gradient matching's table 1, from which T1 has them.
-    protocol = ("move", 1000) if name == "mnist" else ("none", 300)
-    same = {
-        "random": tested and (tested_with[name], trained) == protocol,
-        "dm": tested
-        and (tested_with[name], trained) == ("siamese", 1000)
-        and (count, width, real_batch, learning_rate, cool_down) == (20_001, 128, 256, 1.0, 0.0)
-        and min(len(seeds), networks // 4) >= 5,
-    }
     known = printed(key) != "–"
     told[name, each, method] = sb.report.record(
         "distribution-matching",
@@ -1070,7 +1060,6 @@ def tell(
         "%",
         setting=how,
         published=key if known else None,
-        same_setting=known and same.get(method, False),
         trend=trend,
     )
     return told[name, each, method]

@@ -657,18 +657,8 @@ Markdown("\n".join(lines))
 
 # %%
 records = []
-papers_networks = {"ResNet20": {}, "ResNet18": {"norm": "batch"}, "VGG16": {}}
-compared_with = network if network in papers_networks else "ResNet20"
-key = f"overinterpretation.tableS5.{compared_with.lower()}.uncalibrated"
-as_trained_there = (
-    network_options == papers_networks.get(network)
-    and (epochs, learning_rate, shift) == (200, 0.1, 4)
-    and train_images >= 50000  # all there are
-    and size in (0, 32)
-)
 for name, s in studies.items():
     where = setting | {"image_set": name, "threshold": threshold, "images": int(s["used"].sum())}
-    paper_setting = as_trained_there and name == "cifar10" and threshold == 0.99
     sizes = s["sizes"][s["used"]]
     records.append(
         sb.report.record(
@@ -677,10 +667,6 @@ for name, s in studies.items():
             float(sizes.mean()),
             "% of image",
             setting=where | {"sd": float(sizes.std())},
-            published=f"{key}.sis-size",
-            same_setting=paper_setting,
-            # The standard deviation between the images there.
-            band=sb.report.published(f"{key}.sis-size").sd if paper_setting else None,
         )
     )
     records.append(
@@ -691,8 +677,6 @@ for name, s in studies.items():
             s["confident"],
             "images",
             setting=where | {"tested": s["tested"]},
-            published=f"{key}.images",
-            same_setting=paper_setting,
         )
     )
     of_right, of_wrong = (float(part.mean()) for part in s["by-threshold"][low_threshold])
@@ -714,7 +698,6 @@ for name, s in studies.items():
     sb.report.record(experiment, f"{name}-minimal", fmean(holds[name][1]), "share", setting=where)
     sb.report.record(experiment, f"{name}-size-sd", float(sizes.std()), "% of image", setting=where)
     sb.report.record(experiment, f"{name}-accuracy", s["accuracy"], "share", setting=where)
-paper_setting = as_trained_there and image_sets[0] == "cifar10" and threshold == 0.99
 for other, options in more_networks.items():
     training, test = load(image_sets[0], "train", size), load(image_sets[0], "test", size)
     other_network = train(
@@ -739,8 +722,6 @@ for other, options in more_networks.items():
     sizes = sizes[~sizes.isnan()]
     where = setting | {"network": other, "image_set": image_sets[0], "threshold": threshold}
     where = {k: v for k, v in where.items() if k not in network_options} | options
-    there = f"overinterpretation.tableS5.{other.lower()}.uncalibrated.sis-size"
-    other_key = there if other in papers_networks else None
     records.append(
         sb.report.record(
             experiment,
@@ -748,9 +729,6 @@ for other, options in more_networks.items():
             float(sizes.mean()),
             "% of image",
             setting=where | {"images": len(sizes), "sd": float(sizes.std())},
-            published=other_key,
-            same_setting=paper_setting and options == papers_networks.get(other),
-            band=sb.report.published(other_key).sd if paper_setting else None,
         )
     )
 first = studies[image_sets[0]]

@@ -796,12 +796,6 @@ sb.report.show(
 claims = {}
 known = {"ResNet20": "resnet20", "ResNet18": "resnet18", "VGG16": "vgg16"}
 paper_network = known.get(first, "resnet20")
-the_papers = (
-    (image_set, size) == ("cifar10", 32)
-    and first in known
-    and (train_images, test_images, epochs, batch_size, learning_rate) == (0, 0, 200, 128, 0.1)
-    and (share, shift, flip) == (0.05, 4, True)
-)
 key = f"overinterpretation.tableS5.{paper_network}"
 record("temperature", temperatures, "T")
 record(
@@ -809,14 +803,12 @@ record(
     errors["before"],
     "%",
     published=f"{key}.uncalibrated.ece",
-    same_setting=the_papers,
 )
 claims["calibration"] = record(
     "ece-after",
     errors["after"],
     "%",
     published=f"{key}.calibrated.ece",
-    same_setting=the_papers,
     trend=sb.report.increasing(
         {"calibrated": fmean(errors["after"]), "as trained": fmean(errors["before"])}
     ),
@@ -847,7 +839,6 @@ claims["calibrated, images"] = record(
     sure_counts["calibrated"],
     "images",
     published=f"{key}.calibrated.images",
-    same_setting=the_papers,
     trend=sb.report.increasing(
         {when: fmean(sure_counts[when]) for when in ("calibrated", "as trained")}
     ),
@@ -1111,7 +1102,6 @@ claims["random, moved (+)"] = record(
     percent(plus["random"]),
     "%",
     published=f"{tables}S1.{paper_network}.random5.cifar10",
-    same_setting=the_papers and len(variant_seeds) > 1,
     trend=sb.report.increasing({"chance": chance, "random": 100 * fmean(plus["random"])}),
 )
 for kind, row in (("selected", "bs5"), ("random", "random5")):
@@ -1120,7 +1110,6 @@ for kind, row in (("selected", "bs5"), ("random", "random5")):
         percent(whole[kind]),
         "%",
         published=f"{tables}S3.{paper_network}.{row}.plain.cifar10",
-        same_setting=the_papers and kind == "random",
         trend=sb.report.increasing({"chance": chance, kind: 100 * fmean(whole[kind])}),
     )
 for (chooser, learner), values in across.items():
@@ -1143,7 +1132,6 @@ for kind, row in (("selected", "bs5"), ("random", "random5")):
         percent(plus_whole[kind]),
         "%",
         published=f"{tables}S3.{paper_network}.{row}.augmented.cifar10",
-        same_setting=the_papers and kind == "random" and len(variant_seeds) > 1,
         trend=sb.report.at_most(
             "share of the accuracy without moves",
             fmean(plus_whole[kind]) / max(fmean(whole[kind]), 1e-9),
@@ -1199,11 +1187,6 @@ for (kind, how), values in on_corrupted.items():
         values,
         "%",
         published=f"{tables}S3.{paper_network}.{rows[kind]}.{how}.cifar10-c",
-        same_setting=the_papers
-        and kind == "random"
-        and official
-        and every_severity
-        and len(values) > 1,
         trend=sb.report.increasing(
             {
                 "corrupted": fmean(values),
@@ -1276,14 +1259,11 @@ if new_test is not None:
     ]
     for row, trained_on, tested_on, nets in rows:
         together = "ensemble-" * (row == "ensemble")
-        # The paper's ensemble is one of ResNet18.
-        settings_match = the_papers and (first == "ResNet18" or not together)
         one = record(
             f"table-s4-{together}{trained_on}-{tested_on}",
             percent([accuracy(net, new_sets.get(tested_on, new_test)) for net in nets]),
             "%",
             published=f"{tables}S4.{row}.{trained_on}.{tested_on}",
-            same_setting=settings_match and "bs5" not in (trained_on, tested_on),
         )
         kind = "an ensemble" if together else "single networks"
         lines.append(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,3 +100,30 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def alone(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the folder's lock. The system drops it when the process dies, and nothing is left lying in the folder.
+
+    Args:
+        folder: is there.
+        wait: for whoever holds it; if not, the result is False where somebody does.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: runs are safe as each has a file of its own
+        yield True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        held = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            held = False
+        except OSError:  # some network file systems refuse to lock a folder
+            pass
+        yield held
+    finally:
+        os.close(handle)

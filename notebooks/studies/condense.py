@@ -25,11 +25,11 @@ network = "ConvNet"  # that the images are condensed with
 network_options = {}  # of it, beyond its name
 options = {}  # further arguments of sb.condense.condense; nothing else is changed from the paper's setting
 augment = ""  # siamese strategy while condensing; "": none
-tests = {"dc.mnist.ipc1.dc": {}}  # published number to network and options that are trained on the sets; {}: as condensed
+tests = {"dc.mnist.ipc1.dc": {}}  # number to network and options trained on the sets; {}: as condensed
 sets = [0, 1, 2, 3, 4]  # seeds of the condensed sets
-networks = 20  # trained on each set
+networks = 20  # trained on each set; an entry of tests may have its own networks and test_augment
 epochs = 300  # of each training
-test_augment = ""  # in each training: digits (crop, scale or rotate, as DC on MNIST), a siamese strategy, or ""
+test_augment = ""  # in each training: digits (crop, scale or rotate, as DC on MNIST), noise (crop or noise), a siamese strategy, or ""
 image_limit = 0  # real images used of either split; 0: all
 device = None  # cpu, cuda; None: the library's choice
 
@@ -72,21 +72,23 @@ def condensed(seed):
 # ## Train on the images, test on real ones
 
 # %%
-AUGMENTS = {"": None, "digits": sb.condense.CropScaleRotate()}
+AUGMENTS = {"": None, "digits": sb.condense.CropScaleRotate(), "noise": sb.condense.CropNoise()}
+FIRST = {key: next(k for k in tests if tests[k] == tests[key]) for key in tests}  # several tables print one number
 
 
 def accuracy(few, seed, key):
     """Mean test accuracy, in percent, of fresh networks that have seen this set only."""
     tested = dict(tests[key]) or {"network": network, **network_options}
-    name = tested.pop("network", network)
+    name, count = tested.pop("network", network), tested.pop("networks", networks)
+    augmentation = tested.pop("test_augment", test_augment)
     found = sb.condense.evaluate(
         few,
         test,
         name,
-        seeds=range(1000 * seed, 1000 * seed + networks),  # no network is trained on two sets
+        seeds=range(1000 * seed, 1000 * seed + count),  # no network is trained on two sets
         network_options=tested,
         epochs=epochs,
-        augment=AUGMENTS.get(test_augment, test_augment),
+        augment=AUGMENTS.get(augmentation, augmentation),
         device=device,
         checkpoint=sb.report.checkpoint(f"test-{seed}-{key}"),
         progress=False,
@@ -101,9 +103,9 @@ for seed in sets:
     sb.report.fingerprint(f"images of set {seed}", few.images)
     for key in tests:
         values[key][f"set {seed}"] = sb.report.once(
-            f"{seed} {key}", lambda few=few, seed=seed, key=key: accuracy(few, seed, key)
+            f"{seed} {FIRST[key]}", lambda few=few, seed=seed, key=FIRST[key]: accuracy(few, seed, key)
         )
-        sb.report.judge(key, values[key], networks=networks)
+        sb.report.judge(key, values[key], networks=tests[key].get("networks", networks))
 
 # %% [markdown]
 # ## The table

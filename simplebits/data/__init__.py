@@ -1,7 +1,7 @@
 """Image sets by name: embedded, torchvision's, drawn, composed. Bytes on the way, floats in [0, 1] at the network."""
 
 from simplebits.data.augment import RandomShift
-from simplebits.data.cifar_variants import CIFAR10_C, cifar10_1, cifar10_c
+from simplebits.data.cifar_variants import CIFAR10_C, cifar10_1, cifar10_c, corrupted_sets
 from simplebits.data.composite import COMPOSITES, CompositeSet, composite
 from simplebits.data.corruptions import CORRUPTIONS, corrupt
 from simplebits.data.image_set import ImageSet, to_bytes, to_float
@@ -23,6 +23,7 @@ __all__ = [
     "cifar10_c",
     "composite",
     "corrupt",
+    "corrupted_sets",
     "glove",
     "latent_vectors",
     "load",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from simplebits import _check
+from simplebits.data.corruptions import CORRUPTIONS, corrupt
 from simplebits.data.image_set import ImageSet
 from simplebits.data.torchvision_sets import root
 
@@ -55,6 +57,34 @@ def cifar10_1(version: str = "v6") -> ImageSet:
     hint = "of the folder datasets of https://github.com/modestyachts/CIFAR-10.1"
     images, labels = (_read(f"CIFAR-10.1/cifar10.1_{version}_{name}.npy", hint) for name in ("data", "labels"))
     return _image_set(images, labels, f"cifar10.1-{version}", count)
+
+
+def corrupted_sets(test: ImageSet, official: bool = True, limit: int = 0, seed: int = 1234) -> Iterator[ImageSet]:
+    """Test images under every corruption and severity, one image set of them at a time, or a sample of all.
+
+    Args:
+        test: CIFAR-10's test images, in their order; made anew, any images.
+        official: read them by `cifar10_c`; else make those that `corrupt` makes anew.
+        limit: so many images in all, drawn without replacement (Carter et al. 2021: 2,000 of 950,000); 0: all.
+        seed: of the draw.
+
+    Raises:
+        FileNotFoundError: as `cifar10_c`.
+
+    >>> from simplebits.data import load
+    >>> sum(map(len, corrupted_sets(load("photos", "test"), official=False, limit=5)))
+    5
+    """
+    _check.image_set("test", test)
+    names = CIFAR10_C if official else [name for name in CORRUPTIONS if name != "saturate" or test.images.shape[1] == 3]
+    parts = [(name, severity) for name in names for severity in range(1, 6)]
+    drawn = torch.arange(len(parts) * len(test))
+    if limit:
+        drawn = torch.randperm(len(drawn), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+    for i, (name, severity) in enumerate(parts):
+        index = drawn[drawn // len(test) == i] % len(test)
+        if len(index):
+            yield cifar10_c(name, severity).subset(index) if official else corrupt(test.subset(index), name, severity)
 
 
 def _read(name: str, hint: str) -> np.ndarray:

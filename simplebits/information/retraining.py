@@ -29,6 +29,7 @@ class Retrained:
         indices: which samples were left out.
         predictions: outputs for x_val after the training with all samples.
         predictions_without: the same without each of them.
+        end: weights after the training with all samples, in the order of the model's parameters.
     """
 
     functional: Float[Tensor, " i"]
@@ -36,6 +37,7 @@ class Retrained:
     indices: Int64[Tensor, " i"]
     predictions: Float[Tensor, "m k"]
     predictions_without: Float[Tensor, "i m k"]
+    end: Float[Tensor, " d"]
 
 
 def retrain_without(
@@ -149,7 +151,7 @@ def retrain_without(
                 state.save(Path(checkpoint), {"done": done}, kept)
     scale = 0.5 if half else 1.0
     functional = scale * (outputs[1:] - outputs[0]).square().sum(2).mean(1)
-    return Retrained(functional, scale * distances[1:], left_out, outputs[0], outputs[1:])
+    return Retrained(functional, scale * distances[1:], left_out, outputs[0], outputs[1:], reference)
 
 
 def bytes_of_one(f: WeightFunction, x: Tensor) -> float:

@@ -1,6 +1,6 @@
 """Classifiers and the simplifier network, one family a file, and the loop that trains a classifier."""
 
-from simplebits.networks.alexnet import AlexNet
+from simplebits.networks.alexnet import AlexCifarNet, AlexNet
 from simplebits.networks.base import Classifier
 from simplebits.networks.build import CLASSIFIERS, build
 from simplebits.networks.classify import (
@@ -21,7 +21,7 @@ from simplebits.networks.strided_cnn import StridedCNN
 from simplebits.networks.vgg import VGG11, VGG16
 
 __all__ = [
-    "CLASSIFIERS", "MLP", "VGG11", "VGG16", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet", "LeNet",
-    "NFWideResNet", "ResNet18", "ResNet20", "ResidualUNet", "ScaledConv2d", "Standardise", "StridedCNN", "accuracy",
-    "build", "classifier_optimiser", "fit_classifier", "predict",
+    "CLASSIFIERS", "MLP", "VGG11", "VGG16", "AlexCifarNet", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet",
+    "LeNet", "NFWideResNet", "ResNet18", "ResNet20", "ResidualUNet", "ScaledConv2d", "Standardise", "StridedCNN",
+    "accuracy", "build", "classifier_optimiser", "fit_classifier", "predict",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from simplebits import _check
-from simplebits.networks.alexnet import AlexNet
+from simplebits.networks.alexnet import AlexCifarNet, AlexNet
 from simplebits.networks.convnet import ConvNet
 from simplebits.networks.lenet import LeNet
 from simplebits.networks.mlp import MLP
@@ -18,7 +18,19 @@ from simplebits.networks.vgg import VGG11, VGG16
 
 CLASSIFIERS: dict[str, type[nn.Module]] = {
     network.__name__: network
-    for network in (ConvNet, MLP, LeNet, AlexNet, VGG11, VGG16, ResNet18, ResNet20, NFWideResNet, StridedCNN)
+    for network in (
+        ConvNet,
+        MLP,
+        LeNet,
+        AlexNet,
+        AlexCifarNet,
+        VGG11,
+        VGG16,
+        ResNet18,
+        ResNet20,
+        NFWideResNet,
+        StridedCNN,
+    )
 }
 
 

@@ -5,6 +5,7 @@
 from simplebits.report import ledger
 from simplebits.report.checkpoint import checkpoint
 from simplebits.report.cost import measured_cost
+from simplebits.report.equal import on_curve
 from simplebits.report.figures import COLOURS, image_grid, show, style
 from simplebits.report.ledger import record
 from simplebits.report.published import Published, published
@@ -35,6 +36,7 @@ __all__ = [
     "ledger",
     "level_with",
     "measured_cost",
+    "on_curve",
     "once",
     "published",
     "quiz",

@@ -14,7 +14,6 @@ PROFILES = {
     "smoke": "every change is tried with it",
     "laptop": "the default",
     "standard": "the published site",
-    "paper": "the papers' own setting",
 }
 
 

@@ -1,4 +1,4 @@
-"""95 % intervals of the difference between a measured and a published number, and of that between two measured groups."""
+"""95 % intervals of differences: a measured number less a published one, or one measured group less another."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def of_mean(values: Sequence[float]) -> Interval:
 
 
 def mean_from(values: Sequence[float], published: float, sd: float | None = None, units: int | None = None) -> Interval:
-    """Mean of independent values minus a published mean (Welch's interval).
+    """Mean of independent values minus a published mean (Student's interval for two means).
+
+    The degrees of freedom are the fewer of the two (the conservative choice): with Welch's, a noisier measurement could
+    have a narrower interval beside a published mean of few units.
 
     Args:
         values: one for each independent unit.
@@ -54,9 +57,8 @@ def mean_from(values: Sequence[float], published: float, sd: float | None = None
     n, difference = len(values), statistics.fmean(values) - published
     if n < 2:
         return Interval(difference, -math.inf, math.inf)
-    own = statistics.variance(values) / n
-    theirs = 0.0 if sd is None else sd**2 / (units or 1)
-    return _welch(difference, [(own, n - 1), (theirs, max((units or 2) - 1, 1))])
+    half = mean_half_width(statistics.stdev(values), sd, units)(n)
+    return Interval(difference, difference - half, difference + half)
 
 
 def two_means(a: Sequence[float], b: Sequence[float]) -> Interval:
@@ -110,22 +112,26 @@ def mean_half_width(sd: float, published_sd: float | None, published_units: int 
     def half(n: int) -> float:
         if n < 2:
             return math.inf
-        interval = _welch(0.0, [(sd**2 / n, n - 1), (theirs, max((published_units or 2) - 1, 1))])
-        return interval.high
+        freedom = n - 1 if not theirs else min(n - 1, max((published_units or 2) - 1, 1))
+        return _student(freedom) * math.sqrt(sd**2 / n + theirs)
 
     return half
 
 
 def _welch(difference: float, parts: Sequence[tuple[float, int]]) -> Interval:
     """Student's interval whose variance is a sum of parts, each with its degrees of freedom."""
-    from scipy import stats
-
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return Interval(difference, difference, difference)
     freedom = variance**2 / sum(part**2 / free for part, free in parts)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    half = _student(freedom) * math.sqrt(variance)
     return Interval(difference, difference - half, difference + half)
+
+
+def _student(freedom: float) -> float:
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
 
 
 def _fisher(r: float, pairs: int) -> tuple[float, float]:

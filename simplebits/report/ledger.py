@@ -13,7 +13,7 @@ import os
 import secrets
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from simplebits.report.words import pretty
 RUN = "SIMPLEBITS_RUN"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One file of the ledger: `info` says where it came from, `records` what it measured."""
 
@@ -70,6 +70,7 @@ def start_run(
     *,
     command: str = "",
     digest: str = "",
+    source: str = "",
     own: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     weights: Mapping[str, Any] | None = None,
@@ -84,6 +85,7 @@ def start_run(
         parameters: all of them, with the values of this run.
         command: what the reader types to make this run.
         digest: of everything the run depends on.
+        source: digest of the notebook alone.
         own: those parameters that are not the profile's; such runs do not count as what the profile costs.
         data: image set to digest.
         weights: weight file to digest.
@@ -107,6 +109,7 @@ def start_run(
         "own": dict(own or {}),
         "command": command,
         "digest": digest,
+        "source": source,
         "data": dict(data or {}),
         "weights": dict(weights or {}),
         "versions": _here.versions(provenance.VERSIONS),
@@ -192,11 +195,12 @@ def record(
     trend: Trend | None = None,
     pairs: int | None = None,
     groups: Mapping[str, Mapping[str, SupportsFloat]] | None = None,
+    band: float | int | None = None,
 ) -> Record:
     """Record a measured quantity in the current run, and make it available to prose as `<experiment>.<metric>`.
 
     Outside a run (no `SIMPLEBITS_RUN` in the environment) nothing is written; the record is returned all the same. A
-    second record of one name in one run takes the place of the first: values may come one by one.
+    second record with named units takes the place of the first of its name: values may come one by one.
 
     Args:
         experiment: what was done, `glow-standard`.
@@ -210,6 +214,7 @@ def record(
         trend: an ordering or ratio that must hold, from `increasing`, `at_most` or `at_least`.
         pairs: of a correlation: how many pairs it is computed from; of a share: how many trials.
         groups: of a claim: group to unit to value.
+        band: without effect, and gone in the next version: `published.yml` states the margins.
 
     Returns:
         The record, with mean, sd and verdict; at the end of a cell it shows as one line.
@@ -223,6 +228,9 @@ def record(
     >>> record("digits", "bits-per-dim", [1.21, 1.19], "bits/dim").verdict
     'measured'
     """
+    if band is not None:
+        text = "band= has no effect any more: a number is judged by the margin that published.yml states for it"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
     named = isinstance(values, Mapping)
     made = Record(
         experiment,
@@ -242,9 +250,11 @@ def record(
     if path := os.environ.get(RUN):
 
         def put(content: dict[str, Any]) -> None:
-            others = [one for one in content["records"] if (one["experiment"], one["metric"]) != (experiment, metric)]
-            content["records"] = [*others, _plain(made.to_json())]
+            # Values of named units come one by one: each time the record takes the place of the one before.
+            former = [one for one in content["records"] if named and (one["experiment"], one["metric"]) == name]
+            content["records"] = [*(one for one in content["records"] if one not in former), _plain(made.to_json())]
 
+        name = (experiment, metric)
         change(Path(path), put)
     _glue(made)
     return made
@@ -296,7 +306,7 @@ def runs(results: Path | None = None, *, notebook: str | None = None, profile: s
 
 def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Read, change and rewrite one file, with nobody else between reading and writing."""
-    with _alone(path.parent):
+    with _files.alone(path.parent):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -305,23 +315,6 @@ def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
             raise ValueError(f"{path}, the ledger file of this run, is damaged ({error}); start it again") from error
         change(content)
         _files.write_json(path, content)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock. The system drops it when the process dies, and nothing is left lying in the folder."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: runs are safe as each has a file of its own
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some network file systems refuse to lock a folder
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _glue(made: Record) -> None:

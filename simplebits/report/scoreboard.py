@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from simplebits.report import ledger, provenance
-from simplebits.report.published import Published, Table, everything, papers, tables
-from simplebits.report.verdict import VERDICTS, Record
-from simplebits.report.words import amount, escape
+from simplebits.report.evidence import Evidence, best, gather
+from simplebits.report.published import Published, everything, papers
+from simplebits.report.verdict import JUDGED, VERDICTS, Record
+from simplebits.report.words import escape
 
-_SIZE = {"laptop": 1, "standard": 2, "paper": 3}
+# The columns of the page: a heading, and the verdicts that it counts.
+_COLUMNS = {
+    "reproduced or agrees": ("reproduced", "agrees"),
+    "not reproduced or differs": ("not reproduced", "differs"),
+    "unresolved": ("unresolved",),
+    "trend holds": ("trend holds",),
+    "trend fails": ("trend fails",),
+    "measured": ("measured",),
+    "not run": ("not run",),
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One published number or claim, and the record that stands for it, if there is one."""
+    """One published number or claim, and the evidence that stands for it, if there is some."""
 
     published: Published
-    record: Record | None = None
-    run: ledger.Run | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def record(self) -> Record | None:
+        """The record, if there is one."""
+        return self.evidence and self.evidence.record
+
+    @property
+    def run(self) -> ledger.Run | None:
+        """The newest run that it was made in, if there is one."""
+        return self.evidence and self.evidence.run
 
     @property
     def verdict(self) -> str:
@@ -30,170 +48,113 @@ class Row:
         return "not run" if self.record is None else self.record.verdict
 
 
-def scoreboard(results: Path | None = None) -> list[Row]:
-    """Every published number and claim beside the best record of it.
+def scoreboard(results: Path | None = None, versions: Mapping[str, int] | None = None) -> list[Row]:
+    """Every published number and claim beside the record that stands for it.
 
-    The best record is the one nearest to the paper's setting, never the one nearest to its number: in the paper's own
-    setting first, then of a complete run, then with the profile's own parameters, then of the larger profile, then the
-    newest. Runs of `smoke` are too small to say anything and do not count.
+    That is the one nearest to the paper's setting, never the one nearest to its number: see `evidence`.
 
     Args:
         results: the ledger's folder, if not the usual one.
+        versions: of each study as it is now: what others made is outdated; None: nothing is.
 
     Returns:
         One row a number or claim, in the order of `published.yml`.
     """
-    return list(_rows(ledger.runs(results)).values())
+    chosen = best(gather(ledger.runs(results), versions))
+    return [Row(said, chosen.get(key)) for key, said in everything().items()]
 
 
-def scoreboard_markdown(results: Path | None = None, chapters: Iterable[str] | None = None) -> str:
-    """The scoreboard as the body of a page of the book.
+def scoreboard_markdown(
+    results: Path | None = None,
+    *,
+    versions: Mapping[str, int] | None = None,
+    sources: Mapping[str, str] | None = None,
+    studies: Mapping[str, Iterable[str]] | None = None,
+) -> str:
+    """The scoreboard as the body of a page of the book that fits on one screen: a row a paper, then a row a system.
 
     Args:
         results: the ledger's folder, if not the usual one.
-        chapters: stems of the notebooks in the book, to link to; None: those in `_toc.yml`.
+        versions: as `scoreboard`.
+        sources: digest of each lesson as it is now, by which a run of an earlier version is marked.
+        studies: which published numbers each study judges, to link to its page.
     """
     runs, damaged = ledger.scan(results)
-    rows = _rows(runs)
-    written = set(_in_toc() if chapters is None else chapters)
-    parts = [_counts(f"**{len(rows)} numbers and claims**: ", rows.values())]
-    if damaged:
-        folder = f"{results or ledger.results_folder()}/"
-        named = (f"* {escape(text.replace(folder, ''))}" for text in damaged)
-        parts.append("\n".join(["```{warning}", "Left out:", "", *named, "```"]))
+    chosen = best(gather(runs, versions))
+    rows = [Row(said, chosen.get(key)) for key, said in everything().items()]
+    judged = sum(row.verdict in JUDGED for row in rows)
+    agree = sum(row.verdict in ("reproduced", "agrees") for row in rows)
+    judged_here = (
+        f"**{judged} of {len(rows)} published numbers and claims are judged in the paper's own setting or near it; "
+        f"{agree} of them are reproduced or agree.**"
+    )
+    parts = [
+        judged_here,
+        _warning(damaged, results),
+        _table(
+            [(short, [row for row in rows if row.published.paper == paper]) for paper, (short, _) in papers().items()]
+        ),
+        "````{tab-set}",
+    ]
     for paper, (short, title) in papers().items():
-        own = [row for row in rows.values() if row.published.paper == paper]
-        parts += [f"## {short}", f"{title}{_cite(paper)}.", _systems(own, written)]
-        parts += [_table(table, rows, written) for table in tables() if table.paper == paper]
-        parts.append(_claims([row for row in own if row.published.value is None], written))
-    parts.append(_beyond(runs))
-    return "\n\n".join(filter(None, parts)) + "\n"
+        own = [row for row in rows if row.published.paper == paper]
+        systems = dict.fromkeys(row.published.system for row in own)
+        lines = [(system, [row for row in own if row.published.system == system]) for system in systems]
+        parts += [f"```{{tab-item}} {short}\n{title}{_cite(paper)}.", _table(lines, studies or {}), "```"]
+    parts.append("````")
+    return "\n\n".join(filter(None, [*parts, _beyond(runs, sources or {})])) + "\n"
 
 
-def _rows(runs: Iterable[ledger.Run]) -> dict[str, Row]:
-    best: dict[str, tuple[tuple[object, ...], Row]] = {}
-    for run in runs:
-        for number, record in enumerate(run.records):
-            if record.published is None or run.profile == "smoke":
-                continue
-            key = record.published.key
-            complete, size = run.status == "complete", _SIZE.get(run.profile, 0)
-            rank = (record.same_setting, complete, not run.info.get("own"), size, run.started, run.path.name, number)
-            if key not in best or rank > best[key][0]:
-                best[key] = rank, Row(record.published, record, run)
-    return {key: best[key][1] if key in best else Row(said) for key, said in everything().items()}
-
-
-def _systems(rows: list[Row], written: set[str]) -> str:
-    """The systems of one paper with their chapters and verdicts."""
-    lines = [["system", "measured in", "numbers and claims"]]
-    for system in dict.fromkeys(row.published.system for row in rows):
-        own = [row for row in rows if row.published.system == system]
-        lines.append([system, _chapters(own, written), _counts("", own)])
-    return _markdown(lines)
-
-
-def _table(table: Table, rows: Mapping[str, Row], written: set[str]) -> str:
-    """One table of a paper, the measured number under the published one."""
-    cells = {place: rows[said.key] for place, said in table.cells.items()}
-    units = {row.published.unit for row in cells.values()}
-    unit = f", in {units.pop()}" if len(units) == 1 else ""
-    started = any(row.record for row in cells.values())
-    lines = [["", *(column or "value" for column in table.columns)]]
-    for name in table.rows:
-        lines.append([name, *(_cell(cells.get((name, column)), bool(unit), started) for column in table.columns)])
-    quantity, where = _sentence(table.quantity), _chapters(cells.values(), written)
-    head = _counts(f"{quantity}{unit}. Measured in {where}: ", cells.values())
-    return "\n\n".join([f"### {table.table}", head, _markdown(lines), _details(cells.values())]).strip()
-
-
-def _cell(row: Row | None, bare: bool, started: bool) -> str:
-    """A published number, and what was measured; `bare`: the unit stands above the table."""
-    if row is None:
-        return ""
-    unit = "" if bare else row.published.unit
-    said = amount(row.published.text.replace("±", " ± "), unit)
-    if row.record is None:
-        return f"{said}<br>*not run*" if started else said
-    measured = row.record if unit else str(row.record).removesuffix(row.record.unit).strip()
-    return f"{said}<br>**{measured}** ({row.run.profile}) *{row.verdict}*"
-
-
-def _claims(rows: list[Row], written: set[str]) -> str:
-    """What a paper says without a number, and the trend that was checked."""
-    if not rows:
-        return ""
-    lines = [["claim", "where", "system", "verdict"]]
-    for row in rows:
-        said, system = row.published, f"{row.published.system}; {_chapters([row], written)}"
-        lines.append([_sentence(said.quantity), said.table, system, f"*{row.verdict}*"])
-    return "\n\n".join(["### Claims without a number", _counts("", rows), _markdown(lines), _details(rows)]).strip()
-
-
-def _details(rows: Iterable[Row]) -> str:
-    """Folded away under a table: where each measured number comes from."""
-    lines = []
-    for row in rows:
-        if row.record is not None:
-            reason = f": {escape(row.record.reason)}" if row.record.reason else ""
-            lines.append(
-                f"* {escape(row.published.row or row.published.quantity)}: {_measured(row.record, row.run)}, "
-                f"*{row.verdict}*{reason}"
-            )
-    return "\n".join(["````{dropdown} How this was measured", *lines, "````"]) if lines else ""
-
-
-def _beyond(runs: Iterable[ledger.Run]) -> str:
-    """Records without a published counterpart, the newest of each notebook and profile."""
-    newest = {
-        (run.notebook, run.profile, record.name): (record, run)
-        for run in runs
-        if run.profile != "smoke"
-        for record in run.records
-        if record.published is None
-    }
-    if not newest:
-        return ""
-    lines = [["experiment", "metric", "measured", "verdict"]]
-    for record, run in newest.values():
-        verdict = f"*{record.verdict}*" + (f"<br>{escape(record.reason)}" if record.reason else "")
-        lines.append([escape(record.experiment), escape(record.metric), _measured(record, run), verdict])
-    head = "Measured here, with no published number to compare with."
-    return "\n\n".join(["## Beyond the papers", head, _markdown(lines)])
-
-
-def _measured(record: Record, run: ledger.Run) -> str:
-    seeds = f" ({len(record.values)} values)" if len(record.values) > 1 else ""
-    status = {"complete": "", "running": ", run not finished"}.get(run.status, f", run {run.status}")
-    return f"**{record}**{seeds}, `{run.profile}/{run.notebook}/{run.path.name}`{status}"
-
-
-def _counts(head: str, rows: Iterable[Row]) -> str:
+def counts(rows: Iterable[Row]) -> str:
     """One line: how many of each verdict."""
-    counts = Counter(row.verdict for row in rows)
-    return head + ", ".join(f"{counts[verdict]} *{verdict}*" for verdict in VERDICTS if counts[verdict]) + "."
+    found = Counter(row.verdict for row in rows)
+    return ", ".join(f"{found[verdict]} *{verdict}*" for verdict in VERDICTS if found[verdict])
 
 
-def _markdown(lines: list[list[str]]) -> str:
-    head, *body = lines
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *body))
+def _table(lines: Iterable[tuple[str, list[Row]]], studies: Mapping[str, Iterable[str]] | None = None) -> str:
+    """A line for each name: how many numbers, how many of each kind of verdict, and which studies have them."""
+    head = ["", "numbers", *_COLUMNS, *(["studies"] if studies is not None else [])]
+    body = []
+    for name, rows in lines:
+        found = Counter(row.verdict for row in rows)
+        numbers = [sum(found[verdict] for verdict in verdicts) for verdicts in _COLUMNS.values()]
+        line = [escape(name), str(len(rows)), *(str(number) if number else "" for number in numbers)]
+        if studies is not None:
+            keys = {row.published.key for row in rows}
+            of = [study for study, judged in studies.items() if keys & set(judged)]
+            line.append(", ".join(f"{{doc}}`{study} </book/studies/{study}>`" for study in of))
+        body.append(line)
+    rule = ["---", *["---:"] * (len(_COLUMNS) + 1), *(["---"] if studies is not None else [])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _warning(damaged: list[str], results: Path | None) -> str:
+    if not damaged:
+        return ""
+    folder = f"{results or ledger.results_folder()}/"
+    named = (f"* {escape(text.replace(folder, ''))}" for text in damaged)
+    return "\n".join(["```{warning}", "Left out:", "", *named, "```"])
 
 
-def _chapters(rows: Iterable[Row], written: set[str]) -> str:
-    """The chapters that measure these; links to those that are there."""
-    stems = sorted({row.published.chapter for row in rows})
-    names = {stem: f"chapter {stem[:2]}, {stem[3:].replace('_', ' ')}" for stem in stems}
-    links = {stem: f"{{doc}}`{name} </notebooks/{stem}>`" for stem, name in names.items()}
-    return "; ".join((links if stem in written else names)[stem] for stem in stems)
-
-
-def _in_toc() -> list[str]:
-    toc = provenance.root() / "_toc.yml"
-    return re.findall(r"\bnotebooks/(\w+)", toc.read_text(encoding="utf-8")) if toc.is_file() else []
+def _beyond(runs: Iterable[ledger.Run], sources: Mapping[str, str]) -> str:
+    """Folded away: what lessons record, of each lesson its newest run only."""
+    newest = {
+        run.notebook: run
+        for run in runs
+        if run.profile != "smoke" and run.status == "complete" and "study" not in run.info and not run.info.get("own")
+    }
+    lines = []
+    for run in newest.values():
+        stale = run.info.get("source") != sources.get(run.notebook, run.info.get("source"))
+        old = ", made by an earlier version of the lesson" if stale else ""
+        lines.append(f"* {escape(run.notebook)} ({run.profile}{old}):")
+        for record in run.records:
+            said = f", *{record.verdict}*: {escape(record.reason)}" if record.reason else ""
+            lines.append(f"  * {escape(record.name)}: **{escape(str(record))}**{said}")
+    if not lines:
+        return ""
+    head = "What the lessons record, of each lesson its newest run. It judges no published number."
+    return "\n".join(["````{dropdown} Beyond the papers", head, "", *lines, "````"])
 
 
 def _cite(paper: str) -> str:

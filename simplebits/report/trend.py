@@ -1,4 +1,4 @@
-"""Orderings, ratios and differences that a lesson checks on the spot; a study's claims have tests of their own, `claim`."""
+"""Orderings, ratios and differences that a lesson checks on the spot; claims of a study have tests, see `claim`."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from simplebits import _files
-from simplebits.run import address, execute, profiles
+from simplebits.run import address, digest, execute, profiles, studies, study_pages
+from simplebits.run import notebook as notebooks
 from simplebits.run.worker import plain
 
 PAGE_LIMIT = 2_000_000  # bytes of one page with its own pictures, shared scripts not counted
@@ -123,9 +124,24 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
     _files.write_text(generated / "modules.md", module_table(modules))
     _files.write_text(generated / "commands.md", command_table())
     _files.write_text(generated / "chapters.md", chapter_table(executed))
+    _write_evidence(root, stage)
+
+
+def _write_evidence(root: Path, stage: Path) -> None:
+    """The scoreboard and the page of every study, from the ledger."""
     from simplebits.report.scoreboard import scoreboard_markdown
 
-    _files.write_text(generated / "scoreboard.md", scoreboard_markdown())
+    known = studies.all_of(root)
+    sources = {notebook.stem: digest.source(notebook) for notebook in notebooks.all_of(root)}
+    board = scoreboard_markdown(
+        versions=study_pages.versions(known),
+        sources=sources,
+        studies={name: study.numbers for name, study in known.items()},
+    )
+    _files.write_text(stage / "book" / "generated" / "scoreboard.md", board)
+    _files.write_text(stage / "book" / "generated" / "studies.md", study_pages.index(root))
+    for name, text in study_pages.pages(root).items():
+        _files.write_text(stage / "book" / "studies" / f"{name}.md", text)
 
 
 def shown(notebook: dict[str, Any]) -> dict[str, Any]:

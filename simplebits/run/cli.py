@@ -1,4 +1,4 @@
-"""The command line: `simplebits run`, `reproduce`, `sweep`, `book`, `data`, `results`, `doctor`, `fit-density`, `address`."""
+"""The command line, `simplebits`: `run`, `reproduce`, `sweep`, `book`, `data`, `results`, `doctor` and more."""
 
 from __future__ import annotations
 

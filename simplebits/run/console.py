@@ -22,7 +22,7 @@ profile_option = click.option(
     default="laptop",
     show_default=True,
     metavar="NAME",
-    help="Whose parameters: smoke, laptop (the notebooks' defaults), standard, paper.",
+    help="Whose parameters: smoke, laptop (the notebooks' defaults), standard.",
 )
 force_option = click.option("--force", is_flag=True, help="Run also what is up to date, from the start.")
 jobs_option = click.option(

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from simplebits import _check
 
+PLACED = {
+    "cifar10-c": "CIFAR-10-C/labels.npy",
+    "cifar10.1": "CIFAR-10.1/cifar10.1_v6_data.npy",
+}  # by hand: one file of each
+
 
 @dataclass(frozen=True)
 class State:
@@ -38,7 +43,11 @@ def states(names: Sequence[str] = ()) -> list[State]:
     from simplebits.data.torchvision_sets import SOURCES, inspect
 
     found = []
-    for name in [_check.one_of("name", name, data.NAMES) for name in names] or data.NAMES:
+    for name in [_check.one_of("name", name, (*data.NAMES, *PLACED)) for name in names] or data.NAMES:
+        if name in PLACED:
+            there = (data.root() / PLACED[name]).is_file()
+            found.append(State(name, "on disk") if there else State(name, "missing", (PLACED[name],)))
+            continue
         if name not in SOURCES:
             found.append(State(name, "embedded"))
             continue
@@ -66,6 +75,13 @@ def fetch(names: Sequence[str], tell: Callable[[str], None]) -> list[str]:
 
     failures = []
     for state in states(names):
+        if state.name in PLACED:
+            if not state.ready:
+                failures.append(
+                    f"{state.name} has to be placed by hand: {data.root() / PLACED[state.name]} is not there"
+                )
+            tell(f"{state.name}: {state.state}")
+            continue
         try:
             sizes = [f"{len(data.load(state.name, split)):,} {split}" for split in ("train", "test")]
         except FileNotFoundError as error:

@@ -174,7 +174,7 @@ def _devices() -> Iterator[Finding]:
     if torch.backends.mps.is_available():
         yield Finding("ok", "GPU: Apple (mps)")
     elif not torch.cuda.is_available():
-        yield Finding("ok", "no GPU: the profiles smoke, laptop and standard are made for that; paper wants one")
+        yield Finding("ok", "no GPU: lessons are made for that; some cases of studies want one")
 
 
 def _room() -> Iterator[Finding]:

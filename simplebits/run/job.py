@@ -89,6 +89,7 @@ class Job:
             self.parameters,
             command=self.command,
             digest=self.digest,
+            source=self.parts["source"],
             own=self.own,
             data=digest.data_sums(self.parameters),
             weights=self.parts["weights"],

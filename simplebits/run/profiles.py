@@ -14,7 +14,7 @@ from simplebits.run.notebook import Notebook
 DEFAULT = "laptop"  # the defaults in the notebooks themselves
 _FLOAT, _BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
 _NUMBER = r"[-+]?((\d[\d_]*\.[\d_]*|\.\d+)([eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+|\.inf|\.nan)$"
-_ORDER = ("smoke", DEFAULT, "standard", "paper")
+_ORDER = ("smoke", DEFAULT, "standard")
 
 
 def names(root: Path) -> list[str]:
@@ -53,12 +53,14 @@ def parse(text: str, where: str = "value") -> Any:
     """
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast
+
+    class Loader(base):
         """A SafeLoader that reads numbers and truth values as YAML 1.2 does."""
 
         yaml_implicit_resolvers: ClassVar = {
             first: [(tag, rule) for tag, rule in rules if tag not in (_FLOAT, _BOOL)]
-            for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+            for first, rules in base.yaml_implicit_resolvers.items()
         }
 
     Loader.add_implicit_resolver(_FLOAT, re.compile(_NUMBER), list("-+0123456789."))

@@ -8,8 +8,7 @@ case of a study at a commit is preceded by the study's smoke case, whose fingerp
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,18 @@ class CaseRun(Job):
         return f"simplebits reproduce {self.case.study} {self.case.name}{self.own_words}"
 
     def fresh(self) -> bool:
-        """Whether the ledger holds a complete run of this version, with these parameters."""
-        return self.case.name != SMOKE and Standing.of(self.study, self.case, runs(self.notebook.root)).done
+        """Whether the ledger holds a complete run of this version of the method; of a smoke case, of exactly this."""
+        if self.case.name == SMOKE:
+            return self.smoked() is not None
+        return Standing.of(self.study, self.case, runs(self.notebook.root)).done
+
+    def smoked(self) -> Any:
+        """The newest complete run of a smoke case from the same notebook, parameters, package and versions, or None."""
+        from simplebits.report import ledger
+
+        found = ledger.runs(ledger.results_folder(self.notebook.root), notebook=self.study.name, profile=SMOKE)
+        same = [run for run in found if run.status == "complete" and run.info["digest"] == self.digest]
+        return same[-1] if same else None
 
     def stale(self) -> str:
         """In words, where it stands."""
@@ -68,8 +77,8 @@ class CaseRun(Job):
         if found := self.begun():
             if found["package"] != package:
                 raise ValueError(
-                    f"{self.name} was begun by another version of the library, at commit {found['commit']}. Go on there "
-                    f"(simplebits reproduce --at {found['commit']} {self.name}), or begin anew here: --force"
+                    f"{self.name} was begun by another version of the library, at commit {found['commit']}. Go on "
+                    f"there (simplebits reproduce --at {found['commit']} {self.name}), or begin anew here: --force"
                 )
             ledger.resume_run(Path(found["entry"]))
             return Path(found["entry"])
@@ -80,9 +89,9 @@ class CaseRun(Job):
             "fingerprint": fingerprint(self.study) if own else {},
         }  # fmt: skip
         entry = ledger.start_run(
-            self.study.name, self.profile, self.parameters, command=self.command, digest=self.digest, own=self.own,
-            data=digest.data_sums(self.parameters), weights=self.parts["weights"], study=about,
-            results=ledger.results_folder(self.notebook.root),
+            self.study.name, self.profile, self.parameters, command=self.command, digest=self.digest,
+            source=self.parts["source"], own=self.own, data=digest.data_sums(self.parameters),
+            weights=self.parts["weights"], study=about, results=ledger.results_folder(self.notebook.root),
         )  # fmt: skip
         if own:
             commit = ledger.read(entry).info["commit"]
@@ -95,24 +104,10 @@ class CaseRun(Job):
         """The status of a run that was interrupted: the next one goes on with its file."""
         return "paused"
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
+    def alone(self) -> contextlib.AbstractContextManager[bool]:
         """Hold this case's lock; False if another process of this machine has it."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield True
-            return
-        handle = os.open(self.checkpoints, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-        finally:
-            os.close(handle)
+        return _files.alone(self.checkpoints, wait=False)
 
 
 @dataclass(frozen=True)
@@ -219,25 +214,17 @@ def run(
 
 
 def fingerprint(study: Study) -> dict[str, list[float]]:
-    """What the study's smoke case computes with the present library; run once for each state of library and notebook.
+    """What the study's smoke case computes with the present library; run where the ledger does not hold it yet.
 
     Raises:
-        RuntimeError: the smoke case fails.
+        ChildProcessError: the smoke case fails.
     """
-    from simplebits.report import ledger
-
-    one = _run(study, study.cases[SMOKE], {}, "cpu", digest.shared(study.notebook.root))
-    path = one.notebook.root / "_build" / "fingerprints" / f"{study.name}.json"
-    state = {"package": _package(), "source": one.parts["source"], "parameters": one.parts["parameters"]}
-    if path.is_file() and (kept := _files.read_json(path))["state"] == state:
-        return kept["fingerprint"]
-    outcome = execute.run_job(one, force=True, threads=1)
-    if not outcome.ok:
-        raise RuntimeError(f"{one.name} fails, so that nothing of {study.name} can be trusted: {outcome.error}")
-    newest = ledger.runs(ledger.results_folder(one.notebook.root), notebook=study.name, profile=SMOKE)[-1]
-    found = newest.info.get("fingerprint", {})
-    _files.write_json(path, {"state": state, "fingerprint": found})
-    return found
+    one = _run(study, study.cases[SMOKE], {}, None, digest.shared(study.notebook.root))
+    if not one.fresh():
+        outcome = execute.run_job(one, threads=1)
+        if not outcome.ok:
+            raise ChildProcessError(f"{one.name} fails, so nothing of {study.name} can be trusted: {outcome.error}")
+    return one.smoked().info.get("fingerprint", {})
 
 
 def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:

@@ -50,16 +50,17 @@ def command(
         count = _script(slurm, left, folder, device)
         click.echo(f"{slurm}: {count} tasks; hand it in: sbatch {slurm}")
         return None
-    if smoke:
-        if found := reproduce.changed_methods(folder, words[:1]):
-            raise click.ClickException("\n".join(found))
     planned = reproduce.plan(words, parameters=console.parsed(parameters), device=device, smoke=smoke, folder=folder)
     ready = [one for one in planned if not _tell_missing(one)]
     if scheduler:
         from simplebits.run import sweep
 
         return sweep.run_points(ready, scheduler, None, 5, force, console.progress(ready))
-    return reproduce.run(ready, jobs, within=seconds, force=force, progress=console.progress(ready))
+    outcomes = reproduce.run(ready, jobs, within=seconds, force=force, progress=console.progress(ready))
+    passed = smoke and all(outcome.ok for outcome in outcomes)
+    if passed and (changed := reproduce.changed_methods(folder, words[:1])):
+        raise click.ClickException("\n".join(changed))
+    return outcomes
 
 
 def listing(folder: Path) -> str:

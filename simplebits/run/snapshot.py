@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from simplebits._files import alone
+
 
 def worktree(root: Path, commit: str) -> Path:
     """The working tree of this commit under `_build/at`, made where it is missing.
@@ -19,17 +21,20 @@ def worktree(root: Path, commit: str) -> Path:
 
     Raises:
         ValueError: git does not know it.
-        RuntimeError: git is not there, or cannot make the tree.
+        ChildProcessError: git is not there, or cannot make the tree; what it says is told.
     """
-    sha = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-    if not sha:
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    if found.returncode:
         raise ValueError(f"--at {commit!r}: git knows no such commit in {root}")
+    sha = found.stdout.strip()
     path = root / "_build" / "at" / sha[:12]
-    if not (path / "pyproject.toml").is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _git(root, "worktree", "prune")
-        if _git(root, "worktree", "add", "--detach", "--force", str(path), sha) is None:
-            raise RuntimeError(f"git could not make a working tree of {sha[:12]} at {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path.parent):  # two queues may be started at once
+        if not (path / "pyproject.toml").is_file():
+            _git(root, "worktree", "prune")
+            made = _git(root, "worktree", "add", "--detach", "--force", str(path), sha)
+            if made.returncode:
+                raise ChildProcessError(f"git could not make a working tree of {sha[:12]} at {path}: {made.stderr}")
     return path
 
 
@@ -37,7 +42,7 @@ def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
     """Go on as `simplebits` with these words in the working tree of that commit; results come into this tree's ledger.
 
     Raises:
-        ValueError, RuntimeError: as `worktree`.
+        ValueError, ChildProcessError: as `worktree`.
     """
     from simplebits.report import ledger
 
@@ -49,10 +54,8 @@ def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
     os.execve(sys.executable, [sys.executable, "-m", "simplebits.run.cli", *words], environment)  # noqa: S606
 
 
-def _git(root: Path, *words: str) -> str | None:
-    """What git prints; None where it fails."""
+def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)  # noqa: S607
+        return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)  # noqa: S607
     except FileNotFoundError as error:
-        raise RuntimeError("git is not installed; without it no commit can be brought back") from error
-    return done.stdout.strip() if done.returncode == 0 else None
+        raise ChildProcessError("git is not installed; without it no commit can be brought back") from error

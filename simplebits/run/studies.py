@@ -7,6 +7,7 @@ protocol, which it names (`notebook: condense`) where that is not its own name: 
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,12 @@ def load(root: Path, name: str) -> Study:
     """
     known = [path.stem for path in sorted(folder(root).glob("*.yml"))]
     path = folder(root) / f"{_check.one_of('study', name, known)}.yml"
+    return _read(root, name, path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(256)
+def _read(root: Path, name: str, path: Path, _: int) -> Study:
+    """Read one file; a changed one is read again."""
     content = profiles.parse(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(content, dict) or not {"title", "claims", "cases"} <= content.keys():
         raise ValueError(f"{path}: expected title, claims and cases at least")
@@ -118,7 +125,7 @@ def load(root: Path, name: str) -> Study:
     if not (folder(root) / f"{stem}.ipynb").is_file():
         raise ValueError(f"{path}: notebook {stem!r} is not there; {_check.nearest(stem, _notebooks(root))}")
     notebook = Notebook(root, f"studies/{stem}")
-    cases = {case: _case(path, name, case, entry or {}, notebook) for case, entry in content["cases"].items()}
+    cases = {str(case): _case(path, name, case, entry or {}, notebook) for case, entry in content["cases"].items()}
     if SMOKE not in cases:
         raise ValueError(f"{path}: a case {SMOKE!r} is missing, by which changes of the method are found out")
     return Study(

@@ -45,8 +45,8 @@ def execute(task: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Run one notebook with papermill and write it, whole or not at all.
 
     Args:
-        task: `root`, `stem`, `notebook`, `given`, `unfinished`, `output` (paths as words), `data_root`, and `note`, which goes into
-            the notebook's metadata.
+        task: `root`, `stem`, `notebook`, `given`, `unfinished`, `output` (paths as words), `data_root`, and
+            `note`, which goes into the notebook's metadata.
         emit: called with `{"cell": number, "of": number}` whenever a cell starts.
 
     Returns:

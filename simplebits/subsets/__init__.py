@@ -15,6 +15,7 @@ from simplebits.subsets.pixel_subsets import (
     augment_once,
     keep_last,
     keep_pixels,
+    keep_places,
     mean_pixel,
     pixels_kept,
     random_masks,
@@ -22,12 +23,12 @@ from simplebits.subsets.pixel_subsets import (
 from simplebits.subsets.results import BackSelection, SufficientInputSubset
 from simplebits.subsets.score import ClassScore, Score, class_score
 from simplebits.subsets.sufficient import find_sis, sis_collection
-from simplebits.subsets.training import step_decay, train_classifier
+from simplebits.subsets.training import check_trained, step_decay, train_classifier
 
 __all__ = [
     "BackSelection", "Calibrated", "ClassScore", "Ensemble", "GradientSelection", "InputDropout", "Score",
     "SufficientInputSubset", "augment_once", "back_select", "batched_gradient_back_select",
-    "batched_gradient_find_sis", "batched_gradient_sis_collection", "calibration_error", "class_score",
-    "find_sis", "fit_temperature", "keep_last", "keep_pixels", "masked", "mean_pixel", "pixels_kept",
-    "random_masks", "sis_collection", "step_decay", "train_classifier",
+    "batched_gradient_find_sis", "batched_gradient_sis_collection", "calibration_error", "check_trained", "class_score",
+    "find_sis", "fit_temperature", "keep_last", "keep_pixels", "keep_places", "masked", "mean_pixel",
+    "pixels_kept", "random_masks", "sis_collection", "step_decay", "train_classifier",
 ]  # fmt: skip

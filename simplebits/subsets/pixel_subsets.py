@@ -159,6 +159,28 @@ def keep_pixels(
     return replace(images, images=torch.where(masks[:, None].to(images.images.device), images.images, blank))
 
 
+def keep_places(images: ImageSet, masks: Bool[Tensor, "n h w"]) -> ImageSet:
+    """Nothing but where the pixels of the masks are, white on black: the control of `keep_pixels`.
+
+    A network chose the masks by looking at the images. What others learn from the places alone is its decision, not
+    what the pixels show.
+
+    Args:
+        images: whose labels and number of channels are kept.
+        masks: True on the pixels, one mask for each image.
+
+    Raises:
+        TypeError, ValueError: as `keep_pixels`.
+
+    >>> digits = ImageSet(torch.full((2, 1, 2, 2), 9, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "tiny")
+    >>> keep_places(digits, torch.eye(2, dtype=torch.bool).expand(2, 2, 2)).images[0, 0]
+    tensor([[255,   0],
+            [  0, 255]], dtype=torch.uint8)
+    """
+    _check.image_set("images", images)
+    return keep_pixels(replace(images, images=torch.full_like(images.images, 255)), masks, 0.0)
+
+
 def augment_once(images: ImageSet, augment: RandomShift, seed: int = 0) -> ImageSet:
     """Each image moved by one draw that then stays, as the paper's code augments its pixel subsets.
 

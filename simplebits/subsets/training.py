@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from simplebits import _check
 from simplebits.data import ImageSet, RandomShift
-from simplebits.networks import ClassifierHistory, fit_classifier
+from simplebits.networks import ClassifierHistory, fit_classifier, predict
 
 
 def step_decay(
@@ -120,3 +120,34 @@ def train_classifier(
         progress=progress,
         description=description,
     )
+
+
+def check_trained(classifier: nn.Module, test: ImageSet, least_accuracy: float, threshold: float = 0.99) -> Tensor:
+    """Give the logits of test images, unless the network is broken: too often wrong, or sure of all images or of none.
+
+    Sufficient subsets of a broken network mean nothing, and nothing else would say that it is one.
+
+    Args:
+        classifier: a trained network.
+        test: images that it was not trained on.
+        least_accuracy: share of them that a sound network gets right, 0 to 1.
+        threshold: confidence from which on it counts as sure of an image.
+
+    Raises:
+        ValueError: the network is broken, saying in which way.
+
+    >>> pixels = torch.tensor([0, 255, 0, 255], dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 3, 1, 1)
+    >>> dark = ImageSet(pixels, torch.zeros(4, dtype=torch.int64), ("a", "b", "c"), "dark")
+    >>> check_trained(nn.Flatten(), dark, 0.5, 0.9)
+    Traceback (most recent call last):
+    ValueError: the network is broken: 100.0% of dark right (at least 50.0% asked for), sure of 0 of 4 images...
+    """
+    logits = predict(classifier, test.to_float())
+    right = float((logits.argmax(1) == test.labels).float().mean())
+    sure = int((logits.softmax(1).amax(1) >= threshold).sum())
+    if right < least_accuracy or sure in (0, len(test)):
+        raise ValueError(
+            f"the network is broken: {right:.1%} of {test.name} right (at least {least_accuracy:.1%} asked for), sure "
+            f"of {sure} of {len(test)} images at {threshold:g}; train it longer or at a lower learning rate"
+        )
+    return logits

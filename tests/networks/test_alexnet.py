@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from simplebits.networks import AlexNet
+from simplebits.networks import AlexCifarNet, AlexNet
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,24 @@ def test_sizes_from_8_go_in(size):
 def test_smaller_images_are_refused():
     with pytest.raises(ValueError, match=r"size=7: AlexNet needs images of at least 8x8"):
         AlexNet(size=7)
+
+
+@pytest.mark.parametrize(("channels", "size", "expected"), [(3, 32, 1_756_426), (1, 28, 1_756_426 - 3200)])
+def test_the_net_of_dataset_distillation_has_its_parameters(channels, size, expected):
+    net = AlexCifarNet(10, channels, size)
+    assert sum(p.numel() for p in net.parameters()) == expected
+    assert net.embed(torch.rand(2, channels, size, size)).shape == (2, 192)
+    letters = {
+        nn.Conv2d: "c",
+        nn.ReLU: "r",
+        nn.MaxPool2d: "p",
+        nn.LocalResponseNorm: "n",
+        nn.Flatten: "f",
+        nn.Linear: "l",
+    }
+    assert "".join(letters[type(m)] for m in net.features) == "crpncrnpflrlr"
+
+
+@pytest.mark.parametrize("size", [8, 15, 31])
+def test_that_net_takes_sizes_from_8(size):
+    assert AlexCifarNet(3, 1, size)(torch.rand(2, 1, size, size)).shape == (2, 3)

@@ -18,6 +18,7 @@ NETWORKS = {
     "MLP": ("MLP", {"width": 8}, (1, 8)),
     "LeNet": ("LeNet", {}, (3, 16)),
     "AlexNet": ("AlexNet", {}, (1, 8)),
+    "AlexCifarNet": ("AlexCifarNet", {}, (1, 8)),
     "VGG11": ("VGG11", {}, (3, 32)),
     "VGG16": ("VGG16", {}, (3, 32)),
     "ResNet18": ("ResNet18", {}, (3, 16)),

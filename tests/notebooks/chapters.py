@@ -19,7 +19,8 @@ def stems(folder: Path = FOLDER) -> list[str]:
 
 def studies(folder: Path = FOLDER) -> list[str]:
     """The notebooks of the studies, likewise: `studies/condense`, ..."""
-    return sorted({f"studies/{path.stem}" for suffix in (".py", ".ipynb") for path in folder.glob(f"studies/*{suffix}")})
+    found = (path for suffix in (".py", ".ipynb") for path in folder.glob(f"studies/*{suffix}"))
+    return sorted({f"studies/{path.stem}" for path in found})
 
 
 def read(stem: str, folder: Path = FOLDER) -> NotebookNode:

@@ -7,7 +7,7 @@ from chapters import FOLDER, ROOT, parameters, read, stems
 
 from simplebits.run import profiles
 
-PROFILES = ("smoke", "standard", "paper")  # `laptop` is the defaults in the notebooks
+PROFILES = ("smoke", "standard")  # `laptop` is the defaults in the notebooks
 
 
 def profile(name: str) -> dict[str, dict[str, object]]:
@@ -20,7 +20,7 @@ def kind(value: object) -> str:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
-def test_there_are_three_files() -> None:
+def test_there_is_a_file_for_each() -> None:
     assert sorted(path.stem for path in (FOLDER / "profiles").glob("*.y*ml")) == sorted(PROFILES)
 
 

@@ -58,6 +58,8 @@ CHAPTERS = {
         ("overinterpretation.imagenet.resnet50.random10.random10.top1", 55.70, 0.24, "%"),
         ("overinterpretation.imagenet.inception-v3.confident-images", 23080.0, None, "images"),
         ("overinterpretation.imagenet.vit.top1", 83.9, None, "%"),
+        ("overinterpretation.imagenet.size.bee-eater", 28.4, None, "% of image"),
+        ("overinterpretation.imagenet.size.coffeepot", 1.9, None, "% of image"),
         ("unique-information.table1.weights.mlp.lambda0.linearisation", 0.987, None, "r"),
         ("unique-information.table1.weights.cnn-scratch.lambda1000.linearisation", -0.012, None, "r"),
         ("unique-information.table1.predictions.resnet50.lambda1000.influence", 0.506, None, "r"),
@@ -108,7 +110,7 @@ def test_no_number_changes_unnoticed():
     # All numbers were compared with the papers' texts. Whoever corrects one compares again, then writes the new digest.
     lines = (f"{said.key} {said.text} {said.unit}" for said in everything().values() if said.value is not None)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    assert digest == "a354b51ef7399f6a7280fddf8d9d91d03a7cfc03c24e97a11a83a350d18cde7e"
+    assert digest == "0b5e7ea204b8eb9f4500e8be348ab506859d9994a109edffb4ce1ef8c06811d7"
 
 
 def test_every_number_of_every_table_is_there():
@@ -128,6 +130,7 @@ def test_every_number_of_every_table_is_there():
         "Table S6": 3,
         "Table S7": 38,
         "Sections S6.3 and S6.4": 2,
+        "Section S6.3 and Figure S16": 10,
         "Table 1": 40 + 64,
         "Figure 5a": 6,
         "Figure 5b": 15,

@@ -59,6 +59,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
         monkeypatch.chdir(root)
         return root
 
+    make.write = write_notebook
     return make
 
 
