@@ -15,6 +15,8 @@
 # twenty networks each; a mean over fewer networks estimates the same number, with a little more noise in each value.
 
 # %%
+import torch
+
 import simplebits as sb
 
 # %% tags=["parameters"]
@@ -101,6 +103,8 @@ values = {key: {} for key in tests}
 for seed in sets:
     few = condensed(seed)
     sb.report.fingerprint(f"images of set {seed}", few.images)
+    if few.history.losses:  # images of a few steps are mostly their start; losses are all method
+        sb.report.fingerprint(f"losses of set {seed}", torch.tensor(few.history.losses))
     for key in tests:
         values[key][f"set {seed}"] = sb.report.once(
             f"{seed} {FIRST[key]}", lambda few=few, seed=seed, key=FIRST[key]: accuracy(few, seed, key)

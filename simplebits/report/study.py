@@ -13,7 +13,6 @@ import json
 import os
 import statistics
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar
 
@@ -157,7 +156,7 @@ def differences(now: Mapping[str, list[float]], then: Mapping[str, list[float]],
     >>> differences({"images": [1.0, 2.0]}, {"images": [1.0, 2.5]}, 1e-2)
     ['images: 2 was 2.5']
     """
-    found = [f"{name} is {'gone' if name in then else 'new'}" for name in sorted(set(now) ^ set(then))]
+    found = [f"{name} is gone" for name in sorted(set(then) - set(now))]  # a new one contradicts nothing
     for name in sorted(set(now) & set(then)):
         scale = max(map(abs, [*now[name], *then[name]]), default=0.0)
         found += [
@@ -186,6 +185,5 @@ def _run() -> dict[str, Any]:
     return _read(path) if path else {"notebook": "study"}
 
 
-@cache
 def _read(path: str) -> dict[str, Any]:
     return _files.read_json(Path(path))["run"]

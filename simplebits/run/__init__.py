@@ -12,6 +12,8 @@ __all__ = [
     "job",
     "notebook",
     "profiles",
+    "reproduce",
+    "studies",
     "summary",
     "sweep",
 ]

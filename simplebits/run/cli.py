@@ -186,7 +186,7 @@ def results(profile: str | None, as_json: bool) -> None:
 
     if profile is not None:
         with console.usage():
-            _check.one_of("--profile", profile, PROFILES)
+            _check.one_of("--profile", profile, (*PROFILES, "study"))
     found = summary.collect(profile=profile)
     click.echo(json.dumps(found, indent=1) if as_json else summary.text(found))
 

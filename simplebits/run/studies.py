@@ -175,7 +175,10 @@ def _numbers(where: str, patterns: Iterable[str]) -> tuple[str, ...]:
             if not keys:
                 raise ValueError(f"{where}: no published number fits {pattern!r}")
         else:
-            keys = [published(pattern).key]
+            try:
+                keys = [published(pattern).key]
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from error
         found |= dict.fromkeys(keys)
     return tuple(found)
 

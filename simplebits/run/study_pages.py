@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def _numbers(rows: list[Row]) -> str:
             lines.append(f"| {where} | {escape(str(said))} | | | | {margin} | *not run* |")
             continue
         between = record.interval
-        interval = f"{pretty(between.difference)} [{between.low:.3g}, {between.high:.3g}]"
+        ends = f" [{between.low:.3g}, {between.high:.3g}]" if math.isfinite(between.low) else ", one value"
+        interval = pretty(between.difference) + ends
         count = record.pairs or len(record.values)
         lines.append(
             f"| {where} | {escape(str(said))} | {escape(str(record))} | {count} | {escape(interval)} | {margin} | "
@@ -104,7 +106,7 @@ def _claims(rows: list[Row]) -> str:
         return ""
     lines = ["| claim | tests, written before the run | verdict |", "|---|---|---|"]
     for row in rows:
-        tests = "<br>".join(f"`{test}`" for test in row.published.tests)
+        tests = "<br>".join(escape(test) for test in row.published.tests)
         if row.record is not None and row.record.tests:
             tests = "<br>".join(escape(str(outcome)) for outcome in row.record.tests)
         says = escape(f"{row.published.table}: {row.published.quantity}")

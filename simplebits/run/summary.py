@@ -30,7 +30,8 @@ def collect(results: Path | None = None, profile: str | None = None) -> dict[str
     newest: dict[tuple[str, ...], Any] = {}
     for run in sorted(found, key=lambda run: (run.status == "complete", run.started)):
         if profile in (None, run.profile):
-            newest[run.profile, run.notebook, repr(run.info.get("own"))] = run
+            case = run.info.get("study", {}).get("case", "")
+            newest[run.profile, run.notebook, case, repr(run.info.get("own"))] = run
     verdicts: dict[str, Counter[str]] = {short: Counter() for short, _ in papers().values()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged files, which stand in `damaged`
@@ -40,6 +41,7 @@ def collect(results: Path | None = None, profile: str | None = None) -> dict[str
     return {
         "runs": [
             {key: run.info.get(key) for key in kept}
+            | {"case": run.info.get("study", {}).get("case", "")}
             | {"file": str(run.path), "verdicts": dict(Counter(record.verdict for record in run.records))}
             for _, run in sorted(newest.items())
         ],
@@ -53,7 +55,7 @@ def text(found: dict[str, Any]) -> str:
     rows = [
         (
             run["profile"],
-            run["notebook"] + _own(run["own"]),
+            " ".join(filter(None, (run["notebook"], run["case"]))) + _own(run["own"]),
             run["status"],
             (run["started"] or "")[:10],
             "" if run["seconds"] is None else duration(run["seconds"]),

@@ -135,7 +135,6 @@ def test_a_claim_is_judged_by_the_tests_of_its_study(monkeypatch):
     about = {"study": "s", "case": "c", "near": "", "reduced": "", "version": 1, "numbers": [claim.key]}
     path = ledger.start_run("s", "study", study=about)
     monkeypatch.setenv(ledger.RUN, str(path))
-    study._read.cache_clear()
     groups = {"a": sets(5.0, 5.1, 5.2), "b": sets(3.0, 3.2, 3.1)}
     assert judge_claim(claim.key, groups).verdict == "reproduced"
     with pytest.raises(ValueError, match="speaks of 'b'"):

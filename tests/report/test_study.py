@@ -1,0 +1,113 @@
+"""What the notebook of a study calls: pieces are kept, values come one by one, fingerprints tell methods apart."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from simplebits.report import artefact, beside, judge, ledger, once, study
+
+KEY = "dc.cross-architecture.mlp.mlp"
+
+
+@pytest.fixture
+def case(monkeypatch):
+    """A run of a case is going on."""
+
+    def make(name="mlp", near="", reduced="", profile="study", numbers=(KEY,)):
+        about = {
+            "study": "dc_table_2", "case": name, "near": near, "reduced": reduced, "version": 1,
+            "numbers": list(numbers), "fingerprint": {},
+        }  # fmt: skip
+        path = ledger.start_run("dc_table_2", profile, study=about)
+        monkeypatch.setenv(ledger.RUN, str(path))
+        return path
+
+    return make
+
+
+def test_a_piece_is_computed_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLEBITS_CHECKPOINTS", str(tmp_path))
+    calls = []
+    for _ in range(2):
+        assert once("set 0, LeNet", lambda: calls.append(1) or [0.5, {"a": 1}]) == [0.5, {"a": 1}]
+    assert len(calls) == 1
+    with pytest.raises(TypeError):
+        once("set 1", lambda: torch.ones(1))
+    assert once("set 0, LeNet", lambda: 7) == [0.5, {"a": 1}], "the failure lost nothing"
+
+
+def test_in_a_notebook_opened_by_hand_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.delenv("SIMPLEBITS_CHECKPOINTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert [once("a", lambda: 1), once("a", lambda: 2)] == [1, 2]
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_take_the_place_of_fewer_ones(case):
+    path = case()
+    for count in (1, 2, 3):
+        judge(KEY, {f"set {i}": 70.0 + i for i in range(count)})
+    (record,) = ledger.read(path).records
+    assert record.values == (70.0, 71.0, 72.0)
+    assert record.units == ("set 0", "set 1", "set 2")
+
+
+@pytest.mark.parametrize(
+    ("settings", "level"),
+    [
+        ({}, "paper"),
+        ({"near": "64 images a step"}, "near"),
+        ({"reduced": "width 8"}, "reduced"),
+        ({"name": "smoke", "profile": "smoke"}, "reduced"),
+    ],
+)
+def test_the_setting_is_the_cases(case, settings, level):
+    case(**settings)
+    assert judge(KEY, {"set 0": 70.0}).level == level
+
+
+def test_only_what_the_case_names_is_judged(case):
+    case(numbers=("dc.mnist.ipc1.dc",))
+    with pytest.raises(ValueError, match=r"not among the numbers of case 'mlp': dc\.mnist\.ipc1\.dc"):
+        judge(KEY, {"set 0": 70.0})
+
+
+def test_what_stands_beside_judges_nothing(case):
+    path = case()
+    beside("random images", {"set 0": 60.0}, "%")
+    (record,) = ledger.read(path).records
+    assert (record.published, record.verdict) == (None, "measured")
+
+
+def test_things_of_equal_settings_lie_in_one_place(case):
+    assert artefact("condensed", seed=0) is None, "outside a run there is no place"
+    case()
+    one, same, other = (artefact("condensed", seed=seed, network="MLP") for seed in (0, 0, 1))
+    assert one == same != other
+    case("smoke", profile="smoke")
+    assert artefact("condensed", seed=0, network="MLP") is None, "a smoke case makes everything anew"
+
+
+def test_a_fingerprint_tells_a_small_change_from_rounding(case):
+    x = torch.randn(10, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    path = case()
+    kept = []
+    for change in (0.0, 1e-6, 0.05):
+        study.fingerprint("images", x + change * torch.arange(640).view_as(x) / 640)
+        kept.append(json.loads(Path(path).read_text())["run"]["fingerprint"])
+    assert study.differences(kept[1], kept[0], 1e-3) == []
+    assert study.differences(kept[2], kept[0], 1e-3)
+    assert study.differences({}, kept[0], 1e-3) == ["images is gone"]
+    assert study.differences(kept[0], {}, 1e-3) == []
+
+
+def test_a_permutation_changes_the_fingerprint(case):
+    path = case()
+    x = torch.linspace(0, 1, 100)
+    kept = []
+    for values in (x, x.flip(0)):
+        study.fingerprint("x", values)
+        kept.append(json.loads(Path(path).read_text())["run"]["fingerprint"])
+    assert study.differences(kept[0], kept[1], 1e-3)

@@ -1,0 +1,79 @@
+"""Pages of studies: in the table of contents, whole, with every number, its verdict, what differs and the command."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from simplebits.report import judge, ledger
+from simplebits.report.published import everything
+from simplebits.run import book as books
+from simplebits.run import studies, study_pages
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN = studies.all_of(ROOT)
+KEY = "dc.cross-architecture.mlp.mlp"
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A ledger without runs."""
+    monkeypatch.setenv("SIMPLEBITS_RESULTS", str(tmp_path))
+    monkeypatch.delenv(ledger.RUN, raising=False)
+
+
+def test_every_study_is_in_the_table_of_contents():
+    listed = {Path(entry).name for entry in books.contents(ROOT) if entry.startswith("book/studies/")}
+    assert listed == set(KNOWN)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_page_holds_every_number_case_and_command(name, empty):
+    study = KNOWN[name]
+    page = study_pages.page(study, {}, [])
+    assert page.startswith(f"# {study.title}\n")
+    for key in study.numbers:
+        said = everything()[key]
+        text = said.quantity[:20] if said.value is None else said.text.replace("±", " ± ")
+        assert text in page.replace("\\", "")
+    for case in study.cases.values():
+        if case.name != studies.SMOKE:
+            assert f"`simplebits reproduce {name} {case.name}`" in page
+            assert (case.near or case.reduced) in page
+    for block in page.split("\n\n"):
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) <= 1, block
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_notebook_of_a_study_is_short(name):
+    """At most 150 lines; those above are named here until they are split, so that no other joins them."""
+    long = {
+        "simplebits_figure_5": 240, "simplebits_figure_8": 220, "unique_information_unusual": 200,
+        "unique_information_table_1": 180, "unique_information_summary": 165, "overinterpretation_figures": 155,
+    }  # fmt: skip
+    path = KNOWN[name].notebook.path.with_suffix(".py")
+    assert path.read_text(encoding="utf-8").count("\n") <= long.get(path.stem, 155)
+
+
+def test_what_was_measured_stands_beside_what_was_published(empty, monkeypatch):
+    about = {
+        "study": "dc_table_2", "case": "mlp", "near": "", "reduced": "", "version": 1, "numbers": [KEY],
+        "fingerprint": {},
+    }  # fmt: skip
+    path = ledger.start_run("dc_table_2", "study", study=about)
+    monkeypatch.setenv(ledger.RUN, str(path))
+    judge(KEY, {f"set {i}": value for i, value in enumerate((70.0, 71.0, 70.4, 70.2, 70.9))})
+    ledger.finish_run(path, "complete", 5400.0, 100.0, None, 5000.0)
+    page = study_pages.pages(ROOT)["dc_table_2"]
+    (line,) = [line for line in page.splitlines() if "70.5 ± 1.2" in line and "70.50" in line]
+    assert "±3 | *reproduced* |" in line
+    assert "| 5 |" in line
+    assert "1 h 23 min" in page
+    assert "1 *reproduced*" in study_pages.index(ROOT)
+
+
+def test_the_index_says_what_has_no_study_and_why(empty):
+    page = study_pages.index(ROOT)
+    assert all(f"</book/studies/{name}>" in page for name in KNOWN)
+    assert "ImageNet" in page
