@@ -136,7 +136,10 @@ for seed in range(best_of if best else 0):
         ranked = sorted(by_set, key=by_set.get, reverse=True)
         for key, share in best.items():
             values[key] = {name: by_set[name] for name in ranked[: max(1, round(share * done))]}
-            sb.report.judge(key, values[key], networks=networks, sets_drawn=done)
+            if done == best_of:  # the best of fewer sets is another quantity
+                sb.report.judge(key, values[key], networks=networks)
+            else:
+                sb.report.beside(f"{key}, of {done} sets", values[key], "%")
 
 # %%
 sb.report.table_beside(values)

@@ -198,7 +198,7 @@ for seed in seeds:
         gaps = [(p["accuracy"], at_bits(others, p["bits"])) for v, p in own.items() if v != "0"]
         if gaps := [mine - theirs for mine, theirs in gaps if theirs is not None]:
             note(f"baselines.{base}", advantage=fmean(gaps))
-    none, *priced = own.values()  # in the order of lambda
+    none, *priced = (own[weight] for weight in sorted(own, key=float))
     least, most = priced[0], priced[-1]
     note("tradeoff.lambda0", none=none["bits"], least=least["bits"], most=most["bits"])
     ranks = spearmanr([p["png"] for p in own.values()], [p["accuracy"] for p in own.values()])

@@ -89,9 +89,10 @@ def judge(test: Test, groups: Groups) -> Outcome:
         found = interval.of_mean([sides[0][unit] - sides[1][unit] for unit in common])
     else:
         found = interval.two_means(*(list(side.values()) for side in sides))
-    if found.inside(test.low, test.high):
+    if test.low < found.low and found.high < test.high:
         return Outcome(test, found, "holds")
-    return Outcome(test, found, "fails" if found.outside(test.low, test.high) else "unresolved")
+    beyond = found.high <= test.low or found.low >= test.high  # a tie is not above
+    return Outcome(test, found, "fails" if beyond else "unresolved")
 
 
 def together(outcomes: Sequence[Outcome]) -> str:

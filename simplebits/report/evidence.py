@@ -10,6 +10,8 @@ from typing import Any
 from simplebits.report import ledger
 from simplebits.report.verdict import SETTINGS, Record
 
+_SEVERITY = {"not reproduced": 2, "differs": 2, "trend fails": 2, "unresolved": 1}
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -36,40 +38,82 @@ class Evidence:
         return not self.outdated, SETTINGS.index(self.record.level), self.run.started, self.run.path.name
 
 
-def gather(runs: Iterable[ledger.Run], versions: Mapping[str, int] | None = None) -> list[Evidence]:
+@dataclass(frozen=True)
+class Present:
+    """What the file of a study says now; records keep what it said when they were made.
+
+    Attributes:
+        version: of the method.
+        units: parameters that only list independent units.
+        levels: of each case: `paper`, `near` or `reduced`.
+    """
+
+    version: int
+    units: tuple[str, ...]
+    levels: Mapping[str, str]
+
+
+def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = None) -> list[Evidence]:
     """All records that studies made, the runs of one case joined.
 
-    What a lesson records is no evidence: its settings are chosen for a newcomer's time.
+    What a lesson records is no evidence: its settings are chosen for a newcomer's time. Neither is a run with a
+    reader's own parameters, unless these only list other units. Runs are joined only where everything else is equal.
 
     Args:
         runs: of the ledger, oldest first; those of `smoke` are left out, being too small to say anything.
-        versions: of each study, as it is now; None: nothing is outdated.
+        present: what each study's file says now; None: whatever the records say holds.
     """
-    joined: dict[tuple[str, ...], list[tuple[Record, ledger.Run]]] = {}
+    joined: dict[str, list[tuple[Record, ledger.Run]]] = {}
     for run in runs:
         about = run.info.get("study")
-        if about and run.profile != "smoke":
-            for record in run.records:
-                setting = json.dumps([record.setting, record.level, record.near], sort_keys=True)
-                key = (about["study"], about["case"], str(about["version"]), record.name, setting)
-                joined.setdefault(key, []).append((record, run))
+        if not about or run.profile == "smoke":
+            continue
+        now = (present or {}).get(about["study"])
+        units = {*(now.units if now else about.get("units", ())), "device"}
+        if set(run.info.get("own", {})) - units:
+            continue
+        parameters = {name: value for name, value in run.info["parameters"].items() if name not in units}
+        for record in run.records:
+            record = _relabelled(record, now.levels.get(about["case"], "reduced") if now else record.level)
+            whole = [
+                about["study"], about["case"], about["version"], parameters, record.name, record.setting, record.level,
+                record.near,
+            ]  # fmt: skip
+            joined.setdefault(json.dumps(whole, sort_keys=True), []).append((record, run))
     found = []
-    for (study, *_), pieces in joined.items():
-        version = pieces[-1][1].info["study"]["version"]
-        outdated = versions is not None and versions.get(study) != version
+    for pieces in joined.values():
+        about = pieces[-1][1].info["study"]
+        outdated = present is not None and getattr(present.get(about["study"]), "version", None) != about["version"]
         made_in = tuple(dict.fromkeys(run for _, run in pieces))
         found.append(Evidence(_join([record for record, _ in pieces]), made_in, outdated))
     return found
 
 
 def best(found: Iterable[Evidence]) -> dict[str, Evidence]:
-    """The evidence that stands for each published number or claim, by key."""
+    """The evidence that stands for each published number or claim, by key.
+
+    Of several cases that test one claim in equally strict settings (on several image sets, say) the worst verdict
+    stands: a claim that fails on one of them does not hold.
+    """
     chosen: dict[str, Evidence] = {}
     for one in found:
         said = one.record.published
-        if said is not None and (said.key not in chosen or one.rank > chosen[said.key].rank):
+        if said is not None and (said.key not in chosen or _order(one) > _order(chosen[said.key])):
             chosen[said.key] = one
     return chosen
+
+
+def _order(one: Evidence) -> tuple[Any, ...]:
+    current, level, *newest = one.rank
+    worst = 0 if one.record.published.value is not None else _SEVERITY.get(one.record.verdict, 0)
+    return current, level, worst, *newest
+
+
+def _relabelled(record: Record, level: str) -> Record:
+    """The record in the looser of two settings: the one that it was made with, and what its case is called now."""
+    if record.published is None or SETTINGS.index(level) >= SETTINGS.index(record.level):
+        return record
+    return replace(record, same_setting=False, near=record.near or "see its case" if level == "near" else "")
 
 
 def _join(records: list[Record]) -> Record:
@@ -80,8 +124,7 @@ def _join(records: list[Record]) -> Record:
         for record in records:
             for name, values in record.groups.items():
                 groups.setdefault(name, {}).update(values)
-        first = next(iter(groups.values()))
-        return replace(newest, groups=groups, values=tuple(first.values()), units=tuple(first))
+        return replace(newest, groups=groups)
     if newest.pairs is not None or not newest.units:
         return max(records, key=lambda record: (record.pairs or 0, record.time))
     values = {unit: value for record in records for unit, value in zip(record.units, record.values, strict=True)}

@@ -8,6 +8,7 @@ status `running`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -284,10 +285,19 @@ def scan(results: Path | None = None) -> tuple[list[Run], list[str]]:
     found, damaged = [], []
     for path in sorted(Path(results or results_folder()).glob("*/*/*.json")):
         try:
-            found.append(read(path))
+            stat = path.stat()
+            found.append(_read_once(path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except FileNotFoundError:  # gone since the folder was listed
+            continue
         except ValueError as error:
             damaged.append(str(error))
     return sorted(found, key=lambda run: (run.started, run.path.name)), damaged
+
+
+@functools.lru_cache(10_000)
+def _read_once(path: Path, *_: int) -> Run:
+    """Read one file; one that changed is read again."""
+    return read(path)
 
 
 def runs(results: Path | None = None, *, notebook: str | None = None, profile: str | None = None) -> list[Run]:

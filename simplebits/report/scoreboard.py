@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simplebits.report import ledger, provenance
-from simplebits.report.evidence import Evidence, best, gather
+from simplebits.report.evidence import Evidence, Present, best, gather
 from simplebits.report.published import Published, everything, papers
 from simplebits.report.verdict import JUDGED, VERDICTS, Record
 from simplebits.report.words import escape
@@ -48,26 +48,26 @@ class Row:
         return "not run" if self.record is None else self.record.verdict
 
 
-def scoreboard(results: Path | None = None, versions: Mapping[str, int] | None = None) -> list[Row]:
+def scoreboard(results: Path | None = None, present: Mapping[str, Present] | None = None) -> list[Row]:
     """Every published number and claim beside the record that stands for it.
 
     That is the one nearest to the paper's setting, never the one nearest to its number: see `evidence`.
 
     Args:
         results: the ledger's folder, if not the usual one.
-        versions: of each study as it is now: what others made is outdated; None: nothing is.
+        present: what each study's file says now, see `evidence`.
 
     Returns:
         One row a number or claim, in the order of `published.yml`.
     """
-    chosen = best(gather(ledger.runs(results), versions))
+    chosen = best(gather(ledger.runs(results), present))
     return [Row(said, chosen.get(key)) for key, said in everything().items()]
 
 
 def scoreboard_markdown(
     results: Path | None = None,
     *,
-    versions: Mapping[str, int] | None = None,
+    present: Mapping[str, Present] | None = None,
     sources: Mapping[str, str] | None = None,
     studies: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
@@ -75,12 +75,12 @@ def scoreboard_markdown(
 
     Args:
         results: the ledger's folder, if not the usual one.
-        versions: as `scoreboard`.
+        present: as `scoreboard`.
         sources: digest of each lesson as it is now, by which a run of an earlier version is marked.
         studies: which published numbers each study judges, to link to its page.
     """
     runs, damaged = ledger.scan(results)
-    chosen = best(gather(runs, versions))
+    chosen = best(gather(runs, present))
     rows = [Row(said, chosen.get(key)) for key, said in everything().items()]
     judged = sum(row.verdict in JUDGED for row in rows)
     agree = sum(row.verdict in ("reproduced", "agrees") for row in rows)

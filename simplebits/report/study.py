@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar
 
 from simplebits import _files
-from simplebits.report import ledger
+from simplebits.report import ledger, provenance
 from simplebits.report.published import published
 from simplebits.report.verdict import Record
 from simplebits.report.words import amount, escape, pretty
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+ARTEFACTS = "SIMPLEBITS_ARTEFACTS"  # a folder that several working trees of one repository share
 NUMBERS = 6  # that a fingerprint keeps of one tensor
 
 
@@ -48,7 +49,7 @@ def once(name: str, compute: Callable[[], T]) -> T:
     kept = _files.read_json(path) if path.is_file() else {}
     if name not in kept:
         kept[name] = json.loads(json.dumps(compute()))
-        _files.write_json(path, kept)
+        _files.write_text(path, json.dumps(kept))  # in its own order, which a sweep's mapping may mean
     return kept[name]
 
 
@@ -64,8 +65,12 @@ def artefact(kind: str, **settings: Any) -> Path | None:
     """
     if not os.environ.get(ledger.RUN) or _run().get("profile") == "smoke":
         return None
+    version = _run().get("study", {}).get("version", 1)
+    if version > 1:  # what an earlier version of the method made is not taken up
+        settings["version"] = version
     name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
-    return ledger.results_folder().parents[1] / "_build" / "artefacts" / kind / f"{name}.safetensors"
+    folder = os.environ.get(ARTEFACTS) or provenance.root() / "_build" / "artefacts"
+    return Path(folder) / kind / f"{name}.safetensors"
 
 
 def judge(key: str, values: Mapping[str, SupportsFloat], *, pairs: int | None = None, **setting: Any) -> Record:
@@ -159,10 +164,11 @@ def differences(now: Mapping[str, list[float]], then: Mapping[str, list[float]],
     found = [f"{name} is gone" for name in sorted(set(then) - set(now))]  # a new one contradicts nothing
     for name in sorted(set(now) & set(then)):
         scale = max(map(abs, [*now[name], *then[name]]), default=0.0)
+        # Each number on its own scale; a tenth of the largest is what rounding may move all of them by.
         found += [
             f"{name}: {a:.6g} was {b:.6g}"
             for a, b in zip(now[name], then[name], strict=True)
-            if abs(a - b) > tolerance * scale
+            if not abs(a - b) <= tolerance * (max(abs(a), abs(b)) + 0.1 * scale)
         ]
     return found
 

@@ -134,7 +134,7 @@ def _write_evidence(root: Path, stage: Path) -> None:
     known = studies.all_of(root)
     sources = {notebook.stem: digest.source(notebook) for notebook in notebooks.all_of(root)}
     board = scoreboard_markdown(
-        versions=study_pages.versions(known),
+        present=study_pages.present(known),
         sources=sources,
         studies={name: study.numbers for name, study in known.items()},
     )

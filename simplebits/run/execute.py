@@ -180,6 +180,8 @@ def run_job(
     with one.alone() as alone:
         if not alone:
             return Outcome(one.name, "elsewhere", one.output)
+        if not force and one.fresh():  # whoever held the lock until now has finished it
+            return Outcome(one.name, "fresh", one.output)
         if force:
             for path in one.checkpoints.glob("*"):
                 path.unlink()

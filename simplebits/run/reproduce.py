@@ -8,6 +8,8 @@ case of a study at a commit is preceded by the study's smoke case, whose fingerp
 from __future__ import annotations
 
 import contextlib
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,24 +71,26 @@ class CaseRun(Job):
         """Go on with the ledger file of the killed run, or open one.
 
         Raises:
-            ValueError: another commit began it.
+            ValueError: it was begun by another version of the library, the notebook or the case.
         """
         from simplebits.report import ledger
 
-        package = _package()
+        of_this = self.identity()
         if found := self.begun():
-            if found["package"] != package:
+            if found["of"] != of_this:
                 raise ValueError(
-                    f"{self.name} was begun by another version of the library, at commit {found['commit']}. Go on "
-                    f"there (simplebits reproduce --at {found['commit']} {self.name}), or begin anew here: --force"
+                    f"{self.name} was begun by another version of the library, its notebook or its case, at commit "
+                    f"{found['commit']}. Go on there (simplebits reproduce --at {found['commit']} {self.name}), or "
+                    f"begin anew here: --force"
                 )
             ledger.resume_run(Path(found["entry"]))
             return Path(found["entry"])
+        _empty(self.checkpoints)  # of a run whose ledger file is gone
         own = self.case.name != SMOKE
         about = {
             "case": self.case.name, "near": self.case.near, "reduced": self.case.reduced,
             "numbers": list(self.case.numbers), "version": self.study.version, "study": self.study.name,
-            "fingerprint": fingerprint(self.study) if own else {},
+            "units": list(self.study.units), "fingerprint": fingerprint(self.study) if own else {},
         }  # fmt: skip
         entry = ledger.start_run(
             self.study.name, self.profile, self.parameters, command=self.command, digest=self.digest,
@@ -94,10 +98,14 @@ class CaseRun(Job):
             weights=self.parts["weights"], study=about, results=ledger.results_folder(self.notebook.root),
         )  # fmt: skip
         if own:
-            commit = ledger.read(entry).info["commit"]
-            note = {"commit": commit, "package": package, "entry": str(entry.resolve())}
+            note = {"commit": ledger.read(entry).info["commit"], "of": of_this, "entry": str(entry.resolve())}
             _files.write_json(self.checkpoints / BEGUN, note)
         return entry
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for a killed run to be gone on with."""
+        parts = {name: self.parts[name] for name in ("source", "parameters")}
+        return parts | {"package": _package(), "level": self.case.level, "version": self.study.version}
 
     @property
     def unended(self) -> str:
@@ -133,11 +141,11 @@ class Standing:
     @classmethod
     def of(cls, study: Study, case: Case, ledger_runs: Sequence[Any]) -> Standing:
         """Look a case up among the runs of the ledger."""
-        own = [run for run in ledger_runs if _is_of(run, case) and not _altered(run, study)]
+        own = [run for run in ledger_runs if _is_of(run, case) and not _altered(run, study, case)]
         here = [run for run in own if run.info["study"]["version"] == study.version]
         complete = [run for run in here if run.status == "complete"]
-        if complete:
-            took = complete[-1].info["processor_seconds"] or complete[-1].info["seconds"]
+        if complete and _covered(complete, study, case):
+            took = sum(run.info["processor_seconds"] or run.info["seconds"] for run in complete)
             return cls(case, True, 0, False, took / 3600, True)
         spent = max((run.info.get("processor_seconds") or 0 for run in here), default=0) / 3600
         values = sum(len(record.values) for run in here[-1:] for record in run.records)
@@ -206,11 +214,18 @@ def run(
         progress: who is told.
     """
     _check.positive("jobs", jobs, integer=True)
-    for name in dict.fromkeys(
-        one.study.name for one in planned if one.case.name != SMOKE and (force or not one.fresh())
-    ):
-        fingerprint(next(one.study for one in planned if one.study.name == name))
-    return execute.run_jobs(planned, jobs, force, progress, threads=1, within=within)
+    begun, waiting = time.monotonic(), [one for one in planned if force or not one.fresh()]
+    broken: dict[str, str] = {}
+    for study in {one.study.name: one.study for one in waiting if one.case.name != SMOKE}.values():
+        try:
+            fingerprint(study)
+        except ChildProcessError as error:  # the other studies go on
+            broken[study.name] = str(error)
+    able = [one for one in planned if one.study.name not in broken or one.case.name == SMOKE]
+    left = None if within is None else max(1.0, within - (time.monotonic() - begun))
+    outcomes = execute.run_jobs(able, jobs, force, progress, threads=1, within=left) if able else []
+    unable = [one for one in planned if one not in able]
+    return [*outcomes, *(Outcome(one.name, "failed", one.output, error=broken[one.study.name]) for one in unable)]
 
 
 def fingerprint(study: Study) -> dict[str, list[float]]:
@@ -220,10 +235,12 @@ def fingerprint(study: Study) -> dict[str, list[float]]:
         ChildProcessError: the smoke case fails.
     """
     one = _run(study, study.cases[SMOKE], {}, None, digest.shared(study.notebook.root))
-    if not one.fresh():
-        outcome = execute.run_job(one, threads=1)
-        if not outcome.ok:
-            raise ChildProcessError(f"{one.name} fails, so nothing of {study.name} can be trusted: {outcome.error}")
+    one.checkpoints.parent.mkdir(parents=True, exist_ok=True)
+    with _files.alone(one.checkpoints.parent):  # several tasks may begin at once; one of them runs it
+        if not one.fresh():
+            outcome = execute.run_job(one, threads=1)
+            if not outcome.ok:
+                raise ChildProcessError(f"{one.name} fails, so nothing of {study.name} can be trusted: {outcome.error}")
     return one.smoked().info.get("fingerprint", {})
 
 
@@ -286,9 +303,30 @@ def _is_of(run: Any, case: Case) -> bool:
     return about.get("study") == case.study and about.get("case") == case.name
 
 
-def _altered(run: Any, study: Study) -> bool:
-    """Whether the reader's own parameters changed more than which units are measured."""
-    return bool(set(run.info.get("own", {})) - set(study.units))
+def _altered(run: Any, study: Study, case: Case) -> bool:
+    """Whether it ran with other parameters than the case has now, but for which units are measured."""
+    had, free = run.info["parameters"], {*study.units, "device"}
+    own = set(run.info.get("own", {})) - free
+    now = json.loads(json.dumps(dict(case.parameters)))
+    return bool(own) or any(had.get(name) != value for name, value in now.items() if name not in free)
+
+
+def _covered(complete: Sequence[Any], study: Study, case: Case) -> bool:
+    """Whether these runs together have measured all units that the case lists."""
+    wanted = study.notebook.parameters() | dict(case.parameters)
+    for name in study.units:
+        had = [run.info["parameters"].get(name) for run in complete]
+        if isinstance(wanted.get(name), list):
+            if not set(map(str, wanted[name])) <= {str(unit) for units in had for unit in units or ()}:
+                return False
+        elif max((number for number in had if isinstance(number, int | float)), default=0) < (wanted.get(name) or 0):
+            return False
+    return True
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.glob("*"):
+        path.unlink()
 
 
 def _package() -> str:

@@ -37,19 +37,22 @@ def command(
     words = [study, *cases] if study else []
     if study and everything:
         raise ValueError("name a study or give --all, not both")
+    seconds = None if within is None else reproduce.within_seconds(within)
+    if not (words or everything or smoke or seconds or slurm):
+        click.echo(listing(folder))
+        return None
+    if slurm:
+        if parameters or smoke or force or within or scheduler:
+            raise ValueError("--slurm only writes a script for cases as they are; leave -p, --smoke, --force out")
+        left = reproduce.standings(folder, studies.choose(folder, words))
+        at = snapshot.commit_of(folder, commit) if commit else None
+        count = _script(slurm, left, folder, device, at)
+        click.echo(f"{slurm}: {count} tasks; hand it in: sbatch {slurm}")
+        return None
     if commit:
         # Every other word as it was given, so that the other tree reads the same command.
         given = [word for i, word in enumerate(sys.argv) if word != "--at" and sys.argv[i - 1] != "--at"][1:]
         snapshot.hand_over(folder, commit, [word for word in given if not word.startswith("--at=")])
-    seconds = None if within is None else reproduce.within_seconds(within)
-    if not (words or everything or smoke or seconds):
-        click.echo(listing(folder))
-        return None
-    if slurm:
-        left = reproduce.standings(folder, studies.choose(folder, words))
-        count = _script(slurm, left, folder, device)
-        click.echo(f"{slurm}: {count} tasks; hand it in: sbatch {slurm}")
-        return None
     planned = reproduce.plan(words, parameters=console.parsed(parameters), device=device, smoke=smoke, folder=folder)
     ready = [one for one in planned if not _tell_missing(one)]
     if scheduler:
@@ -104,7 +107,7 @@ def _tell_missing(one: CaseRun) -> bool:
     return bool(missing)
 
 
-def _script(path: Path, cases: Sequence[Standing], folder: Path, device: str | None) -> int:
+def _script(path: Path, cases: Sequence[Standing], folder: Path, device: str | None, commit: str | None) -> int:
     from simplebits.run import slurm
 
-    return slurm.write(path, cases, folder, sys.executable, device)
+    return slurm.write(path, cases, folder, sys.executable, device, commit)

@@ -24,11 +24,18 @@ cases=(
 )
 cd {root}
 # shellcheck disable=SC2086  # a study and its case are two words
-exec {python} -m simplebits.run.cli reproduce{device} ${{cases[$SLURM_ARRAY_TASK_ID]}}
+exec {python} -m simplebits.run.cli reproduce{at}{device} ${{cases[$SLURM_ARRAY_TASK_ID]}}
 """
 
 
-def write(path: Path, cases: Sequence[Standing], root: Path, python: str, device: str | None = None) -> int:
+def write(
+    path: Path,
+    cases: Sequence[Standing],
+    root: Path,
+    python: str,
+    device: str | None = None,
+    commit: str | None = None,
+) -> int:
     """Write the script; returns how many tasks it has.
 
     Args:
@@ -37,6 +44,7 @@ def write(path: Path, cases: Sequence[Standing], root: Path, python: str, device
         root: the repository, which all nodes see at this path.
         python: the interpreter there.
         device: `cuda` asks for a GPU for each task.
+        commit: from whose working tree the cases run; None: the tree as it is.
 
     Raises:
         ValueError: nothing is left to do.
@@ -54,6 +62,7 @@ def write(path: Path, cases: Sequence[Standing], root: Path, python: str, device
         cases="\n".join(f'  "{shlex.quote(case.case.study)} {shlex.quote(case.case.name)}"' for case in left),
         root=shlex.quote(str(root)),
         python=shlex.quote(python),
+        at=f" --at {shlex.quote(commit)}" if commit else "",
         device=f" --device {shlex.quote(device)}" if device else "",
     )
     _files.write_text(path, text)

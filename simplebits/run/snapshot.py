@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from simplebits._files import alone
+from simplebits.report.study import ARTEFACTS
 
 
 def worktree(root: Path, commit: str) -> Path:
@@ -23,10 +24,7 @@ def worktree(root: Path, commit: str) -> Path:
         ValueError: git does not know it.
         ChildProcessError: git is not there, or cannot make the tree; what it says is told.
     """
-    found = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-    if found.returncode:
-        raise ValueError(f"--at {commit!r}: git knows no such commit in {root}")
-    sha = found.stdout.strip()
+    sha = commit_of(root, commit)
     path = root / "_build" / "at" / sha[:12]
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone(path.parent):  # two queues may be started at once
@@ -36,6 +34,18 @@ def worktree(root: Path, commit: str) -> Path:
             if made.returncode:
                 raise ChildProcessError(f"git could not make a working tree of {sha[:12]} at {path}: {made.stderr}")
     return path
+
+
+def commit_of(root: Path, commit: str) -> str:
+    """The hash of a commit that is named in some way.
+
+    Raises:
+        ValueError: git does not know it.
+    """
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    if found.returncode:
+        raise ValueError(f"--at {commit!r}: git knows no such commit in {root}")
+    return found.stdout.strip()
 
 
 def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
@@ -49,7 +59,11 @@ def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
     results = ledger.results_folder(root).resolve()
     there = worktree(root, commit)
     paths = [str(there), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"SIMPLEBITS_RESULTS": str(results), "PYTHONPATH": os.pathsep.join(paths)}
+    environment = os.environ | {
+        "SIMPLEBITS_RESULTS": str(results),
+        ARTEFACTS: os.environ.get(ARTEFACTS) or str(root / "_build" / "artefacts"),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
     os.chdir(there)
     os.execve(sys.executable, [sys.executable, "-m", "simplebits.run.cli", *words], environment)  # noqa: S606
 

@@ -48,6 +48,11 @@ class Case:
     cpu_hours: float = 0.0
     gpu_hours: float = 0.0
 
+    @property
+    def level(self) -> str:
+        """`paper`, `near` or `reduced`."""
+        return "near" if self.near else "reduced" if self.reduced else "paper"
+
     def __str__(self) -> str:
         return f"{self.study} {self.name}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simplebits.report import ledger
 from simplebits.report.cost import duration
-from simplebits.report.evidence import Evidence, best, gather
+from simplebits.report.evidence import Evidence, Present, best, gather
 from simplebits.report.published import everything, without_case
 from simplebits.report.scoreboard import Row, counts
 from simplebits.report.words import escape, pretty
@@ -16,15 +16,18 @@ from simplebits.run import reproduce, studies
 from simplebits.run.studies import SMOKE, Case, Study
 
 
-def versions(known: Mapping[str, Study]) -> dict[str, int]:
-    """The present version of each study's method."""
-    return {name: study.version for name, study in known.items()}
+def present(known: Mapping[str, Study]) -> dict[str, Present]:
+    """What each study's file says now."""
+    return {
+        name: Present(study.version, study.units, {case.name: case.level for case in study.cases.values()})
+        for name, study in known.items()
+    }
 
 
 def pages(root: Path) -> dict[str, str]:
     """Markdown of every study's page, by the study's name."""
     known = studies.all_of(root)
-    found = gather(ledger.runs(ledger.results_folder(root)), versions(known))
+    found = gather(ledger.runs(ledger.results_folder(root)), present(known))
     chosen = best(found)
     return {name: page(study, chosen, found) for name, study in known.items()}
 
@@ -59,7 +62,7 @@ def page(study: Study, chosen: Mapping[str, Evidence], found: list[Evidence]) ->
 def index(root: Path) -> str:
     """A table of all studies with their verdicts, and what has no study, with the reason."""
     known = studies.all_of(root)
-    chosen = best(gather(ledger.runs(ledger.results_folder(root)), versions(known)))
+    chosen = best(gather(ledger.runs(ledger.results_folder(root)), present(known)))
     said = everything()
     lines = ["| study | numbers and claims | verdicts |", "|---|---:|---|"]
     for name, study in known.items():

@@ -53,6 +53,12 @@ def test_groups_of_the_same_units_are_compared_unit_by_unit():
     assert outcome("a - b > 0.5", a=a, b={f"other {unit}": value for unit, value in b.items()}) == "unresolved"
 
 
+def test_a_tie_is_not_above():
+    same = {"s": 1.0, "t": 2.0}
+    assert outcome("a - b > 0", a=same, b=dict(same)) == "fails"
+    assert outcome("|a - b| < 1", a=same, b=dict(same)) == "holds"
+
+
 def test_one_unit_decides_nothing():
     assert outcome("a > 1", a={"s": 100.0}) == "unresolved"
     assert outcome("a - b > 1", a={"s": 100.0}, b={"s": 0.0}) == "unresolved"

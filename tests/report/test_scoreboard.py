@@ -18,12 +18,15 @@ KEY = "dc.cross-architecture.mlp.mlp"  # 70.5 ± 1.2 of five sets, margin 3
 def measure(monkeypatch):
     """Make a run of a case with one record."""
 
-    def make(values, *, key=KEY, case="mlp", near="", reduced="", version=1, status="complete", day=1, profile="study"):
+    def make(
+        values, *, key=KEY, case="mlp", near="", reduced="", version=1, status="complete", day=1, profile="study",
+        own=None, parameters=None,
+    ):  # fmt: skip
         about = {
             "study": "dc_table_2", "case": case, "near": near, "reduced": reduced, "version": version,
-            "numbers": [key], "fingerprint": {},
+            "numbers": [key], "units": ["sets"], "fingerprint": {},
         }  # fmt: skip
-        path = ledger.start_run("dc_table_2", profile, study=about)
+        path = ledger.start_run("dc_table_2", profile, (parameters or {}) | (own or {}), own=own, study=about)
         with monkeypatch.context() as inside:
             inside.setenv(ledger.RUN, str(path))
             judge(key, values)
@@ -103,10 +106,41 @@ def test_sets_made_otherwise_are_not_joined(measure):
 
 def test_an_earlier_version_of_the_method_is_marked_and_gives_way(measure):
     measure(GOOD, case="mlp", version=1, day=2)
-    assert row(versions={"dc_table_2": 2}).evidence.outdated
+    now = {"dc_table_2": evidence.Present(2, ("sets",), {"mlp": "paper"})}
+    assert row(present=now).evidence.outdated
     measure(BAD, case="mlp", version=2, reduced="small", day=1)
-    found = row(versions={"dc_table_2": 2})
+    found = row(present=now)
     assert (found.evidence.outdated, found.record.mean) == (False, pytest.approx(50.5))
+
+
+def test_a_readers_own_parameters_are_no_evidence_but_for_more_units(measure):
+    """Five epochs in place of a thousand took the place of an honest set of the same name."""
+    measure(sets(70.5, 71.0), parameters={"epochs": 1000}, day=1)
+    measure(sets(30.0), parameters={"epochs": 1000}, own={"epochs": 5}, day=2)
+    assert row().record.values == (70.5, 71.0)
+    measure(sets(70.1, first=2), parameters={"epochs": 1000}, own={"sets": [2]}, day=3)
+    assert row().record.values == (70.5, 71.0, 70.1)
+
+
+def test_a_case_that_is_called_near_today_was_never_more(measure):
+    measure(GOOD, case="mlp")
+    now = {"dc_table_2": evidence.Present(1, ("sets",), {"mlp": "near"})}
+    assert row(present=now).verdict == "agrees"
+
+
+def test_a_claim_that_fails_on_one_image_set_does_not_hold(monkeypatch):
+    """Each case is a set; the newest of them hid the failure of another."""
+    claim = next(said for said in everything().values() if said.value is None)
+    tested = replace(claim, tests=("a - b > 1",))
+    monkeypatch.setattr(study, "published", lambda _: tested)
+    monkeypatch.setattr(ledger, "look_up", lambda _: tested)
+    monkeypatch.setitem(everything(), claim.key, tested)
+    for case, gap in (("svhn", 0.0), ("cifar10", 5.0)):
+        about = {"study": "s", "case": case, "near": "", "reduced": "", "version": 1, "numbers": [claim.key]}
+        path = ledger.start_run("s", "study", study=about)
+        monkeypatch.setenv(ledger.RUN, str(path))
+        judge_claim(claim.key, {"a": sets(gap, gap + 0.1, gap + 0.2), "b": sets(0.0, 0.1, 0.2)})
+    assert row(claim.key).verdict == "not reproduced"
 
 
 def test_smoke_alone_is_not_run(measure):

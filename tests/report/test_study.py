@@ -38,6 +38,13 @@ def test_a_piece_is_computed_once(tmp_path, monkeypatch):
     assert once("set 0, LeNet", lambda: 7) == [0.5, {"a": 1}], "the failure lost nothing"
 
 
+def test_a_mapping_comes_back_in_its_own_order(tmp_path, monkeypatch):
+    """A sweep over lambda came back sorted as text after a kill: 0, 1, 12, 4."""
+    monkeypatch.setenv("SIMPLEBITS_CHECKPOINTS", str(tmp_path))
+    for _ in range(2):
+        assert list(once("curve", lambda: {"4": 1.0, "12": 0.5, "0": 2.0})) == ["4", "12", "0"]
+
+
 def test_in_a_notebook_opened_by_hand_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.delenv("SIMPLEBITS_CHECKPOINTS", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -86,6 +93,9 @@ def test_things_of_equal_settings_lie_in_one_place(case):
     case()
     one, same, other = (artefact("condensed", seed=seed, network="MLP") for seed in (0, 0, 1))
     assert one == same != other
+    path = case()
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    assert artefact("condensed", seed=0, network="MLP") != one, "a later version of the method makes its own"
     case("smoke", profile="smoke")
     assert artefact("condensed", seed=0, network="MLP") is None, "a smoke case makes everything anew"
 
@@ -101,6 +111,8 @@ def test_a_fingerprint_tells_a_small_change_from_rounding(case):
     assert study.differences(kept[2], kept[0], 1e-3)
     assert study.differences({}, kept[0], 1e-3) == ["images is gone"]
     assert study.differences(kept[0], {}, 1e-3) == []
+    assert study.differences({"x": [1.0, 1e-3]}, {"x": [1.0, 2e-3]}, 1e-3), "each number on its own scale"
+    assert study.differences({"x": [float("nan")]}, {"x": [float("nan")]}, 1e-3), "what is no number is not equal"
 
 
 def test_a_permutation_changes_the_fingerprint(case):

@@ -137,10 +137,9 @@ def test_time_that_is_up_pauses_and_only_the_same_version_goes_on(table, monkeyp
 
     with monkeypatch.context() as other:
         other.setattr(reproduce, "_package", lambda: "another")
-        other.setattr(reproduce, "fingerprint", lambda study: {})
         (outcome,) = reproduce.run(reproduce.plan(["table", "one"], parameters={"slow": 0.01}))
     assert outcome.status == "failed"
-    assert "begun by another version of the library" in outcome.error
+    assert "begun by another version of the library, its notebook or its case" in outcome.error
     assert "--at" in outcome.error
 
     (outcome,) = reproduce.run(reproduce.plan(["table", "one"], parameters={"slow": 0.01}))
@@ -171,9 +170,10 @@ def test_units_of_ones_own_are_joined_other_changes_do_not_count(table):
     reproduce.run(own)
     (standing,) = reproduce.standings(table.root, [own[0].case])
     assert not standing.done
-    reproduce.run(reproduce.plan(["table", "one"], parameters={"sets": [7]}))
-    (standing,) = reproduce.standings(table.root, [own[0].case])
-    assert standing.done
+    for sets, done in (([7], False), ([0, 1], False), ([2], True)):
+        reproduce.run(reproduce.plan(["table", "one"], parameters={"sets": sets}))
+        (standing,) = reproduce.standings(table.root, [own[0].case])
+        assert standing.done == done, "done when all sets that it lists are measured, wherever"
 
 
 def test_the_cheapest_for_what_it_judges_comes_first(table):
@@ -254,6 +254,7 @@ def test_slurm_gets_a_task_for_each_case_that_is_left(table, simplebits, tmp_pat
     assert simplebits("reproduce", "--all", "--slurm", str(script)).wait(60) == 0
     text = script.read_text()
     assert "#SBATCH --array=0-0" in text
+    assert simplebits("reproduce", "--all", "--slurm", str(script), "-p", "slow", "1").wait(60) == 2
     assert "#SBATCH --time=4:00:00" in text, "twice the estimate"
     stub = tmp_path / "sbatch"
     stub.write_text(

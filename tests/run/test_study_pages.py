@@ -61,7 +61,7 @@ def test_what_was_measured_stands_beside_what_was_published(empty, monkeypatch):
         "study": "dc_table_2", "case": "mlp", "near": "", "reduced": "", "version": 1, "numbers": [KEY],
         "fingerprint": {},
     }  # fmt: skip
-    path = ledger.start_run("dc_table_2", "study", study=about)
+    path = ledger.start_run("dc_table_2", "study", KNOWN["dc_table_2"].cases["mlp"].parameters, study=about)
     monkeypatch.setenv(ledger.RUN, str(path))
     judge(KEY, {f"set {i}": value for i, value in enumerate((70.0, 71.0, 70.4, 70.2, 70.9))})
     ledger.finish_run(path, "complete", 5400.0, 100.0, None, 5000.0)
