@@ -15,9 +15,9 @@ from simplebits.report.words import escape
 
 # The columns of the page: a heading, and the verdicts that it counts.
 _COLUMNS = {
-    "reproduced or agrees": ("reproduced", "agrees"),
-    "not reproduced or differs": ("not reproduced", "differs"),
-    "unresolved": ("unresolved",),
+    "agree": ("reproduced", "agrees"),
+    "differ": ("not reproduced", "differs"),
+    "open": ("unresolved",),
     "trend holds": ("trend holds",),
     "trend fails": ("trend fails",),
     "measured": ("measured",),

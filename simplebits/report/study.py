@@ -176,9 +176,9 @@ def differences(now: Mapping[str, list[float]], then: Mapping[str, list[float]],
 def _record(key: str, values: Mapping[str, SupportsFloat], unit: str, setting: dict[str, Any], **more: Any) -> Record:
     run = _run()
     study = run.get("study", {})
-    if study and key not in study["numbers"] and study["case"] != "smoke":
+    if study and key not in study["numbers"] and _run()["profile"] != "smoke":
         raise ValueError(f"{key!r} is not among the numbers of case {study['case']!r}: {', '.join(study['numbers'])}")
-    reduced = not study or study["case"] == "smoke" or bool(study["reduced"])
+    reduced = not study or run["profile"] == "smoke" or bool(study["reduced"])
     near = "" if reduced else study["near"]
     return ledger.record(
         run["notebook"], key, values, unit, setting=setting, published=key, near=near,

@@ -45,7 +45,7 @@ class CaseRun(Job):
 
     def fresh(self) -> bool:
         """Whether the ledger holds a complete run of this version of the method; of a smoke case, of exactly this."""
-        if self.case.name == SMOKE:
+        if self.case.smoke:
             return self.smoked() is not None
         return Standing.of(self.study, self.case, runs(self.notebook.root)).done
 
@@ -86,7 +86,7 @@ class CaseRun(Job):
             ledger.resume_run(Path(found["entry"]))
             return Path(found["entry"])
         _empty(self.checkpoints)  # of a run whose ledger file is gone
-        own = self.case.name != SMOKE
+        own = not self.case.smoke
         about = {
             "case": self.case.name, "near": self.case.near, "reduced": self.case.reduced,
             "numbers": list(self.case.numbers), "version": self.study.version, "study": self.study.name,
@@ -190,7 +190,7 @@ def plan(
     chosen = studies.choose(folder, words)
     if smoke:
         names = dict.fromkeys(case.study for case in chosen) or studies.all_of(folder)
-        chosen = [studies.load(folder, name).cases[SMOKE] for name in names]
+        chosen = [case for name in names for case in studies.load(folder, name).smokes]
     ordered = [standing.case for standing in sorted(standings(folder, chosen), key=_price)]
     known, shared = studies.all_of(folder), digest.shared(folder)
     return [_run(known[case.study], case, dict(parameters or {}), device, shared) for case in ordered]
@@ -216,12 +216,12 @@ def run(
     _check.positive("jobs", jobs, integer=True)
     begun, waiting = time.monotonic(), [one for one in planned if force or not one.fresh()]
     broken: dict[str, str] = {}
-    for study in {one.study.name: one.study for one in waiting if one.case.name != SMOKE}.values():
+    for study in {one.study.name: one.study for one in waiting if not one.case.smoke}.values():
         try:
             fingerprint(study)
         except ChildProcessError as error:  # the other studies go on
             broken[study.name] = str(error)
-    able = [one for one in planned if one.study.name not in broken or one.case.name == SMOKE]
+    able = [one for one in planned if one.study.name not in broken or one.case.smoke]
     left = None if within is None else max(1.0, within - (time.monotonic() - begun))
     outcomes = execute.run_jobs(able, jobs, force, progress, threads=1, within=left) if able else []
     unable = [one for one in planned if one not in able]
@@ -229,19 +229,23 @@ def run(
 
 
 def fingerprint(study: Study) -> dict[str, list[float]]:
-    """What the study's smoke case computes with the present library; run where the ledger does not hold it yet.
+    """What the study's smoke cases compute with the present library; run where the ledger does not hold them yet.
 
     Raises:
-        ChildProcessError: the smoke case fails.
+        ChildProcessError: a smoke case fails.
     """
-    one = _run(study, study.cases[SMOKE], {}, None, digest.shared(study.notebook.root))
-    one.checkpoints.parent.mkdir(parents=True, exist_ok=True)
-    with _files.alone(one.checkpoints.parent):  # several tasks may begin at once; one of them runs it
-        if not one.fresh():
-            outcome = execute.run_job(one, threads=1)
-            if not outcome.ok:
-                raise ChildProcessError(f"{one.name} fails, so nothing of {study.name} can be trusted: {outcome.error}")
-    return one.smoked().info.get("fingerprint", {})
+    found = {}
+    for case in study.smokes:
+        one = _run(study, case, {}, None, digest.shared(study.notebook.root))
+        one.checkpoints.parent.mkdir(parents=True, exist_ok=True)
+        with _files.alone(one.checkpoints.parent):  # several tasks may begin at once; one of them runs it
+            if not one.fresh():
+                outcome = execute.run_job(one, threads=1)
+                if not outcome.ok:
+                    raise ChildProcessError(f"{one.name} fails, so nothing of it can be trusted: {outcome.error}")
+        label = "" if case.name == SMOKE else f"{case.name}: "
+        found |= {f"{label}{name}": numbers for name, numbers in one.smoked().info.get("fingerprint", {}).items()}
+    return found
 
 
 def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
@@ -278,7 +282,7 @@ def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
 
 
 def _run(study: Study, case: Case, own: dict[str, Any], device: str | None, shared: dict[str, Any]) -> CaseRun:
-    notebook, profile = study.notebook, SMOKE if case.name == SMOKE else PROFILE
+    notebook, profile = study.notebook, SMOKE if case.smoke else PROFILE
     given = profiles.given(notebook, str(case), case.parameters, own)
     if device is not None and "device" in notebook.parameters():
         given["device"] = device

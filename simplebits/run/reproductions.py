@@ -71,7 +71,7 @@ def listing(folder: Path) -> str:
     lines = []
     known = studies.all_of(folder)
     for study in known.values():
-        cases = [case for case in study.cases.values() if case.name != studies.SMOKE]
+        cases = [case for case in study.cases.values() if not case.smoke]
         found = reproduce.standings(folder, cases)
         lines += [f"{study.name}: {study.title}"] + [f"    {_line(standing)}" for standing in found]
         if study.diagnosis:

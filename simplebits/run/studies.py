@@ -49,6 +49,11 @@ class Case:
     gpu_hours: float = 0.0
 
     @property
+    def smoke(self) -> bool:
+        """Whether it is tiny and judges nothing: `smoke`, or one that touches another path, as `smoke-pixels`."""
+        return self.name == SMOKE or self.name.startswith(f"{SMOKE}-")
+
+    @property
     def level(self) -> str:
         """`paper`, `near` or `reduced`."""
         return "near" if self.near else "reduced" if self.reduced else "paper"
@@ -86,6 +91,11 @@ class Study:
     differs: tuple[str, ...]
     diagnosis: str
     cases: Mapping[str, Case]
+
+    @property
+    def smokes(self) -> tuple[Case, ...]:
+        """Its tiny cases, which tell whether the method computes something else than before."""
+        return tuple(case for case in self.cases.values() if case.smoke)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -147,9 +157,9 @@ def choose(root: Path, words: Sequence[str]) -> list[Case]:
         ValueError: an unknown study or case; the nearest known one is named.
     """
     if not words:
-        return [case for study in all_of(root).values() for case in study.cases.values() if case.name != SMOKE]
+        return [case for study in all_of(root).values() for case in study.cases.values() if not case.smoke]
     study = load(root, words[0])
-    names = words[1:] or [name for name in study.cases if name != SMOKE]
+    names = words[1:] or [name for name, case in study.cases.items() if not case.smoke]
     return [study.cases[_check.one_of(f"case of {study.name}", name, study.cases)] for name in names]
 
 

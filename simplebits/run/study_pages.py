@@ -13,7 +13,7 @@ from simplebits.report.published import everything, without_case
 from simplebits.report.scoreboard import Row, counts
 from simplebits.report.words import escape, pretty
 from simplebits.run import reproduce, studies
-from simplebits.run.studies import SMOKE, Case, Study
+from simplebits.run.studies import Case, Study
 
 
 def present(known: Mapping[str, Study]) -> dict[str, Present]:
@@ -42,7 +42,7 @@ def page(study: Study, chosen: Mapping[str, Evidence], found: list[Evidence]) ->
     """
     said = everything()
     rows = [Row(said[key], chosen.get(key)) for key in study.numbers]
-    cases = [case for case in study.cases.values() if case.name != SMOKE]
+    cases = [case for case in study.cases.values() if not case.smoke]
     beside = [one for one in found if one.record.published is None and _is_of(one, study)]
     parts = [
         f"# {study.title}",

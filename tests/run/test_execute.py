@@ -149,6 +149,8 @@ def test_own_parameters_and_force(book):
 def test_a_full_disk_leaves_no_half_notebook(book, monkeypatch):
     root = book(n01_a=["# parameters\nn = 1", "print(n)"])
     task = {
+        "root": str(root),
+        "stem": "01_a",
         "notebook": str(root / "notebooks" / "01_a.ipynb"),
         "given": {},
         "data_root": None,

@@ -37,7 +37,7 @@ def test_a_page_holds_every_number_case_and_command(name, empty):
         text = said.quantity[:20] if said.value is None else said.text.replace("±", " ± ")
         assert text in page.replace("\\", "")
     for case in study.cases.values():
-        if case.name != studies.SMOKE:
+        if not case.smoke:
             assert f"`simplebits reproduce {name} {case.name}`" in page
             assert (case.near or case.reduced) in page
     for block in page.split("\n\n"):
@@ -61,7 +61,9 @@ def test_what_was_measured_stands_beside_what_was_published(empty, monkeypatch):
         "study": "dc_table_2", "case": "mlp", "near": "", "reduced": "", "version": 1, "numbers": [KEY],
         "fingerprint": {},
     }  # fmt: skip
-    path = ledger.start_run("dc_table_2", "study", KNOWN["dc_table_2"].cases["mlp"].parameters, study=about)
+    study = KNOWN["dc_table_2"]
+    parameters = study.notebook.parameters() | dict(study.cases["mlp"].parameters)
+    path = ledger.start_run("dc_table_2", "study", parameters, study=about)
     monkeypatch.setenv(ledger.RUN, str(path))
     judge(KEY, {f"set {i}": value for i, value in enumerate((70.0, 71.0, 70.4, 70.2, 70.9))})
     ledger.finish_run(path, "complete", 5400.0, 100.0, None, 5000.0)
