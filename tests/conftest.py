@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Two processes with two threads each would fight over two cores; to be set before torch is imported.
@@ -11,6 +12,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 from jaxtyping import config, install_import_hook
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # tests of time are in benchmarks/
+hypothesis.settings.load_profile("any machine")
 
 # Every annotated function of the package has shapes and types of its arguments and results checked while the tests run.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -79,7 +79,7 @@ FIRST = {key: next(k for k in tests if tests[k] == tests[key]) for key in tests}
 
 
 def accuracy(few, seed, key):
-    """Mean test accuracy, in percent, of fresh networks that have seen this set only."""
+    """Test accuracies, in percent, of fresh networks that have seen this set only."""
     tested = dict(tests[key]) or {"network": network, **network_options}
     name, count = tested.pop("network", network), tested.pop("networks", networks)
     augmentation = tested.pop("test_augment", test_augment)
@@ -95,7 +95,7 @@ def accuracy(few, seed, key):
         checkpoint=sb.report.checkpoint(f"test-{seed}-{key}"),
         progress=False,
     )
-    return 100 * found.mean
+    return [100 * right for right in found.accuracies]
 
 
 # %%

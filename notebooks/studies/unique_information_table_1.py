@@ -16,6 +16,7 @@
 
 # %%
 import copy
+import statistics
 import time
 
 import torch
@@ -38,6 +39,7 @@ damping = None  # added to the Hessian by influence functions; None: 10 without 
 depth = 1000  # steps of their recursion (LiSSA), each on 128 random samples
 scale = 1000  # of the recursion, at least half of the largest eigenvalue of a Hessian
 retrained = 100  # samples left out; 1000, all, in the paper
+first = 0  # of these in the order of their drawing, so that another run can go on
 chunk = 10  # of these between two judgements
 column = "mlp.lambda0"  # of the published table
 pretraining_set = "emnist-letters"  # what cnn-pretrained learns first
@@ -132,27 +134,24 @@ def left_out(some):
     return found
 
 
-def pearson(a, b):
-    return float(torch.corrcoef(torch.tensor([a, b], dtype=torch.float64))[0, 1])
-
-
-chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:retrained].tolist()
+order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+chosen = order[first : first + retrained].tolist()
 pieces, values = [], {}
-for first in range(0, retrained, chunk):
-    some = chosen[first : first + chunk]
+for start in range(0, len(chosen), chunk):
+    some = chosen[start : start + chunk]
     pieces.append(sb.report.once(f"without {some}", lambda some=some: left_out(some)))
-    done = chosen[: first + len(some)]
+    done = chosen[: start + len(some)]
     for i, what in enumerate(("weights", "predictions")):
         found = {method: [score for piece in pieces for score in piece[method][i]] for method in ("retraining", "lissa", "gauss-newton")}  # fmt: skip
         found["linearisation"] = (linear.weights, linear.functional)[i][done].tolist()
         for method, short in {"linearisation": "linearisation", "influence": "lissa"}.items():
             key = f"unique-information.table1.{what}.{column}.{method}"
-            values[key] = {"all": pearson(found[short], found["retraining"])}
-            sb.report.judge(key, values[key], pairs=len(done))
-        solved = {"all": pearson(found["gauss-newton"], found["retraining"])}
+            guess, real = ({f"sample {one}": score for one, score in zip(done, found[way], strict=True)} for way in (short, "retraining"))  # fmt: skip
+            values[key] = {"all": sb.report.judge_correlation(key, guess, real).mean}
+        solved = {"all": statistics.correlation(found["gauss-newton"], found["retraining"])}
         sb.report.beside(f"{column} {what}, influence functions solved exactly", solved, "r", samples=len(done))
     changes = [pieces[-1][method] for method in ("retraining", "lissa", "gauss-newton")]
-    sb.report.fingerprint(f"left out {first}", torch.tensor(changes).log())
+    sb.report.fingerprint(f"left out {first + start}", torch.tensor(changes).log())
 
 # %% [markdown]
 # ## The table

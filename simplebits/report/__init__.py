@@ -12,7 +12,16 @@ from simplebits.report.published import Published, published
 from simplebits.report.quiz import QuizRound, quiz
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
-from simplebits.report.study import artefact, beside, fingerprint, judge, judge_claim, once, table_beside
+from simplebits.report.study import (
+    artefact,
+    beside,
+    fingerprint,
+    judge,
+    judge_claim,
+    judge_correlation,
+    once,
+    table_beside,
+)
 from simplebits.report.trend import Trend, ahead_of, at_least, at_most, increasing, level_with
 from simplebits.report.verdict import Record
 
@@ -33,6 +42,7 @@ __all__ = [
     "increasing",
     "judge",
     "judge_claim",
+    "judge_correlation",
     "ledger",
     "level_with",
     "measured_cost",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,8 +125,13 @@ def _join(records: list[Record]) -> Record:
         for record in records:
             for name, values in record.groups.items():
                 groups.setdefault(name, {}).update(values)
-        return replace(newest, groups=groups)
+        if newest.pairs is None:
+            return replace(newest, groups=groups)
+        a, b = groups.values()  # a correlation of pairs
+        r = statistics.correlation(list(a.values()), [b[unit] for unit in a])
+        return replace(newest, groups=groups, values=(r,), pairs=len(a))
     if newest.pairs is not None or not newest.units:
         return max(records, key=lambda record: (record.pairs or 0, record.time))
     values = {unit: value for record in records for unit, value in zip(record.units, record.values, strict=True)}
-    return replace(newest, values=tuple(values.values()), units=tuple(values))
+    nested = {unit: some for record in records for unit, some in record.nested.items()}
+    return replace(newest, values=tuple(values.values()), units=tuple(values), nested=nested)

@@ -42,7 +42,13 @@ def of_mean(values: Sequence[float]) -> Interval:
     return mean_from(values, 0.0)
 
 
-def mean_from(values: Sequence[float], published: float, sd: float | None = None, units: int | None = None) -> Interval:
+def mean_from(
+    values: Sequence[float],
+    published: float,
+    sd: float | None = None,
+    units: int | None = None,
+    shrink: float = 1.0,
+) -> Interval:
     """Mean of independent values minus a published mean (Student's interval for two means).
 
     The degrees of freedom are the fewer of the two (the conservative choice): with Welch's, a noisier measurement could
@@ -53,12 +59,38 @@ def mean_from(values: Sequence[float], published: float, sd: float | None = None
         published: the published mean.
         sd: the spread printed with it; None: none is, and the number counts as exact.
         units: how many independent units it is the mean of; None: unknown, and the spread counts whole.
+        shrink: factor on the variance of the published mean, see `averaged`.
     """
     n, difference = len(values), statistics.fmean(values) - published
     if n < 2:
         return Interval(difference, -math.inf, math.inf)
-    half = mean_half_width(statistics.stdev(values), sd, units)(n)
+    half = mean_half_width(statistics.stdev(values), sd, units, shrink)(n)
     return Interval(difference, difference - half, difference + half)
+
+
+def averaged(nested: Sequence[Sequence[float]], each: int) -> float:
+    """The factor by which averaging within units lowers the variance of a mean whose printed spread is over all values.
+
+    A table prints mean and spread of 100 networks, `each` = 20 on every one of 5 condensed sets. The part of that
+    variance that lies between sets is averaged over 5, the part within sets over 100. How large the parts are the table
+    does not say; here they stand in the ratio measured on our own units. Between units the variance of their means is
+    taken whole, though part of it comes from within, so that the factor errs towards 1.
+
+    Args:
+        nested: the values within each unit; one unit or one value a unit tell no ratio, and the factor is 1.
+        each: how many values of each unit the published mean is over.
+
+    >>> averaged([[1.0, 3.0], [1.0, 3.0]], each=20)  # all within
+    0.05
+    >>> averaged([[1.0, 1.0], [3.0, 3.0]], each=20)  # all between
+    1.0
+    """
+    inside = [statistics.variance(values) for values in nested if len(values) > 1]
+    if len(nested) < 2 or len(inside) < len(nested):
+        return 1.0
+    between, within = statistics.variance(map(statistics.fmean, nested)), statistics.fmean(inside)
+    share = between / (between + within) if between + within else 1.0
+    return share + (1 - share) / each
 
 
 def two_means(a: Sequence[float], b: Sequence[float]) -> Interval:
@@ -105,9 +137,11 @@ def units_needed(half_width: Callable[[int], float], room: float, most: int = 10
     return low
 
 
-def mean_half_width(sd: float, published_sd: float | None, published_units: int | None) -> Callable[[int], float]:
+def mean_half_width(
+    sd: float, published_sd: float | None, published_units: int | None, shrink: float = 1.0
+) -> Callable[[int], float]:
     """Half the width of `mean_from`'s interval, by the number of units of this spread."""
-    theirs = 0.0 if published_sd is None else published_sd**2 / (published_units or 1)
+    theirs = 0.0 if published_sd is None else shrink * published_sd**2 / (published_units or 1)
 
     def half(n: int) -> float:
         if n < 2:

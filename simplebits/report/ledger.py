@@ -14,7 +14,7 @@ import os
 import secrets
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,6 +196,7 @@ def record(
     trend: Trend | None = None,
     pairs: int | None = None,
     groups: Mapping[str, Mapping[str, SupportsFloat]] | None = None,
+    nested: Mapping[str, Sequence[SupportsFloat]] | None = None,
     band: float | int | None = None,
 ) -> Record:
     """Record a measured quantity in the current run, and make it available to prose as `<experiment>.<metric>`.
@@ -214,7 +215,8 @@ def record(
         near: what alone differs from the paper's setting.
         trend: an ordering or ratio that must hold, from `increasing`, `at_most` or `at_least`.
         pairs: of a correlation: how many pairs it is computed from; of a share: how many trials.
-        groups: of a claim: group to unit to value.
+        groups: of a claim: group to unit to value; of a correlation: its two variables.
+        nested: unit to what its value is the mean of.
         band: without effect, and gone in the next version: `published.yml` states the margins.
 
     Returns:
@@ -247,6 +249,7 @@ def record(
         near,
         pairs,
         {str(name): {str(unit): float(v) for unit, v in group.items()} for name, group in (groups or {}).items()},
+        {str(unit): tuple(map(float, some)) for unit, some in (nested or {}).items()},
     )
     if path := os.environ.get(RUN):
 

@@ -32,6 +32,7 @@ class Published:
         margin: the difference that would not matter to a reader of the table, in `unit`; None where none is stated.
         because: why that much.
         tests: of a claim: the sentences that would refute it, see `claim`.
+        each: values within each unit that its printed spread is over too (networks trained on one condensed set).
     """
 
     key: str
@@ -49,6 +50,7 @@ class Published:
     margin: float | None = None
     because: str = ""
     tests: tuple[str, ...] = ()
+    each: int = 1
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Published:
@@ -184,6 +186,7 @@ def _table(block: Mapping[str, Any], names: Mapping[str, str]) -> Table:
                 row=", ".join(filter(None, (row_text, column_text))),
                 quantity=block["quantity"],
                 units=_choose(block.get("units"), words),
+                each=_choose(block.get("each", 1), words),
                 margin=_choose(block.get("margin"), words),
                 because=_choose(block.get("because", ""), words),
             )

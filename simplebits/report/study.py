@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar
 
@@ -56,8 +56,9 @@ def once(name: str, compute: Callable[[], T]) -> T:
 def artefact(kind: str, **settings: Any) -> Path | None:
     """Where a trained thing of these settings lies or will, shared by all cases of a repository; None outside a run.
 
-    What one case has made another need not make again: a condensed set that several tables test. Nothing of a smoke
-    case is kept, since its point is to make everything anew.
+    What one case has made another need not make again: a condensed set that several tables test. The repository keeps
+    some, in `artefacts` beside the ledger; the others lie in `_build`. Nothing of a smoke case is kept, since its
+    point is to make everything anew.
 
     Args:
         kind: folder for things of this kind, `condensed`.
@@ -69,19 +70,30 @@ def artefact(kind: str, **settings: Any) -> Path | None:
     if version > 1:  # what an earlier version of the method made is not taken up
         settings["version"] = version
     name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
-    folder = os.environ.get(ARTEFACTS) or provenance.root() / "_build" / "artefacts"
-    return Path(folder) / kind / f"{name}.safetensors"
+    here = Path(kind) / f"{name}.safetensors"
+    kept = ledger.results_folder() / "artefacts" / here
+    return (
+        kept if kept.is_file() else Path(os.environ.get(ARTEFACTS) or provenance.root() / "_build" / "artefacts") / here
+    )
 
 
-def judge(key: str, values: Mapping[str, SupportsFloat], *, pairs: int | None = None, **setting: Any) -> Record:
+def judge(
+    key: str,
+    values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]],
+    *,
+    pairs: int | None = None,
+    **setting: Any,
+) -> Record:
     """Record what this case has measured of a published number, and judge it as far as that goes.
 
     Whether the setting is the paper's, near it or reduced is the case's own, see `Case`.
 
     Args:
         key: of the published number.
-        values: independent unit (`set 0`) to its value, in the published unit; more of them at each call.
-        pairs: of a correlation: how many pairs it is computed from; of a share: how many trials.
+        values: independent unit (`set 0`) to its value, in the published unit; more of them at each call. A sequence
+            (of the networks trained on that set) counts as its mean; the spread within it tells how much of a printed
+            spread, which is over sets and networks together, the averaging over networks has removed.
+        pairs: of a share: how many trials; of a correlation whose pairs are not at hand: how many.
         setting: what it was measured with, beside the case's parameters.
 
     Returns:
@@ -90,7 +102,30 @@ def judge(key: str, values: Mapping[str, SupportsFloat], *, pairs: int | None = 
     Raises:
         ValueError: the key is unknown, or not among those that the case says it judges.
     """
-    return _record(key, values, published(key).unit, setting, pairs=pairs)
+    nested = {unit: _plain(some) for unit, some in values.items() if isinstance(some, Sequence) and len(some) > 1}
+    return _record(key, _means(values), published(key).unit, setting, pairs=pairs, nested=nested)
+
+
+def judge_correlation(
+    key: str, a: Mapping[str, SupportsFloat], b: Mapping[str, SupportsFloat], **setting: Any
+) -> Record:
+    """Record the pairs of which a published number is Pearson's correlation, and judge it as far as they go.
+
+    The pairs stand in the ledger, so that those of several runs can be joined.
+
+    Args:
+        key: of the published number.
+        a: unit (`sample 17`) to the first of its pair.
+        b: unit to the second.
+        setting: what they were measured with, beside the case's parameters.
+
+    Raises:
+        ValueError: as `judge`; or the units of the two differ, are fewer than two, or one variable is constant.
+    """
+    if set(a) != set(b):
+        raise ValueError(f"a and b of {key}: the units differ: {', '.join(sorted(set(a) ^ set(b)))}")
+    r = statistics.correlation([float(a[unit]) for unit in a], [float(b[unit]) for unit in a])
+    return _record(key, {"all": r}, published(key).unit, setting, pairs=len(a), groups={"a": a, "b": b})
 
 
 def judge_claim(key: str, groups: Mapping[str, Mapping[str, SupportsFloat]], unit: str = "", **setting: Any) -> Record:
@@ -110,7 +145,7 @@ def judge_claim(key: str, groups: Mapping[str, Mapping[str, SupportsFloat]], uni
     return record
 
 
-def table_beside(values: Mapping[str, Mapping[str, SupportsFloat]]) -> Any:
+def table_beside(values: Mapping[str, Mapping[str, SupportsFloat | Sequence[SupportsFloat]]]) -> Any:
     """A table, published beside measured, of what this case has measured: the last cell of a study's notebook.
 
     Args:
@@ -120,7 +155,7 @@ def table_beside(values: Mapping[str, Mapping[str, SupportsFloat]]) -> Any:
 
     lines = ["| published number | published | measured | units |", "|---|---|---|---|"]
     for key, by_unit in values.items():
-        said, found = published(key), [float(value) for value in by_unit.values()]
+        said, found = published(key), list(_means(by_unit).values())
         spread = statistics.stdev(found) if len(found) > 1 else None
         measured = amount(pretty(statistics.fmean(found), spread), said.unit)
         lines.append(f"| {escape(f'{said.table}, {said.row}')} | {escape(str(said))} | {measured} | {len(found)} |")
@@ -171,6 +206,15 @@ def differences(now: Mapping[str, list[float]], then: Mapping[str, list[float]],
             if not abs(a - b) <= tolerance * (max(abs(a), abs(b)) + 0.1 * scale)
         ]
     return found
+
+
+def _means(values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]]) -> dict[str, float]:
+    """Each unit's value: a number, or the mean of those within it."""
+    return {u: statistics.fmean(_plain(v)) if isinstance(v, Sequence) else float(v) for u, v in values.items()}
+
+
+def _plain(values: Sequence[SupportsFloat]) -> list[float]:
+    return [float(value) for value in values]
 
 
 def _record(key: str, values: Mapping[str, SupportsFloat], unit: str, setting: dict[str, Any], **more: Any) -> Record:

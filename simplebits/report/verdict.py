@@ -1,7 +1,8 @@
 """What a measurement says about a published number or claim: the verdict is computed from the values, never typed.
 
 A published number is judged by the 95 % interval of the difference, measured minus published, over independent units
-(Student's t; Fisher's z for a correlation, Wilson for a share; the published spread enters where the paper gives it),
+(Student's t; Fisher's z for a correlation, Wilson for a share; the published spread enters where the paper gives it,
+split into the parts between and within units in our own ratio, see `interval.averaged`),
 against the margin that `published.yml` states with its reason. A claim is judged by its tests there, see `claim`.
 
 | setting | the whole interval within the margin, all tests hold | wholly outside, a test fails | anything else |
@@ -58,7 +59,8 @@ class Record:
         units: names of the independent units, `set 0`; empty where they have none.
         near: what alone differs from the paper's setting; empty where nothing does or much does.
         pairs: of a correlation: how many pairs it is computed from; of a share: how many trials. None for a mean.
-        groups: of a claim: group to unit to value, what its tests speak of.
+        groups: of a claim: group to unit to value, what its tests speak of; of a correlation: its two variables.
+        nested: unit to what its value is the mean of (the networks trained on one set), where there is more than one.
 
     Raises:
         ValueError: no or non-finite values, a unit other than the published one, or a setting near or the same as the
@@ -78,6 +80,7 @@ class Record:
     near: str = ""
     pairs: int | None = None
     groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    nested: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for argument in ("experiment", "metric"):
@@ -129,7 +132,7 @@ class Record:
         if said is None or said.value is None:
             return None
         if self.pairs is None:
-            return interval.mean_from(self.values, said.value, said.sd, said.units)
+            return interval.mean_from(self.values, said.value, said.sd, said.units, self._shrink)
         if said.unit in ("r", "ρ"):
             return interval.correlation_from(self.mean, self.pairs, said.value, said.units)
         scale = 100 if said.unit == "%" else 1
@@ -137,9 +140,16 @@ class Record:
         return Interval(*(scale * end for end in (found.difference, found.low, found.high)))
 
     @property
+    def _shrink(self) -> float:
+        # Only where every unit tells its networks: an interval must not rest on some of the sets.
+        if set(self.nested) != set(self.units) or not self.published:
+            return 1.0
+        return interval.averaged(list(self.nested.values()), self.published.each)
+
+    @property
     def tests(self) -> tuple[claim.Outcome, ...]:
         """Of a claim: what the values say of each of its tests."""
-        if self.published is None or not self.groups:
+        if self.published is None or not self.published.tests or not self.groups:
             return ()
         return tuple(claim.judge(claim.parse(text), self.groups) for text in self.published.tests)
 
@@ -172,7 +182,7 @@ class Record:
         found, said = self.interval, self.published
         if self.verdict != "unresolved" or found is None or said.margin is None or self.sd is None or self.pairs:
             return None
-        half = interval.mean_half_width(self.sd, said.sd, said.units)
+        half = interval.mean_half_width(self.sd, said.sd, said.units, self._shrink)
         return interval.units_needed(half, abs(said.margin - abs(found.difference)))
 
     @property
@@ -206,6 +216,7 @@ class Record:
             "units": list(self.units),
             "setting": dict(self.setting),
             "groups": {name: dict(values) for name, values in self.groups.items()},
+            "nested": {unit: list(values) for unit, values in self.nested.items()},
             "mean": self.mean,
             "sd": self.sd,
             "verdict": self.verdict,
@@ -235,6 +246,7 @@ class Record:
                 content.get("near", ""),
                 content.get("pairs"),
                 content.get("groups", {}),
+                {unit: tuple(values) for unit, values in content.get("nested", {}).items()},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a record: {type(error).__name__} {error}") from error

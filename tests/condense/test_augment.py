@@ -62,7 +62,7 @@ def test_grey_images_have_no_saturation():
     assert torch.equal(operations.saturation(x, torch.rand(4, generator=seeded())), x)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(h=st.integers(1, 9), w=st.integers(1, 9), top=st.integers(-12, 12), left=st.integers(-12, 12))
 def test_crop_is_a_window_of_the_zero_padded_image(h, w, top, left):
     x = images(2, 2, h, w)

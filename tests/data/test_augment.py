@@ -26,7 +26,7 @@ def shifts_of(x):
     return torch.stack([place // size, place % size], 1) - size // 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n=st.integers(1, 5),
     h=st.integers(1, 9),

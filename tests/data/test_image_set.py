@@ -13,7 +13,7 @@ def bytes_of(n, c, h, w, seed=0):
     return torch.randint(0, 256, (n, c, h, w), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(n=st.integers(1, 4), c=st.sampled_from([1, 3]), size=st.integers(1, 40), seed=st.integers(0, 99))
 def test_bytes_survive_the_way_to_floats_and_back(n, c, size, seed):
     images = bytes_of(n, c, size, size, seed)
@@ -22,7 +22,7 @@ def test_bytes_survive_the_way_to_floats_and_back(n, c, size, seed):
     assert torch.equal(to_bytes(x), images)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     c=st.sampled_from([1, 3]),
     size=st.integers(2, 40),
@@ -104,7 +104,7 @@ def test_wrong_sizes_and_channels_are_refused(size, channels):
 
 
 @pytest.mark.unchecked
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shape=st.lists(st.integers(0, 5), min_size=0, max_size=5),
     dtype=st.sampled_from([torch.uint8, torch.float32, torch.int64, torch.bool]),

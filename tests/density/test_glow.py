@@ -239,7 +239,7 @@ def test_other_wrong_use_is_refused():
             Glow(**({"levels": 2, "steps": 1, "hidden": 4, "image_size": 8} | options))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(n=st.integers(1, 3), level=st.integers(0, 255), seed=st.integers(0, 1000), depth=st.integers(1, 8))
 def test_every_valid_image_has_finite_bits_and_comes_back(n, level, seed, depth):
     model = small(torch.float32, bit_depth=depth, scale_floor=0.1)
@@ -254,7 +254,7 @@ def test_every_valid_image_has_finite_bits_and_comes_back(n, level, seed, depth)
 
 
 @pytest.mark.unchecked
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shape=st.lists(st.integers(0, 9), min_size=0, max_size=5),
     dtype=st.sampled_from([torch.float32, torch.float64, torch.float16, torch.int64, torch.uint8, torch.bool]),

@@ -131,7 +131,7 @@ def test_line_drawings_are_small_and_look_the_same():
     assert len(parts.image["src"]) < 60_000
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     n=st.integers(1, 5),
     channels=st.sampled_from([1, 3]),

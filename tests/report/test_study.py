@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from simplebits.report import artefact, beside, judge, ledger, once, study
+from simplebits.report import artefact, beside, evidence, judge, judge_correlation, ledger, once, study
 
 KEY = "dc.cross-architecture.mlp.mlp"
 
@@ -61,6 +61,34 @@ def test_values_take_the_place_of_fewer_ones(case):
     assert record.units == ("set 0", "set 1", "set 2")
 
 
+def test_networks_of_a_set_count_as_one_value_and_narrow_the_published_side(case):
+    """A printed spread is over sets and networks: taken whole as one between sets, no number of units decided a row."""
+    path = case()
+    values = {f"set {i}": [70.0 + d + 0.1 * i for d in (-1.5, -0.5, 0.5, 1.5)] for i in range(5)}
+    judge(KEY, values)
+    (record,) = ledger.read(path).records
+    assert record.values == pytest.approx([70.0, 70.1, 70.2, 70.3, 70.4])
+    whole = judge(KEY, {unit: sum(some) / 4 for unit, some in values.items()})
+    assert record.nested["set 1"] == pytest.approx([68.6, 69.6, 70.6, 71.6])
+    assert record.interval.high - record.interval.low < 0.6 * (whole.interval.high - whole.interval.low)
+    assert record.interval.difference == pytest.approx(whole.interval.difference)
+
+
+def test_a_correlation_keeps_its_pairs_and_two_runs_join():
+    key = "unique-information.table1.weights.mlp.lambda0.linearisation"
+    a = {f"sample {i}": float(i) for i in range(12)}
+    b = {unit: value + (-1) ** i for i, (unit, value) in enumerate(a.items())}
+    first, second = (
+        judge_correlation(key, {u: a[u] for u in units}, {u: b[u] for u in units})
+        for units in (list(a)[:5], list(a)[5:])
+    )
+    joined, whole = evidence._join([first, second]), judge_correlation(key, a, b)
+    assert (joined.mean, joined.pairs) == (pytest.approx(whole.mean), 12)
+    assert joined.interval.low == pytest.approx(whole.interval.low)
+    with pytest.raises(ValueError, match="sample 3"):
+        judge_correlation(key, a, {unit: value for unit, value in b.items() if unit != "sample 3"})
+
+
 @pytest.mark.parametrize(
     ("settings", "level"),
     [
@@ -96,6 +124,11 @@ def test_things_of_equal_settings_lie_in_one_place(case):
     path = case()
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     assert artefact("condensed", seed=0, network="MLP") != one, "a later version of the method makes its own"
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    kept = ledger.results_folder() / "artefacts" / "condensed" / one.name
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a set")
+    assert artefact("condensed", seed=0, network="MLP") == kept, "what the repository keeps is not made again"
     case("smoke", profile="smoke")
     assert artefact("condensed", seed=0, network="MLP") is None, "a smoke case makes everything anew"
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from simplebits.report import interval
@@ -190,7 +190,6 @@ def test_wrong_use_is_named(change, message):
         Record(**right | change)
 
 
-@settings(deadline=None)  # the first example reads all published numbers
 @given(st.lists(numbers, min_size=1, max_size=4), st.none() | st.tuples(numbers, st.none() | spreads), st.booleans())
 def test_a_record_survives_the_ledger_and_its_verdict_is_computed_anew(values, number, holds):
     number = number and said(*number)

@@ -30,7 +30,7 @@ def plain(score, x, fill=0.0):
     return torch.stack(order), torch.tensor(values, dtype=torch.float64)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0.015625, 100, width=32), min_size=1, max_size=12, unique=True))
 def test_a_linear_score_masks_what_weighs_least_first(weights):
     contributions = torch.tensor(weights, dtype=torch.float64)
@@ -41,7 +41,7 @@ def test_a_linear_score_masks_what_weighs_least_first(weights):
     assert found.score == pytest.approx(float(contributions.sum()))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), st.integers(1, 2), st.integers(1, 4), st.integers(1, 4))
 def test_any_score_is_selected_as_by_the_plain_loop(seed, channels, height, width):
     draws = torch.Generator().manual_seed(seed)

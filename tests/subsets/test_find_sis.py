@@ -77,7 +77,7 @@ def test_a_wholly_masked_input_above_the_threshold_as_in_the_reference(golden):
     assert not empty.mask.any() and len(empty) == 0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 1000), min_size=1, max_size=12, unique=True),
     st.floats(0.05, 1.0),
@@ -96,7 +96,7 @@ def test_of_a_linear_score_the_largest_weights_are_the_subset(weights, share):
         assert found.score == pytest.approx(float(descending.values[:fewest].sum()))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.sampled_from([0.3, 0.6, 0.9]))
 def test_subsets_are_sufficient_disjoint_and_cannot_lose_a_feature(seed, share):
     draws = torch.Generator().manual_seed(seed)
