@@ -17,7 +17,7 @@ from simplebits import _files
 
 def step_generator(seed: int, step: int) -> torch.Generator:
     """The draws of one step. Seeded by its number: resuming needs no saved generator and gives the same run."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+    return torch.Generator().manual_seed(_of_64_bits(seed * 1_000_003 + step))
 
 
 @contextlib.contextmanager
@@ -27,16 +27,21 @@ def globally_seeded(seed: int, device: torch.device) -> Iterator[None]:
     nn.Dropout and the initial weights of layers take no generator of their own: there is no other way to choose them.
     """
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(_of_64_bits(seed))
         yield
+
+
+def _of_64_bits(seed: int) -> int:
+    """The seed that torch takes for this one; a time in nanoseconds, times a million, would not fit."""
+    return seed % 2**64
 
 
 def digest(*tensors: Tensor) -> str:
     """A digest of the tensors' values, by which a run knows its own checkpoint."""
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     for tensor in tensors:
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return found.hexdigest()
+        sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
 
 
 class TrainingState:
@@ -46,6 +51,7 @@ class TrainingState:
         modules: what is trained, by name.
         optimisers: what trains it, by name.
         settings: compared on resuming: a file of another training is refused.
+        renamed: of settings, the name in older files to the name now.
     """
 
     def __init__(
@@ -53,10 +59,12 @@ class TrainingState:
         modules: Mapping[str, nn.Module],
         optimisers: Mapping[str, torch.optim.Optimizer],
         settings: Mapping[str, Any],
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         self.modules, self.optimisers = dict(modules), dict(optimisers)
         # Through JSON, so that what is compared with a file's note has the same form.
         self.settings = json.loads(json.dumps(dict(settings)))
+        self.renamed = dict(renamed or {})
 
     def save(self, path: Path, note: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> None:
         """Write everything in one step; `note` and `tensors` are what else the loop wants back."""
@@ -79,11 +87,11 @@ class TrainingState:
         content, header = _files.read_tensors(Path(path))
         if not {"settings", "note"} <= header.keys():
             raise ValueError(f"{path} is not a checkpoint of a training; name another file")
-        there = header["settings"]
+        saved = {self.renamed.get(name, name): value for name, value in header["settings"].items()}
         differ = [
-            f"{name}={there.get(name)!r} there, {value!r} here"
+            f"{name}={saved.get(name)!r} there, {value!r} here"
             for name, value in self.settings.items()
-            if there.get(name) != value
+            if saved.get(name) != value
         ]
         if differ:
             raise ValueError(f"{path} belongs to another training: {'; '.join(differ)}. Delete it or name another file")

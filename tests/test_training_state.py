@@ -120,6 +120,18 @@ def test_each_step_of_each_seed_has_draws_of_its_own():
     assert tuple(torch.rand(3, generator=step_generator(2, 7)).tolist()) == draws[2, 7]
 
 
+def test_times_in_nanoseconds_are_seeds_and_small_ones_draw_as_ever():
+    for seed, step in ((1_764_431_234_123_456_789, 3), (2**64 - 1, 0), (2**44, 5)):
+        first, again, other = (torch.rand(3, generator=step_generator(seed, at)) for at in (step, step, step + 1))
+        assert torch.equal(first, again) and not torch.equal(first, other)
+        with globally_seeded(seed * 1_000_003 + step, CPU):
+            assert torch.equal(torch.rand(3), first)
+    for seed, step in ((0, 0), (2, 7), (0, -1), (2**43, 9)):
+        plain = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        assert step_generator(seed, step).initial_seed() == plain.initial_seed()
+        assert torch.equal(torch.rand(3, generator=step_generator(seed, step)), torch.rand(3, generator=plain))
+
+
 def test_dropout_draws_from_its_seed_and_the_global_generator_goes_on_as_before():
     layer, x = nn.Dropout(0.5), torch.ones(100)
     torch.manual_seed(0)
