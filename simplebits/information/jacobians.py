@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,39 +12,36 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
-from simplebits.information.weights import outputs_of_one
-
 Part = Mapping[str, tuple[Tensor, float]]  # name of a parameter: which of its coordinates, and their factor
 
 
 class Jacobians:
-    """Derivatives at the model's weights, for a model in evaluation mode.
+    """Derivatives at the present weights of a network in evaluation mode.
 
     The derivative by the weight of a linear layer or a convolution is a product of two small matrices: what the layer
     sees, h [p, in], a row for each place it looks at, and the derivatives by what it gives there, delta [p, out].
     Both come from one backward pass to the layer, without any weight's gradient; other parameters go by `jacrev`.
 
     Args:
-        model: maps examples to outputs [n, k].
+        network: maps examples to outputs [n, k].
         example: one example [1, ...], which shows how the layers are used.
 
-    Raises:
-        ValueError: the model gives no outputs [n, k].
+    Attributes:
+        outputs: k.
+        layers: those that are called once: their derivative is one product.
+        single: names of those that look at one place only: their kernel is a product of two kernels.
     """
 
-    def __init__(self, model: nn.Module, example: Tensor) -> None:
-        self.model = model
-        self.trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
-        candidates = _layers(model, self.trained)
-        with _tapped(candidates, {}) as seen:
-            found = model(example)
-        self.outputs = outputs_of_one(found)
-        #: Layers that are called once: their derivative is one product.
-        self.layers = {name: candidates[name] for name, calls in seen.items() if len(calls) == 1}
-        self._zeros = {name: torch.zeros_like(seen[name][0][1]) for name in self.layers}
-        #: Those that look at one place only: their kernel is a product of two kernels.
+    def __init__(self, network: nn.Module, example: Tensor) -> None:
+        self.network = network
+        self.trained = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
+        candidates = _layers(network, self.trained)
+        with _tapped(candidates, {}) as calls:
+            self.outputs: int = network(example).shape[1]
+        self.layers = {name: candidates[name] for name, seen in calls.items() if len(seen) == 1}
+        self._zeros = {name: torch.zeros_like(calls[name][0][1]) for name in self.layers}
         self.single = [
-            n for n, layer in self.layers.items() if _places(layer, self._zeros[n][None, None]).shape[2] == 1
+            name for name, layer in self.layers.items() if _places(layer, self._zeros[name][None, None]).shape[2] == 1
         ]
 
     def parts(self, most: int, coordinates: int | None, seed: int) -> list[Part]:
@@ -67,59 +64,69 @@ class Jacobians:
                 if not room:
                     parts.append({})
                     room = most
-                some, index = index[:room].to(p.device), index[room:]
-                parts[-1][name] = some, factor
-                room -= len(some)
+                taken, index = index[:room].to(p.device), index[room:]
+                parts[-1][name] = taken, factor
+                room -= len(taken)
         return [part for part in parts if part]
 
     def whole(self) -> Part:
-        """All coordinates of all parameters, in the order of the model."""
+        """All coordinates of all parameters, in the order of the network."""
         return {name: (torch.arange(p.numel(), device=p.device), 1.0) for name, p in self.trained.items()}
 
     def rows(self, part: Part, x: Tensor) -> Float[Tensor, "nk c"]:
-        """The Jacobian by some coordinates."""
+        """Columns of the Jacobian: derivatives of all outputs for x by these coordinates."""
         owners = {name: name.rpartition(".")[0] for name in part}
         layers = {owner for owner in owners.values() if owner in self.layers}
-        found, factors = self._derivatives([n for n, owner in owners.items() if owner not in layers], layers, x)
+        derivatives, factors = self._derivatives([n for n, owner in owners.items() if owner not in layers], layers, x)
         for owner in layers:
             h, delta = factors[owner]
             if f"{owner}.weight" in part:
-                found[f"{owner}.weight"] = delta.mT @ h[:, None]
+                derivatives[f"{owner}.weight"] = delta.mT @ h[:, None]
             if f"{owner}.bias" in part:
-                found[f"{owner}.bias"] = delta.sum(2)
-        taken = [found[name].flatten(2)[..., index] * factor for name, (index, factor) in part.items()]
+                derivatives[f"{owner}.bias"] = delta.sum(2)
+        taken = [derivatives[name].flatten(2)[..., index] * factor for name, (index, factor) in part.items()]
         return torch.cat(taken, 2).flatten(0, 1)
 
     def factors(self, x: Tensor) -> dict[str, tuple[Float[Tensor, "n in"], Float[Tensor, "nk out"]]]:
-        """H and delta of the layers that look at one place."""
+        """Of each layer that looks at one place, h and delta."""
         _, factors = self._derivatives([], self.single, x)
         return {name: (h.flatten(1), delta.flatten(2).flatten(0, 1)) for name, (h, delta) in factors.items()}
 
     def _derivatives(
-        self, names: list[str], layers: Any, x: Tensor
+        self, parameters: Iterable[str], layers: Iterable[str], x: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, tuple[Tensor, Tensor]]]:
-        """By these parameters, [n, k, ...]; and of these layers h [n, p, in] and delta [n, k, p, out]."""
-        used = {name: self.layers[name] for name in layers}
+        """Differentiate the outputs for each example, in one backward pass an output.
 
-        def outputs(parameters: dict[str, Tensor], added: dict[str, Tensor], example: Tensor) -> tuple[Tensor, Any]:
-            with _tapped(used, added) as seen:
-                found = functional_call(self.model, parameters, (example[None],))
-            return found[0], {name: _looked_at(used[name], calls[0][0]) for name, calls in seen.items()}
+        Args:
+            parameters: names of those whose derivatives are wanted whole.
+            layers: names of those of which the two factors are wanted.
+            x: examples.
+
+        Returns:
+            For each parameter its derivatives [n, k, ...]; for each layer h [n, p, in] and delta [n, k, p, out].
+        """
+        tapped = {name: self.layers[name] for name in layers}
+
+        def outputs(weights: dict[str, Tensor], added: dict[str, Tensor], example: Tensor) -> tuple[Tensor, Any]:
+            with _tapped(tapped, added) as calls:
+                result = functional_call(self.network, weights, (example[None],))
+            return result[0], {name: _looked_at(tapped[name], seen[0][0]) for name, seen in calls.items()}
 
         per_example = vmap(jacrev(outputs, argnums=(0, 1), has_aux=True), in_dims=(None, None, 0))
-        zeros = {name: self._zeros[name] for name in used}
-        (by_parameter, by_output), seen = per_example({name: self.trained[name] for name in names}, zeros, x)
-        return by_parameter, {name: (seen[name], _places(used[name], by_output[name])) for name in used}
+        weights = {name: self.trained[name] for name in parameters}
+        zeros = {name: self._zeros[name] for name in tapped}
+        (by_parameter, by_output), h = per_example(weights, zeros, x)
+        return by_parameter, {name: (h[name], _places(layer, by_output[name])) for name, layer in tapped.items()}
 
 
-def _layers(model: nn.Module, trained: Mapping[str, Tensor]) -> dict[str, nn.Module]:
+def _layers(network: nn.Module, trained: Mapping[str, Tensor]) -> dict[str, nn.Module]:
     """Linear layers and plain convolutions that are trained and share no weight."""
     uses: dict[int, int] = {}
-    for _, p in model.named_parameters(remove_duplicate=False):
+    for _, p in network.named_parameters(remove_duplicate=False):
         uses[id(p)] = uses.get(id(p), 0) + 1
     return {
         name: layer
-        for name, layer in model.named_modules()
+        for name, layer in network.named_modules()
         if (type(layer) is nn.Linear or (type(layer) is nn.Conv2d and _plain(layer)))
         and {end for end, _ in layer.named_parameters()} in ({"weight"}, {"weight", "bias"})  # no weight norm
         and {f"{name}.{end}" for end, _ in layer.named_parameters()} <= set(trained)
@@ -132,9 +139,10 @@ def _plain(layer: nn.Conv2d) -> bool:
 
 
 def _looked_at(layer: nn.Module, x: Tensor) -> Float[Tensor, "p in"]:
-    """What a layer sees of one example [1, ...]."""
+    """What a layer sees of one example [1, ...], a row for each place."""
     if isinstance(layer, nn.Conv2d):
-        return F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)[0].T
+        padding: Any = layer.padding  # no word: `_plain` has seen to that
+        return F.unfold(x, layer.kernel_size, layer.dilation, padding, layer.stride)[0].T
     return x.reshape(-1, x.shape[-1])
 
 
@@ -148,18 +156,18 @@ def _places(layer: nn.Module, delta: Float[Tensor, "n k ..."]) -> Float[Tensor, 
 @contextmanager
 def _tapped(layers: Mapping[str, nn.Module], added: Mapping[str, Tensor]) -> Iterator[dict[str, list[Any]]]:
     """Note what these layers see and give at each call, and add to what they give."""
-    seen: dict[str, list[Any]] = {}
+    calls: dict[str, list[Any]] = {}
 
     def hook(name: str) -> Any:
         def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            seen.setdefault(name, []).append((inputs[0], output))
+            calls.setdefault(name, []).append((inputs[0], output))
             return output + added[name] if name in added else output
 
         return note
 
     handles = [layer.register_forward_hook(hook(name)) for name, layer in layers.items()]
     try:
-        yield seen
+        yield calls
     finally:
         for handle in handles:
             handle.remove()

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
-from simplebits import _check
-from simplebits.information.linearised import Spectrum
-from simplebits.information.shrinkage import Shrinkage
+from simplebits._door import door
+from simplebits.domains import NonNegative, Positive
+from simplebits.information.arguments import Dynamics, Kernel, Outputs, Precision, Steps
+from simplebits.information.problem import LinearProblem
 
 _BLOCK_BYTES = 2**26  # of one working array: fits the caches of none, the memory of all
 
@@ -26,47 +27,43 @@ class LeaveOneOut:
     """Changes of the dual coefficients a, w_t - w0 = J' a, when each sample is left out.
 
     Args:
-        spectrum: of the kernel of all samples.
+        problem: with all samples.
         learning_rate: of the mean loss; eta = learning_rate / n, and learning_rate / (n - 1) without a sample.
         steps: None: infinitely many.
         weight_decay: lambda = n weight_decay, with and without a sample.
         dynamics: `discrete` or `continuous`.
         precision: of phi, see `Shrinkage.resolvents`.
 
+    Attributes:
+        full: phi of the training with all samples.
+
     Raises:
-        ValueError: one sample only, an argument out of range, or a training that diverges or has no unique end.
+        ValueError: one sample only, or a training that diverges or has no unique end.
     """
 
     def __init__(
         self,
-        spectrum: Spectrum,
+        problem: LinearProblem,
         learning_rate: float,
         steps: float | None,
         weight_decay: float,
-        dynamics: str,
+        dynamics: Dynamics,
         precision: float,
     ) -> None:
-        n = spectrum.samples
-        if n < 2:
-            raise ValueError(f"targets: {n} sample(s); leaving one out needs at least 2")
-        _check.positive("learning_rate", learning_rate)
-        _check.positive("weight_decay", weight_decay, allow_zero=True)
-        self.spectrum, self.outputs = spectrum, len(spectrum.residual) // n
-        #: phi of the training with all samples, and of those with one less.
-        self.full = Shrinkage(learning_rate / n, steps, n * weight_decay, dynamics)
-        without = Shrinkage(learning_rate / (n - 1), steps, n * weight_decay, dynamics)
-        without.check_stable(float(spectrum.values[-1]), n - 1)
-        spectrum.check_invertible(without)
-        z, self._weights = (t.to(spectrum.values.device) for t in without.resolvents(precision))
-        rotated = spectrum.vectors.T @ spectrum.residual
-        self._without = without(spectrum.values) * rotated
-        self._change = self._without - self.full(spectrum.values) * rotated
-        self._resolvents = 1 / (spectrum.values[:, None] + without.decay - z)
-        self._pulls = self._solve(rotated)
+        if problem.samples < 2:
+            raise ValueError(f"targets: {problem.samples} sample(s); leaving one out needs at least 2")
+        without = problem.shrinkage(learning_rate, steps, weight_decay, dynamics, without=1)
+        self.full = problem.shrinkage(learning_rate, steps, weight_decay, dynamics)
+        self.outputs = problem.outputs
+        values, self.vectors = problem.spectrum
+        z, self._weights = (t.to(values.device) for t in without.resolvents(precision))
+        self._change = without(values) * problem.rotated - self.full(values) * problem.rotated
+        self._resolvents = 1 / (values[:, None] + without.decay - z)
+        self._pulls = self._solve(problem.rotated)
 
     def _solve(self, rotated: Tensor) -> Tensor:
         """G[i, i]^-1 g[i] of every resolvent and sample, times the weight of the resolvent: [n, k, j]."""
-        vectors, k = self.spectrum.vectors, self.outputs
+        vectors, k = self.vectors, self.outputs
         g = _real_times(vectors, self._resolvents * rotated[:, None]).unflatten(0, (-1, k))
         if k == 1:
             return g / _real_times(vectors**2, self._resolvents)[:, None] * self._weights
@@ -79,8 +76,8 @@ class LeaveOneOut:
         return solved.permute(0, 2, 1) * self._weights
 
     def blocks(self) -> Iterator[tuple[slice, Float64[Tensor, "nk b"]]]:
-        """Some samples at a time: which, and the changes of a without each, as coefficients of the eigenvectors."""
-        k, basis = self.outputs, self.spectrum.vectors.unflatten(0, (-1, self.outputs))
+        """Go through the samples by the block: which, and the changes of a, as coefficients of the eigenvectors."""
+        k, basis = self.outputs, self.vectors.unflatten(0, (-1, self.outputs))
         left = torch.cat([self._resolvents.real, -self._resolvents.imag], 1)
         right = torch.cat([self._pulls.real, self._pulls.imag], 2)
         size = max(1, _BLOCK_BYTES // (8 * len(basis) * k))
@@ -93,21 +90,22 @@ class LeaveOneOut:
 
 
 def _real_times(a: Tensor, b: Tensor) -> Tensor:
-    """A real matrix times a complex one, without making the first complex."""
+    """Multiply a real matrix with a complex one, without making the first complex."""
     product = a @ torch.view_as_real(b).flatten(1)
     return torch.view_as_complex(product.unflatten(1, (-1, 2)))
 
 
+@door
 def leave_one_out(
-    kernel: Float[Tensor, "nk nk"],
-    targets: Float[Tensor, "n k"],
-    f0: Float[Tensor, "n k"],
-    learning_rate: float,
-    steps: float | None,
-    weight_decay: float = 0.0,
+    kernel: Kernel,
+    targets: Outputs,
+    f0: Outputs,
+    learning_rate: Positive,
+    steps: Steps | None,
+    weight_decay: NonNegative = 0.0,
     *,
-    dynamics: str = "discrete",
-    precision: float = 1e-10,
+    dynamics: Dynamics = "discrete",
+    precision: Precision = 1e-10,
 ) -> Float64[Tensor, "n nk"]:
     """Change of the weights of the linearised network without each sample, in the basis of the Jacobians.
 
@@ -119,6 +117,5 @@ def leave_one_out(
     tensor([[-0.5000,  0.5000],
             [ 0.5000, -0.5000]], dtype=torch.float64)
     """
-    spectrum = Spectrum.of(kernel, targets, f0)
-    work = LeaveOneOut(spectrum, learning_rate, steps, weight_decay, dynamics, precision)
-    return torch.cat([(spectrum.vectors @ changes).T for _, changes in work.blocks()])
+    trainings = LeaveOneOut(LinearProblem(kernel, targets, f0), learning_rate, steps, weight_decay, dynamics, precision)
+    return torch.cat([(trainings.vectors @ changes).T for _, changes in trainings.blocks()])

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int64, Num
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.func import grad, vmap
 
-from simplebits import _check, _progress
+from simplebits import _progress
+from simplebits._door import door
 from simplebits._training_state import TrainingState, digest
+from simplebits.domains import Count, NonNegative, Positive
 from simplebits.information import memory
+from simplebits.information.arguments import Examples, Indices, OtherExamples, Outputs, left_out, samples_fit
 from simplebits.information.weights import WeightFunction
 
 
@@ -29,7 +31,7 @@ class Retrained:
         indices: which samples were left out.
         predictions: outputs for x_val after the training with all samples.
         predictions_without: the same without each of them.
-        end: weights after the training with all samples, in the order of the model's parameters.
+        end: weights after the training with all samples, in the order of the network's parameters.
     """
 
     functional: Float[Tensor, " i"]
@@ -40,33 +42,34 @@ class Retrained:
     end: Float[Tensor, " d"]
 
 
+@door(renamed={"model": "network"})
 def retrain_without(
-    model: nn.Module,
-    x: Num[Tensor, "n ..."],
-    targets: Float[Tensor, "n k"],
-    x_val: Num[Tensor, "m ..."],
-    learning_rate: float,
-    steps: int,
-    weight_decay: float = 0.0,
+    network: nn.Module,
+    x: Examples,
+    targets: Outputs,
+    x_val: OtherExamples,
+    learning_rate: Positive,
+    steps: Count,
+    weight_decay: NonNegative = 0.0,
     *,
-    indices: Sequence[int] | Tensor | None = None,
+    indices: Indices | None = None,
     half: bool = True,
     rescale_decay: bool = True,
-    together: int | None = None,
+    together: Count | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> Retrained:
     """Leave one out by brute force (Harutyunyan et al. 2021, section 6): the truth that fast scores are compared with.
 
-    Every training starts from the model's weights w0 and takes `steps` steps of full-batch gradient descent on
+    Every training starts from the network's weights w0 and takes `steps` steps of full-batch gradient descent on
 
         mean of 1/2 norm(y - f_w(x))^2 over its samples  +  weight_decay / 2 norm(w - w0)^2
 
     in evaluation mode. The paper's code takes one step more than its tables say: give steps=2001 for its 2,000.
 
     Args:
-        model: maps x to outputs [n, k]; its weights are the start and are left as they are.
-        x: training samples, in the model's dtype, or int64 where an embedding takes them.
+        network: maps x to outputs [n, k]; its weights are the start and are left as they are.
+        x: training samples, in the network's dtype, or int64 where an embedding takes them.
         targets: what the outputs should be: one output with 0 and 1 for two classes, one-hot rows for more.
         x_val: samples on which predictions are compared.
         learning_rate: of every training; eta = learning_rate / n in the paper's sum over samples.
@@ -87,54 +90,45 @@ def retrain_without(
         `weights`: 1/2 norm(w_without - w)^2 (SI, equation 5, identity smoothing).
 
     Raises:
-        TypeError: a model or tensors of another kind.
+        TypeError: a network or tensors of another kind.
         ValueError: an argument out of range, shapes that do not fit, another network's or training's checkpoint, or
             more trainings together than fit into memory.
         FloatingPointError: a training diverged; says the largest stable rate of the linearised network.
 
     >>> x, line = torch.tensor([[0.0], [1.0], [2.0], [9.0]]), nn.Linear(1, 1)
-    >>> found = retrain_without(line, x, 2 * x, torch.ones(1, 1), 0.01, 50)
-    >>> int(found.weights.argmax())
+    >>> scores = retrain_without(line, x, 2 * x, torch.ones(1, 1), 0.01, 50)
+    >>> int(scores.weights.argmax())
     3
     """
-    f = WeightFunction(model)
-    f.check(x, targets, x_val)
-    for name, value in {"learning_rate": learning_rate, "steps": steps}.items():
-        _check.positive(name, value, integer=name == "steps")
-    _check.positive("weight_decay", weight_decay, allow_zero=True)
-    n, left_out = len(x), checked_indices(indices, len(x)).to(x.device)
-    each = bytes_of_one(f, x)
-    if together is None:
-        few_weights = 2 ** (21 if x.device.type == "cpu" else 30) // (len(f.start) * f.start.itemsize)
-        together = max(1, min(few_weights, int(memory.available(x.device) / 2 / each)))
-    _check.positive("together", together, integer=True)
-    at_once = min(together, len(left_out) + 1)
-    option = "give a smaller together=" if at_once > 1 else "take fewer samples or a smaller network"
-    memory.require(f"together={at_once} trainings with {n} samples", at_once * each, x.device, option)
+    f = WeightFunction(network)
+    samples_fit(f, x, targets, x_val)
+    samples = left_out(indices, len(x)).to(x.device)
+    runs = torch.cat([samples.new_full((1,), -1), samples])  # the first is the training with all samples
+    together = _fitting(f, x, len(runs), together)
+    decay = f.start.new_full((len(runs),), weight_decay)
+    if not rescale_decay:
+        decay[1:] *= len(x) / (len(x) - 1)
 
     settings = {
         "learning_rate": learning_rate, "steps": steps, "weight_decay": weight_decay, "rescale_decay": rescale_decay,
-        "indices": left_out.tolist(), "network": hashlib.sha256(f"{model!r} {list(f.shapes)}".encode()).hexdigest(),
-        "weights": digest(*model.parameters(), *model.buffers()), "data": digest(x, targets, x_val),
+        "indices": samples.tolist(), "network": hashlib.sha256(f"{network!r} {list(f.shapes)}".encode()).hexdigest(),
+        "weights": digest(*network.parameters(), *network.buffers()), "data": digest(x, targets, x_val),
     }  # fmt: skip
-    state = TrainingState({}, {}, settings)
-    # The first row is the training with all samples.
-    runs = torch.cat([left_out.new_full((1,), -1), left_out])
-    done, distances = 0, f.start.new_zeros(len(runs))
+    state, path = TrainingState({}, {}, settings), Path(checkpoint) if checkpoint else None
+    distances = f.start.new_zeros(len(runs))
     outputs = f.start.new_zeros(len(runs), len(x_val), targets.shape[1])
     reference = f.start
-    if checkpoint is not None and Path(checkpoint).is_file():
-        note, kept = state.load(Path(checkpoint))
+    done = 0
+    if path and path.is_file():
+        note, kept = state.load(path)
         done = note["done"]
         distances, outputs, reference = (kept[key].to(x.device) for key in ("distances", "outputs", "reference"))
+
     bar = _progress.bar(len(runs), done, "retraining", progress)
     with bar, f.evaluating(), torch.no_grad():
         while done < len(runs):
             now = slice(done, min(done + together, len(runs)))
-            decay = f.start.new_full((len(runs[now]),), float(weight_decay))
-            if not rescale_decay:
-                decay[runs[now] >= 0] *= n / (n - 1)
-            weights = descend(f, x, targets, runs[now], learning_rate, steps, decay)
+            weights = descend(f, x, targets, runs[now], learning_rate, steps, decay[now])
             if not torch.isfinite(weights).all():
                 raise FloatingPointError(
                     f"the weights are not finite after {steps} steps at learning_rate={learning_rate:g}; linearised at "
@@ -146,49 +140,47 @@ def retrain_without(
             outputs[now] = torch.stack([f(w, x_val) for w in weights])
             bar.update(now.stop - done)
             done = now.stop
-            if checkpoint is not None:
+            if path:
                 kept = {"distances": distances, "outputs": outputs, "reference": reference}
-                state.save(Path(checkpoint), {"done": done}, kept)
-    scale = 0.5 if half else 1.0
-    functional = scale * (outputs[1:] - outputs[0]).square().sum(2).mean(1)
-    return Retrained(functional, scale * distances[1:], left_out, outputs[0], outputs[1:], reference)
+                state.save(path, {"done": done}, kept)
+    factor = 0.5 if half else 1.0
+    functional = factor * (outputs[1:] - outputs[0]).square().sum(2).mean(1)
+    return Retrained(functional, factor * distances[1:], samples, outputs[0], outputs[1:], reference)
+
+
+def _fitting(f: WeightFunction, x: Tensor, runs: int, together: int | None) -> int:
+    """How many trainings go in one pass.
+
+    Raises:
+        ValueError: so many do not fit into memory.
+    """
+    each = bytes_of_one(f, x)
+    if together is None:
+        few_weights = 2 ** (21 if x.device.type == "cpu" else 30) // (len(f.start) * f.start.itemsize)
+        together = max(1, min(few_weights, int(memory.available(x.device) / 2 / each)))
+    together = min(together, runs)
+    option = "give a smaller together=" if together > 1 else "take fewer samples or a smaller network"
+    memory.require(f"together={together} trainings with {len(x)} samples", together * each, x.device, option)
+    return together
 
 
 def bytes_of_one(f: WeightFunction, x: Tensor) -> float:
     """What one training takes: its weights, and what its layers keep of every sample for the way back.
 
-    Counted for one example. Four times that is near what was measured: the way back is held as well, and its work.
+    Counted for one example. Four times that is near what was measured: the way back is kept as well, and its work.
     """
-    own = {value.data_ptr() for value in (*f.model.parameters(), *f.model.buffers())}
-    kept: dict[int, int] = {}
+    of_network = {value.data_ptr() for value in (*f.network.parameters(), *f.network.buffers())}
+    saved: dict[int, int] = {}
 
     def note(value: Tensor) -> Tensor:
-        if value.data_ptr() not in own:
-            kept[value.data_ptr()] = value.numel() * value.itemsize
+        if value.data_ptr() not in of_network:
+            saved[value.data_ptr()] = value.numel() * value.itemsize
         return value
 
     with f.evaluating(), torch.enable_grad(), saved_tensors_hooks(note, lambda value: value):
-        outputs = f.model(x[:1])  # held until all is counted, so that no place in memory is used twice
-    kept[outputs.data_ptr()] = outputs.numel() * outputs.itemsize
-    return 4.0 * (f.start.numel() * f.start.itemsize + len(x) * sum(kept.values()))
-
-
-def checked_indices(indices: Sequence[int] | Tensor | None, n: int) -> Int64[Tensor, " i"]:
-    """Positions of samples as a tensor; all of them for None.
-
-    Raises:
-        ValueError: no whole numbers, none at all, or one out of range.
-    """
-    if indices is None:
-        return torch.arange(n)
-    chosen = torch.as_tensor(indices)
-    if chosen.dim() != 1 or not len(chosen) or chosen.is_floating_point() or chosen.dtype == torch.bool:
-        raise ValueError(f"indices: expected at least one whole number in a list, got {chosen.dtype} {chosen.tolist()}")
-    if not 0 <= int(chosen.min()) <= int(chosen.max()) < n:
-        raise ValueError(
-            f"indices: must lie in 0 .. {n - 1} for {n} samples, got {int(chosen.min())} .. {int(chosen.max())}"
-        )
-    return chosen.long()
+        outputs = f.network(x[:1])  # in a variable until all is counted, so that no place in memory is used twice
+    saved[outputs.data_ptr()] = outputs.numel() * outputs.itemsize
+    return 4.0 * (f.start.numel() * f.start.itemsize + len(x) * sum(saved.values()))
 
 
 def descend(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
-from simplebits import _check, _progress
+from simplebits import _progress
+from simplebits._door import door
+from simplebits.domains import NonNegative, Positive
+from simplebits.information.arguments import Dynamics, Kernel, KernelVal, Outputs, OutputsVal, Precision, Steps
 from simplebits.information.leave_one_out import LeaveOneOut
-from simplebits.information.linearised import Spectrum, check_training, check_validation
 from simplebits.information.memory import require
-from simplebits.information.shrinkage import Shrinkage
-
-METRICS = ("plain", "hessian")
+from simplebits.information.problem import LinearProblem, validation_fits
 
 
 @dataclass(frozen=True)
@@ -32,20 +33,21 @@ class SampleInformation:
     predictions: Float64[Tensor, "m k"]
 
 
+@door
 def sample_information(
-    kernel: Float[Tensor, "nk nk"],
-    kernel_val: Float[Tensor, "mk nk"],
-    targets: Float[Tensor, "n k"],
-    f0: Float[Tensor, "n k"],
-    f0_val: Float[Tensor, "m k"],
-    learning_rate: float,
-    steps: float | None,
-    weight_decay: float = 0.0,
+    kernel: Kernel,
+    kernel_val: KernelVal,
+    targets: Outputs,
+    f0: Outputs,
+    f0_val: OutputsVal,
+    learning_rate: Positive,
+    steps: Steps | None,
+    weight_decay: NonNegative = 0.0,
     *,
-    dynamics: str = "discrete",
-    metric: str = "plain",
+    dynamics: Dynamics = "discrete",
+    metric: Literal["plain", "hessian"] = "plain",
     half: bool = True,
-    precision: float = 1e-10,
+    precision: Precision = 1e-10,
     progress: bool | None = None,
 ) -> SampleInformation:
     """Smooth unique information of every sample (Harutyunyan et al. 2021, equations 5 and 16), the 1/2 included.
@@ -79,7 +81,7 @@ def sample_information(
         Scores of all samples and predictions, in float64.
 
     Raises:
-        TypeError: an argument is no tensor.
+        TypeError: a kernel, targets or outputs that are no tensors.
         ValueError: a kernel that is not symmetric or has negative eigenvalues, shapes that do not fit, one sample
             only, NaN, an option out of range, a learning rate at which discrete descent diverges (the largest stable
             one is named), a singular kernel with infinitely many steps and no decay, or too little memory.
@@ -89,26 +91,23 @@ def sample_information(
     >>> scores.weights, scores.functional
     (tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64), tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64))
     """
-    _check.one_of("metric", metric, METRICS)
-    # Everything that can be refused is refused before the decomposition, which takes minutes for large kernels.
-    check_training(kernel, targets, f0)
-    check_validation(kernel_val, f0_val, *f0.shape)
+    problem = LinearProblem(kernel, targets, f0)
+    validation_fits(kernel_val, f0_val, f0)
     require("the kernel of the validation samples", 24.0 * kernel_val.numel(), kernel.device, "take fewer of them")
-    _check.positive("learning_rate", learning_rate)
-    _check.positive("weight_decay", weight_decay, allow_zero=True)
-    Shrinkage(learning_rate / len(f0), steps, weight_decay * len(f0), dynamics).resolvents(precision)
-    spectrum = Spectrum.of(kernel, targets, f0)
-    work = LeaveOneOut(spectrum, learning_rate, steps, weight_decay, dynamics, precision)
+
+    trainings = LeaveOneOut(problem, learning_rate, steps, weight_decay, dynamics, precision)
     # A change of a by V u changes weights and loss by u' diag(.) u, and validation outputs by (Theta_val V) u.
-    squares = spectrum.values if metric == "plain" else spectrum.values * (spectrum.values + work.full.decay)
-    rotated = kernel_val.double() @ spectrum.vectors
-    factor = (0.5 if half else 1.0) * torch.tensor([[1 / len(f0_val)], [1.0]], dtype=torch.float64)
-    found = torch.empty(2, len(f0), dtype=torch.float64, device=kernel.device)
+    values, vectors = problem.spectrum
+    squares = values if metric == "plain" else values * (values + trainings.full.decay)
+    rotated = kernel_val.double() @ vectors
+    scores = torch.empty(2, len(f0), dtype=torch.float64, device=kernel.device)
     with _progress.bar(len(f0), 0, "leave one out", progress) as bar:
-        for rows, changes in work.blocks():
-            found[0, rows] = (rotated @ changes).square().sum(0)
-            found[1, rows] = squares @ changes.square()
+        for rows, changes in trainings.blocks():
+            scores[0, rows] = (rotated @ changes).square().sum(0)
+            scores[1, rows] = squares @ changes.square()
             bar.update(rows.stop - rows.start)
-    functional, weights = found * factor.to(found.device)
-    predictions = f0_val.double() + (kernel_val.double() @ spectrum.coefficients(work.full)).view_as(f0_val)
+
+    factor = (0.5 if half else 1.0) * torch.tensor([[1 / len(f0_val)], [1.0]], dtype=torch.float64)
+    functional, weights = scores * factor.to(scores.device)
+    predictions = f0_val.double() + (kernel_val.double() @ problem.coefficients(trainings.full)).view_as(f0_val)
     return SampleInformation(functional, weights, predictions)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
-from jaxtyping import Complex128, Float64
+from jaxtyping import Complex128, Float
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Finite, NonNegative, Number, Positive
+from simplebits.information.arguments import Dynamics, Precision, Steps
 
-DYNAMICS = ("discrete", "continuous")
 _FEWEST_STEPS = 20  # from here on discrete steps are close enough to the exponential for its contour
-_MOST_PRECISE = 1e-12
+_WHOLE_STEPS = Number(0, open_low=True, integer=True)
 
 
+@door
 @dataclass(frozen=True)
 class Shrinkage:
     """phi, with which training multiplies the residual: w_t - w0 = J' phi(Theta) (Y - f0) (equations 10 and 50).
@@ -29,27 +32,24 @@ class Shrinkage:
         decay: lambda, weight decay towards the start for the sum of the losses.
         dynamics: `discrete`, the paper's experiments, or `continuous`, equation 10.
 
+    Raises:
+        ValueError: an attribute out of range, or a broken number of discrete steps.
+
     >>> Shrinkage(eta=0.1, steps=1)(torch.tensor([0.0, 2.0], dtype=torch.float64))
     tensor([0.1000, 0.1000], dtype=torch.float64)
     """
 
-    eta: float
-    steps: float | None
-    decay: float = 0.0
-    dynamics: str = "discrete"
+    eta: Positive
+    steps: Steps | None
+    decay: NonNegative = 0.0
+    dynamics: Dynamics = "discrete"
 
     def __post_init__(self) -> None:
-        _check.one_of("dynamics", self.dynamics, DYNAMICS)
-        _check.positive("learning_rate", self.eta)
-        _check.positive("weight_decay", self.decay, allow_zero=True)
-        if self.steps is not None:
-            hint = "; steps=None means infinitely many" if self.steps == math.inf else ""
-            try:
-                _check.positive("steps", self.steps, integer=self.dynamics == "discrete")
-            except ValueError as error:
-                raise ValueError(f"{error}{hint}") from None
+        if self.dynamics == "discrete" and self.steps is not None:
+            _WHOLE_STEPS("steps", self.steps)
 
-    def __call__(self, eigenvalues: Float64[Tensor, " s"]) -> Float64[Tensor, " s"]:
+    @door
+    def __call__(self, eigenvalues: Annotated[Float[Tensor, " s"], Finite(filled=False)]) -> Float[Tensor, " s"]:
         """phi at these eigenvalues of the kernel."""
         x = eigenvalues + self.decay
         if self.steps is None:
@@ -63,8 +63,9 @@ class Shrinkage:
             reached = torch.where(small, slow, 1 - (1 - self.eta * x) ** self.steps)
         return torch.where(x > 0, reached / x.where(x > 0, 1), self.eta * self.steps)
 
-    def check_stable(self, largest: float, count: int) -> None:
-        """Raise unless discrete descent converges.
+    @door
+    def check_stable(self, largest: NonNegative, count: Count) -> None:
+        """Raise ValueError unless discrete descent converges; names the largest learning rate at which it does.
 
         Args:
             largest: eigenvalue of the kernel.
@@ -78,7 +79,8 @@ class Shrinkage:
                 f"{math.nextafter(2 * count / curvature, 0):.6g}"
             )
 
-    def resolvents(self, precision: float) -> tuple[Complex128[Tensor, " j"], Complex128[Tensor, " j"]]:
+    @door
+    def resolvents(self, precision: Precision) -> tuple[Complex128[Tensor, " j"], Complex128[Tensor, " j"]]:
         """Poles z and weights c with phi(x) = Re sum_j c_j / (x - z_j), for all x from 0 to 2 / eta.
 
         Cauchy's integral of phi around its interval, by the trapezoidal rule. In time, phi is the inverse Laplace
@@ -95,12 +97,10 @@ class Shrinkage:
         Raises:
             ValueError: precision out of range.
         """
-        if not _MOST_PRECISE <= precision < 1:
-            raise ValueError(f"precision={precision!r}: give a number from {_MOST_PRECISE:g} to 1")
         if self.steps is None:
             return torch.zeros(1, dtype=torch.complex128), torch.ones(1, dtype=torch.complex128)
         if self.dynamics == "discrete" and self.steps < _FEWEST_STEPS:
-            return self._circle(precision)
+            return self._circle(int(self.steps), precision)
         p, weight = talbot(precision)
         if self.dynamics == "continuous":
             return -p / (self.eta * self.steps), weight / p
@@ -110,8 +110,7 @@ class Shrinkage:
         sign = -1 if self.steps % 2 == 0 else 1
         return torch.cat([z, back]), torch.cat([-front / z, -sign * front / back])
 
-    def _circle(self, precision: float) -> tuple[Tensor, Tensor]:
-        steps = self.steps
+    def _circle(self, steps: int, precision: float) -> tuple[Tensor, Tensor]:
         radius = math.exp(5 / max(steps, 4))  # (radius)^steps is lost to rounding: at most 150
         nodes = 2 * math.ceil((math.log(1 / precision) / math.log(radius) + steps) / 2) + 8
         angle = (torch.arange(nodes // 2, dtype=torch.float64) + 0.5) * (2 * math.pi / nodes)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simplebits._door import door
+from simplebits.domains import Finite, Share
+from simplebits.information.arguments import examples_fit
 from simplebits.information.weights import WeightFunction
 
 
+@door
 class InSpan(nn.Module):
     """A perceptron that takes coordinates of a sample, and behind them what fixed weights add to each hidden unit.
 
@@ -23,14 +29,38 @@ class InSpan(nn.Module):
         super().__init__()
         self.first, self.rest = first, rest
 
+    @door
     def forward(self, both: Float[Tensor, "n q"]) -> Float[Tensor, "n k"]:
         """Outputs of samples as `in_span` makes them."""
-        here, added = both.split([self.first.in_features, self.first.out_features], 1)
-        return self.rest(self.first(here) + added)
+        widths, weight = [self.first.in_features, self.first.out_features], self.first.weight
+        if (both.shape[1], both.dtype, both.device) != (sum(widths), weight.dtype, weight.device):
+            raise ValueError(
+                f"both: expected [n, {sum(widths)}] of {weight.dtype} on {weight.device}, as in_span makes samples, "
+                f"got {list(both.shape)} of {both.dtype} on {both.device}"
+            )
+        coordinates, added = both.split(widths, 1)
+        return self.rest(self.first(coordinates) + added)
 
 
+@dataclass(frozen=True)
+class BeginsLinear:
+    """A perceptron: flattening, then a linear layer, then any others."""
+
+    whole = True
+
+    def __call__(self, argument: str, value: Any) -> nn.Sequential:
+        """The perceptron as it is."""
+        if not isinstance(value, nn.Sequential) or [type(layer) for layer in value[:2]] != [nn.Flatten, nn.Linear]:
+            raise TypeError(f"{argument}: expected nn.Sequential(nn.Flatten(), nn.Linear(...), ...), got {value!r}")
+        return value
+
+
+@door(renamed={"model": "network"})
 def in_span(
-    model: nn.Sequential, x: Float[Tensor, "n ..."], x_val: Float[Tensor, "m ..."], precision: float = 1e-5
+    network: Annotated[nn.Sequential, BeginsLinear()],
+    x: Annotated[Float[Tensor, "n ..."], Finite()],
+    x_val: Annotated[Float[Tensor, "m ..."], Finite()],
+    precision: Share = 1e-5,
 ) -> tuple[InSpan, Float[Tensor, "n q"], Float[Tensor, "m q"]]:
     """Rewrite a perceptron and its samples in coordinates of the space that the training samples span.
 
@@ -39,37 +69,36 @@ def in_span(
     whose corners are always black span two thirds of their pixels or less, and a step costs as much less.
 
     Args:
-        model: `nn.Sequential(nn.Flatten(), nn.Linear(...), ...)`; left as it is.
+        network: `nn.Sequential(nn.Flatten(), nn.Linear(...), ...)`; left as it is.
         x: training samples, more than one of them.
         x_val: samples on which predictions are compared. What lies outside the space is handed on as what the first
             weights make of it.
         precision: directions along which the samples extend less than this, as a share of the widest, are left out.
 
     Returns:
-        The network, the training samples and the other samples, all three in float32 or what the model has.
+        The network, the training samples and the other samples, all three in the network's dtype.
 
     Raises:
-        TypeError: the model does not begin with flattening and a linear layer.
-        ValueError: shapes or dtypes that do not fit.
+        TypeError: the network does not begin with flattening and a linear layer, or samples are no tensors.
+        ValueError: shapes or dtypes that do not fit, or precision out of range.
 
     >>> x, net = torch.tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]]), nn.Sequential(nn.Flatten(), nn.Linear(3, 1))
-    >>> small, here, _ = in_span(net, x, x)
-    >>> small.first.in_features, torch.allclose(small(here), net(x), atol=1e-6)
+    >>> small, coordinates, _ = in_span(net, x, x)
+    >>> small.first.in_features, torch.allclose(small(coordinates), net(x), atol=1e-6)
     (2, True)
     """
-    if not isinstance(model, nn.Sequential) or [type(layer) for layer in model[:2]] != [nn.Flatten, nn.Linear]:
-        raise TypeError(f"model: expected nn.Sequential(nn.Flatten(), nn.Linear(...), ...), got {model!r}")
-    WeightFunction(model).check_examples(x=x, x2=x_val)
-    layer = model[1]
-    rows, weights = x.flatten(1).double(), layer.weight.detach().double()
+    examples_fit(WeightFunction(network), x=x, x_val=x_val)
+    layer: Any = network[1]
+    weights, rows, rows_val = layer.weight.detach().double(), x.flatten(1).double(), x_val.flatten(1).double()
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
     basis = basis[values > precision * values[0]]
-    first = nn.utils.skip_init(
+    first: Any = nn.utils.skip_init(
         nn.Linear, len(basis), layer.out_features, layer.bias is not None, dtype=x.dtype, device=x.device
     )
     first.load_state_dict({**layer.state_dict(), "weight": (weights @ basis.T).to(x.dtype)})
-    found = []
-    for some in (rows, x_val.flatten(1).double()):
-        here = some @ basis.T
-        found.append(torch.cat([here, (some - here @ basis) @ weights.T], 1).to(x.dtype))
-    return InSpan(first, copy.deepcopy(model[2:])), found[0], found[1]
+
+    def rewritten(rows: Tensor) -> Tensor:
+        coordinates = rows @ basis.T
+        return torch.cat([coordinates, (rows - coordinates @ basis) @ weights.T], 1).to(x.dtype)
+
+    return InSpan(first, copy.deepcopy(network[2:])), rewritten(rows), rewritten(rows_val)

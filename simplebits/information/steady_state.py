@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, NonNegative, Positive
+from simplebits.information.arguments import Decomposable, Examples, examples_fit, of_one_dtype, on_one_device
 from simplebits.information.jacobians import Jacobians
-from simplebits.information.linearised import check_values
 from simplebits.information.memory import require
 from simplebits.information.weights import WeightFunction
 
 
-def jacobian(model: nn.Module, x: Tensor) -> Float[Tensor, "nk d"]:
+@door(renamed={"model": "network"})
+def jacobian(network: nn.Module, x: Examples) -> Float[Tensor, "nk d"]:
     """Derivatives of all outputs by all trainable weights, for small networks; `kernel` does without them.
 
     Args:
-        model: maps examples to outputs [n, k]; runs in evaluation mode.
-        x: examples [n, ...], in the model's dtype, or int64 where an embedding takes them.
+        network: maps examples to outputs [n, k]; runs in evaluation mode.
+        x: examples [n, ...], in the network's dtype, or int64 where an embedding takes them.
 
     Returns:
-        Row i k + o for output o of example i; columns in the order of the model's parameters.
+        Row i k + o for output o of example i; columns in the order of the network's parameters.
 
     Raises:
-        TypeError: a model or examples of another kind.
+        TypeError: a network or examples of another kind.
         ValueError: nothing to train, outputs that are not [n, k], examples that do not fit, or too little memory.
 
     >>> jacobian(nn.Linear(2, 1), torch.tensor([[3.0, 4.0]]))
     tensor([[3., 4., 1.]])
     """
-    f = WeightFunction(model)
-    f.check_examples(x=x)
+    f = WeightFunction(network)
+    rows, d = len(x) * examples_fit(f, x=x), f.start.numel()
+    require(
+        f"a Jacobian by {d:,} weights", 3.0 * rows * d * f.start.itemsize, x.device, "kernel(network, x) holds none"
+    )
     with torch.no_grad(), f.evaluating():
-        work = Jacobians(model, x[:1])
-        size = 3.0 * work.outputs * len(x) * f.start.numel() * f.start.itemsize
-        require(f"a Jacobian by {f.start.numel():,} weights", size, x.device, "kernel(model, x) holds none")
-        return work.rows(work.whole(), x)
+        jacobians = Jacobians(network, x[:1])
+        return jacobians.rows(jacobians.whole(), x)
 
 
+@door
 def sgd_covariance(
-    jacobian: Float[Tensor, "nk d"],
-    gradients: Float[Tensor, "n d"],
-    learning_rate: float,
-    batch_size: int,
-    weight_decay: float = 0.0,
+    jacobian: Annotated[Float[Tensor, "nk d"], Decomposable()],
+    gradients: Annotated[Float[Tensor, "n d"], Decomposable()],
+    learning_rate: Positive,
+    batch_size: Count,
+    weight_decay: NonNegative = 0.0,
     *,
-    jitter: float = 1e-10,
+    jitter: NonNegative = 1e-10,
 ) -> Float[Tensor, "d d"]:
     """Covariance Sigma of the weights around which SGD settles: H Sigma + Sigma H = eta / b Lambda (equation 14).
 
@@ -75,17 +81,7 @@ def sgd_covariance(
     tensor([[1., 0.],
             [0., 0.]])
     """
-    for name, value in {"learning_rate": learning_rate, "batch_size": batch_size}.items():
-        _check.positive(name, value, integer=name == "batch_size")
-    for name, value in {"weight_decay": weight_decay, "jitter": jitter}.items():
-        _check.positive(name, value, allow_zero=True)
-    _check_pair({"jacobian": jacobian, "gradients": gradients})
-    matrices = jacobian.dim() == gradients.dim() == 2 and jacobian.shape[1] == gradients.shape[1]
-    if not matrices or len(gradients) < 2 or len(jacobian) % len(gradients):
-        raise ValueError(
-            f"gradients: expected [n, d] with n > 1 samples of the Jacobian [n k, d], got {list(gradients.shape)} and "
-            f"{list(jacobian.shape)}"
-        )
+    _gradients_fit(jacobian, gradients)
     n, d = gradients.shape
     require(f"a covariance of {d:,} weights", 40.0 * d * d, jacobian.device, "sample_information needs none")
     curvature, basis = torch.linalg.eigh(jacobian.T @ jacobian)
@@ -102,8 +98,13 @@ def sgd_covariance(
     return (sigma + sigma.T) / 2
 
 
+@door
 def weight_information(
-    changes: Float[Tensor, "n d"], covariance: Float[Tensor, "d d"], *, half: bool = True, jitter: float = 1e-10
+    changes: Annotated[Float[Tensor, "n d"], Decomposable()],
+    covariance: Annotated[Float[Tensor, "d d"], Decomposable()],
+    *,
+    half: bool = True,
+    jitter: NonNegative = 1e-10,
 ) -> Float[Tensor, " n"]:
     """SI of each sample with any smoothing: 1/2 dw' Sigma^-1 dw (equations 5 and 13).
 
@@ -123,13 +124,7 @@ def weight_information(
     >>> weight_information(torch.tensor([[2.0, 0.0]]), torch.diag(torch.tensor([4.0, 1.0])))
     tensor([0.5000])
     """
-    _check.positive("jitter", jitter, allow_zero=True)
-    _check_pair({"changes": changes, "covariance": covariance})
-    if changes.dim() != 2 or covariance.shape != (changes.shape[1], changes.shape[1]):
-        raise ValueError(
-            f"covariance: expected shape [d, d] for changes [n, d], got {list(covariance.shape)} for "
-            f"{list(changes.shape)}"
-        )
+    _changes_fit(changes, covariance)
     factor, failed = torch.linalg.cholesky_ex(covariance + jitter * torch.eye(len(covariance)).to(covariance))
     if failed:
         raise ValueError("covariance: not positive definite; raise jitter, or give one that is")
@@ -137,9 +132,21 @@ def weight_information(
     return (0.5 if half else 1.0) * scaled.square().sum(0)
 
 
-def _check_pair(tensors: dict[str, Tensor]) -> None:
-    check_values(tensors)
-    dtypes = {name: value.dtype for name, value in tensors.items()}
-    if len(set(dtypes.values())) > 1:
-        got = ", ".join(f"{name} in {dtype}" for name, dtype in dtypes.items())
-        raise ValueError(f"expected one dtype, got {got}; convert with .double()")
+def _gradients_fit(jacobian: Tensor, gradients: Tensor) -> None:
+    on_one_device(jacobian=jacobian, gradients=gradients)
+    of_one_dtype(jacobian=jacobian, gradients=gradients)
+    if jacobian.shape[1] != gradients.shape[1] or len(gradients) < 2 or len(jacobian) % len(gradients):
+        raise ValueError(
+            f"gradients: expected [n, d] with n > 1 samples of the Jacobian [n k, d], got {list(gradients.shape)} and "
+            f"{list(jacobian.shape)}"
+        )
+
+
+def _changes_fit(changes: Tensor, covariance: Tensor) -> None:
+    on_one_device(changes=changes, covariance=covariance)
+    of_one_dtype(changes=changes, covariance=covariance)
+    if covariance.shape != (changes.shape[1], changes.shape[1]):
+        raise ValueError(
+            f"covariance: expected shape [d, d] for changes [n, d], got {list(covariance.shape)} for "
+            f"{list(changes.shape)}"
+        )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, CountOrZero, Finite, NonNegative, Positive
+from simplebits.information.arguments import on_one_device
 
 Redraw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 
@@ -35,8 +37,9 @@ class UniqueInformation:
     weights_redrawn: Float[Tensor, "redraws runs d"]
 
 
+@door
 def two_gaussians(
-    n: int, generator: torch.Generator, spread: float = 0.5
+    n: Count, generator: torch.Generator, spread: NonNegative = 0.5
 ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
     """Points of two classes in the plane with targets -1 and 1, drawn from Gaussians around (1, -1.4) and (-1, 1.4).
 
@@ -51,22 +54,22 @@ def two_gaussians(
     >>> x.shape, int((y > 0).sum())
     (torch.Size([80, 2]), 40)
     """
-    _check.positive("n", n, integer=True)
     first = torch.randint(2, (), generator=generator)
     y = 2.0 * ((torch.arange(n) + first) % 2).double() - 1
     mean = torch.tensor([1.0, -1.4], dtype=torch.float64)
     return y[:, None] * mean + spread * torch.randn(n, 2, generator=generator, dtype=torch.float64), y
 
 
+@door
 def sgd_linear_regression(
-    x: Float[Tensor, "*sets n d"],
-    y: Float[Tensor, "*sets n"],
-    runs: int,
+    x: Annotated[Float[Tensor, "*sets n d"], Finite()],
+    y: Annotated[Float[Tensor, "*sets n"], Finite()],
+    runs: Count,
     generator: torch.Generator,
     *,
-    epochs: int = 200,
-    batch_size: int = 5,
-    learning_rate: float = 0.1,
+    epochs: Count = 200,
+    batch_size: Count = 5,
+    learning_rate: Positive = 0.1,
 ) -> Float[Tensor, "*sets runs d"]:
     """Final weights of many trainings of y = w.x, from w = 0, that differ in the order of the samples only.
 
@@ -94,14 +97,21 @@ def sgd_linear_regression(
     >>> sgd_linear_regression(x, y, 3, torch.Generator().manual_seed(1), epochs=5).shape
     torch.Size([3, 2])
     """
-    for name, value in {"runs": runs, "epochs": epochs, "batch_size": batch_size}.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("learning_rate", learning_rate)
-    if x.dim() < 2 or y.shape != x.shape[:-1] or not y.numel():
+    if y.shape != x.shape[:-1]:
         raise ValueError(f"y: expected shape {list(x.shape[:-1])}, one target a row of x, got {list(y.shape)}")
-    for name, value in {"x": x, "y": y}.items():
-        if not torch.isfinite(value).all():
-            raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
+    on_one_device(x=x, y=y)
+    return _descend(x, y, runs, generator, epochs, batch_size, learning_rate)
+
+
+def _descend(
+    x: Float[Tensor, "*sets n d"],
+    y: Float[Tensor, "*sets n"],
+    runs: int,
+    generator: torch.Generator,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+) -> Float[Tensor, "*sets runs d"]:
     *sets, n, d = x.shape
     # Sets come last: a sample is one row of memory, and the short axes are summed over by whole rows.
     rows_x = x.reshape(-1, n, d).permute(1, 2, 0).reshape(n, -1)
@@ -110,27 +120,28 @@ def sgd_linear_regression(
     for _ in range(epochs):
         order = torch.rand(runs, n, generator=generator).argsort(1)
         for batch in order.split(batch_size, 1):
-            some = batch.flatten()
-            xb = rows_x[some].view(runs, batch.shape[1], d, -1)
-            miss = (xb * w[:, None]).sum(2) - rows_y[some].view(runs, batch.shape[1], -1)
+            samples = batch.flatten()
+            xb = rows_x[samples].view(runs, batch.shape[1], d, -1)
+            miss = (xb * w[:, None]).sum(2) - rows_y[samples].view(runs, batch.shape[1], -1)
             w = w - learning_rate * (xb * miss[:, :, None]).mean(1)
     if not torch.isfinite(w).all():
         raise FloatingPointError(f"training diverged at learning_rate={learning_rate:g}; give a smaller one")
     return w.permute(2, 0, 1).reshape(*sets, runs, d)
 
 
+@door
 def unique_information(
-    x: Float[Tensor, "n d"],
-    y: Float[Tensor, " n"],
-    index: int,
+    x: Annotated[Float[Tensor, "n d"], Finite()],
+    y: Annotated[Float[Tensor, " n"], Finite()],
+    index: CountOrZero,
     redraw: Redraw,
     generator: torch.Generator,
     *,
-    runs: int = 500,
-    redraws: int = 100,
-    epochs: int = 200,
-    batch_size: int = 5,
-    learning_rate: float = 0.1,
+    runs: Count = 500,
+    redraws: Count = 100,
+    epochs: Count = 200,
+    batch_size: Count = 5,
+    learning_rate: Positive = 0.1,
 ) -> UniqueInformation:
     """``I(W; z_i | S_-i)`` and its leave-one-out bound by their definitions (equations 1 and 3, figure 3).
 
@@ -151,31 +162,26 @@ def unique_information(
         learning_rate: of SGD.
 
     Raises:
-        ValueError: an argument out of range, or fewer runs than a covariance needs.
+        TypeError: an argument of another kind.
+        ValueError: an argument out of range, shapes that do not fit, or fewer runs than a covariance needs.
         FloatingPointError: training diverged.
 
     >>> draw = torch.Generator().manual_seed(0)
     >>> x, y = two_gaussians(20, draw)
-    >>> found = unique_information(x, y, 0, two_gaussians, draw, runs=20, redraws=5, epochs=3)
-    >>> found.bound > 0
+    >>> first = unique_information(x, y, 0, two_gaussians, draw, runs=20, redraws=5, epochs=3)
+    >>> first.bound > 0
     True
     """
-    if not isinstance(index, numbers.Integral) or not 0 <= index < len(x):
-        raise ValueError(f"index={index}: give a whole number in 0 .. {len(x) - 1} for {len(x)} samples")
-    _check.positive("redraws", redraws, integer=True)
-    if not isinstance(runs, int) or runs < x.shape[1] + 2:
-        raise ValueError(f"runs={runs}: the covariance of {x.shape[1]} weights needs at least {x.shape[1] + 2}")
-    if len(x) < 2:
-        raise ValueError("x: 1 sample; leaving one out needs at least 2")
-    how = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    _fits(x, y, index, runs)
     kept = torch.arange(len(x)) != index
-    fresh_x, fresh_y = redraw(redraws, generator)
+    fresh_x, fresh_y = _redrawn(redraw, redraws, generator, x)
     many_x, many_y = x.expand(redraws, -1, -1).clone(), y.expand(redraws, -1).clone()
     many_x[:, index], many_y[:, index] = fresh_x, fresh_y
 
-    weights = sgd_linear_regression(x, y, runs, generator, **how)
-    without = sgd_linear_regression(x[kept], y[kept], runs, generator, **how)
-    redrawn = sgd_linear_regression(many_x, many_y, runs, generator, **how)
+    weights, without, redrawn = (
+        _descend(*samples, runs, generator, epochs, batch_size, learning_rate)
+        for samples in ((x, y), (x[kept], y[kept]), (many_x, many_y))
+    )
     p, q, parts = (_gaussian(w) for w in (weights, without, redrawn))
     log_r = parts.log_prob(weights[:, None]).logsumexp(1) - math.log(redraws)
     information = float((p.log_prob(weights) - log_r).mean())
@@ -189,3 +195,28 @@ def _gaussian(w: Float[Tensor, "*sets runs d"]) -> torch.distributions.Multivari
     off = w - mean[..., None, :]
     covariance = off.mT @ off / (w.shape[-2] - 1)
     return torch.distributions.MultivariateNormal(mean, covariance)
+
+
+def _fits(x: Tensor, y: Tensor, index: int, runs: int) -> None:
+    """Raise ValueError unless these are samples with targets, two or more, and enough runs for a covariance."""
+    n, d = x.shape
+    on_one_device(x=x, y=y)
+    if len(y) != n:
+        raise ValueError(f"y: expected shape [{n}], one target a row of x, got {list(y.shape)}")
+    if not index < n:
+        raise ValueError(f"index={index}: give a whole number in 0 .. {n - 1} for {n} samples")
+    if runs < d + 2:
+        raise ValueError(f"runs={runs}: the covariance of {d} weights needs at least {d + 2}")
+    if n < 2:
+        raise ValueError("x: 1 sample; leaving one out needs at least 2")
+
+
+def _redrawn(redraw: Redraw, redraws: int, generator: torch.Generator, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw fresh samples; raise ValueError unless they are like x, as a smaller shape would be spread over all."""
+    fresh = redraw(redraws, generator)
+    wanted = [(redraws, x.shape[1]), (redraws,)]
+    got = [getattr(value, "shape", None) for value in fresh] if isinstance(fresh, tuple | list) else type(fresh)
+    if got != wanted:
+        raise ValueError(f"redraw: expected inputs and targets of shapes {wanted}, got {got}")
+    fresh_x, fresh_y = fresh
+    return fresh_x, fresh_y

@@ -45,11 +45,11 @@ def explicit(model, x, y, x_val, ridge):
 @pytest.mark.parametrize("decay", [0.0, 0.4])
 def test_exact_equals_the_explicit_hessian(decay):
     (x, y, x_val), model = data(), network()
-    found = influence(model, x, y, x_val, decay, method="exact", damping=0.9)
+    result = influence(model, x, y, x_val, decay, method="exact", damping=0.9)
     dw, change = explicit(model, x, y, x_val, decay + 0.9)
-    torch.testing.assert_close(found.weights, 0.5 * dw.square().sum(1))
-    torch.testing.assert_close(found.prediction_changes, change)
-    torch.testing.assert_close(found.functional, 0.5 * change.square().sum(2).mean(1))
+    torch.testing.assert_close(result.weights, 0.5 * dw.square().sum(1))
+    torch.testing.assert_close(result.prediction_changes, change)
+    torch.testing.assert_close(result.functional, 0.5 * change.square().sum(2).mean(1))
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_exact_equals_the_explicit_hessian(decay):
 def test_iterations_reach_the_exact_solution(options, tolerance):
     (x, y, x_val), model = data(), network()
     exact = influence(model, x, y, x_val, damping=2.0, method="exact")
-    found = influence(model, x, y, x_val, damping=2.0, **options)
+    result = influence(model, x, y, x_val, damping=2.0, **options)
     for name in ("weights", "functional", "prediction_changes"):
-        torch.testing.assert_close(getattr(found, name), getattr(exact, name), rtol=tolerance, atol=0)
+        torch.testing.assert_close(getattr(result, name), getattr(exact, name), rtol=tolerance, atol=0)
 
 
 def test_small_batches_come_near_and_the_generator_decides():
@@ -87,9 +87,9 @@ def test_all_methods_agree_on_a_linear_model(method):
     x, y, x_val = data()
     line = nn.Linear(3, 2).double()
     exact = influence(line, x, y, x_val, 0.3, method="exact")
-    found = influence(line, x, y, x_val, 0.3, method=method, tolerance=1e-10, scale=10.0, batch_size=8)
+    result = influence(line, x, y, x_val, 0.3, method=method, tolerance=1e-10, scale=10.0, batch_size=8)
     for name in ("weights", "functional", "prediction_changes"):
-        torch.testing.assert_close(getattr(found, name), getattr(exact, name), rtol=1e-7, atol=0)
+        torch.testing.assert_close(getattr(result, name), getattr(exact, name), rtol=1e-7, atol=0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -107,12 +107,12 @@ def test_leave_one_out_in_the_limit_of_ridge_regression(method):
 
         with torch.no_grad():
             line.weight.copy_(minimum(x, y))
-        found = influence(line, x, y, x_val, decay, method=method, scale=10.0, depth=150, batch_size=n, half=False)
+        result = influence(line, x, y, x_val, decay, method=method, scale=10.0, depth=150, batch_size=n, half=False)
         kept = [torch.arange(n) != i for i in range(n)]
         true = torch.stack([minimum(x[rows], y[rows]) - line.weight.detach() for rows in kept])[:, 0]
-        errors.append(float((found.weights.sqrt() - true.norm(dim=1)).abs().max() / true.norm(dim=1).max()))
+        errors.append(float((result.weights.sqrt() - true.norm(dim=1)).abs().max() / true.norm(dim=1).max()))
         change = (true @ x_val.T).square().mean(1)
-        assert float(torch.corrcoef(torch.stack([found.functional, change]))[0, 1]) > 0.98
+        assert float(torch.corrcoef(torch.stack([result.functional, change]))[0, 1]) > 0.98
     assert errors[1] < errors[0] / 4
     assert errors[1] < 0.03
 
@@ -121,9 +121,9 @@ def test_neither_chunks_nor_other_samples_change_a_score():
     (x, y, x_val), model = data(), network()
     how = {"damping": 2.0, "method": "cg", "tolerance": 1e-10}
     everyone = influence(model, x, y, x_val, **how)
-    some = influence(model, x, y, x_val, indices=[5, 0, 2], chunk=2, half=False, **how)
-    torch.testing.assert_close(some.weights, 2 * everyone.weights[[5, 0, 2]])
-    torch.testing.assert_close(some.functional, 2 * everyone.functional[[5, 0, 2]])
+    chosen = influence(model, x, y, x_val, indices=[5, 0, 2], chunk=2, half=False, **how)
+    torch.testing.assert_close(chosen.weights, 2 * everyone.weights[[5, 0, 2]])
+    torch.testing.assert_close(chosen.functional, 2 * everyone.functional[[5, 0, 2]])
     newton = influence(model, x, y, x_val, method="gauss-newton")
     torch.testing.assert_close(
         influence(model, x, y, x_val, method="gauss-newton", indices=[5, 0]).weights, newton.weights[[5, 0]]
@@ -188,4 +188,4 @@ def test_what_cannot_be_solved_says_why():
 def test_wrong_input_is_named(change, error, message):
     x, y, x_val = data()
     with pytest.raises(error, match=message):
-        influence(**({"model": network(), "x": x, "targets": y, "x_val": x_val} | change))
+        influence(**({"network": network(), "x": x, "targets": y, "x_val": x_val} | change))

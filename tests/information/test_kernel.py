@@ -141,11 +141,11 @@ def test_single_precision_networks_can_be_summed_in_double():
     exact, single = kernel(net, x), net.float()
     try:
         assert kernel(single, x.float()).dtype == torch.float32
-        found = kernel(single, x.float(), dtype=torch.float64)
+        result = kernel(single, x.float(), dtype=torch.float64)
     finally:
         net.double()
-    assert found.dtype == torch.float64
-    torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-5 * float(exact.abs().max()))
+    assert result.dtype == torch.float64
+    torch.testing.assert_close(result, exact, rtol=1e-4, atol=1e-5 * float(exact.abs().max()))
 
 
 def test_whole_numbers_are_what_an_embedding_takes():
@@ -158,7 +158,7 @@ def test_whole_numbers_are_what_an_embedding_takes():
 @pytest.mark.unchecked
 def test_a_jacobian_needs_outputs_and_examples():
     line = nn.Linear(3, 1).double()
-    with pytest.raises(ValueError, match=r"model: expected outputs \[n, k\], got \[1\]"):
+    with pytest.raises(ValueError, match=r"network: expected outputs \[n, k\], got \[1\]"):
         jacobian(nn.Sequential(line, nn.Flatten(0)), torch.ones(4, 3, dtype=torch.float64))
     with pytest.raises(ValueError, match="x: expected torch.float64 on cpu"):
         jacobian(line, torch.ones(4, 3))
@@ -177,7 +177,7 @@ def test_wrong_input_is_named(monkeypatch):
     fails("expected a torch.Tensor", net, x.numpy(), error=TypeError)
     fails("expected torch.float64 on cpu", net, x.float())
     fails("expected torch.float64 on cpu.* got torch.uint8", net, x.byte())
-    fails("at least one example", net, x[:0])
+    fails(r"x: is empty, shape \[0, 6\]; give at least one", net, x[:0])
     fails("x2: expected at least one example .* like x's", net, x, x[:, :3])
     fails("x2: holds NaN", net, x, x * math.nan)
     fails("coordinates=0", net, x, coordinates=0)

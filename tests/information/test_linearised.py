@@ -22,13 +22,13 @@ SETTINGS = [
 @pytest.mark.parametrize(("dynamics", "steps", "weight_decay"), SETTINGS)
 def test_equals_descent_step_by_step(k, dynamics, steps, weight_decay):
     p = problem(k=k)
-    found = linearised_training(p.kernel, p.targets, p.f0, 2.0, steps, weight_decay, dynamics=dynamics)
+    result = linearised_training(p.kernel, p.targets, p.f0, 2.0, steps, weight_decay, dynamics=dynamics)
     w = p.change(2.0 / p.n, steps, p.n * weight_decay, dynamics)
-    torch.testing.assert_close(p.J.T @ found.coefficients.flatten(), w, rtol=1e-8, atol=1e-9)
-    torch.testing.assert_close(found.weight_change, w @ w, rtol=1e-8, atol=1e-9)
-    torch.testing.assert_close(found.predictions, p.f0 + (p.J @ w).view_as(p.f0), rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(p.J.T @ result.coefficients.flatten(), w, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(result.weight_change, w @ w, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(result.predictions, p.f0 + (p.J @ w).view_as(p.f0), rtol=1e-8, atol=1e-9)
     expected = p.f0_val + (p.J_val @ w).view_as(p.f0_val)
-    torch.testing.assert_close(found.predict(p.kernel_val, p.f0_val), expected, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(result.predict(p.kernel_val, p.f0_val), expected, rtol=1e-8, atol=1e-9)
 
 
 def test_continuous_time_is_the_limit_of_small_steps():
@@ -43,25 +43,25 @@ def test_continuous_time_is_the_limit_of_small_steps():
 def test_a_singular_kernel_can_be_trained_on_for_any_finite_time_or_with_decay():
     p = problem(n=8, d=5)
     for steps, weight_decay in ((1000, 0.0), (None, 0.01)):
-        found = linearised_training(p.kernel, p.targets, p.f0, 1.0, steps, weight_decay)
+        result = linearised_training(p.kernel, p.targets, p.f0, 1.0, steps, weight_decay)
         w = p.change(1.0 / p.n, steps, p.n * weight_decay)
-        torch.testing.assert_close(p.J.T @ found.coefficients.flatten(), w, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(p.J.T @ result.coefficients.flatten(), w, rtol=1e-8, atol=1e-8)
 
 
 def test_one_sample_can_be_trained_on():
-    found = linearised_training(torch.eye(1) * 2, torch.ones(1, 1), torch.zeros(1, 1), 0.1, 3)
-    assert float(found.predictions) == pytest.approx(1 - 0.8**3)
+    result = linearised_training(torch.eye(1) * 2, torch.ones(1, 1), torch.zeros(1, 1), 0.1, 3)
+    assert float(result.predictions) == pytest.approx(1 - 0.8**3)
 
 
 @pytest.mark.unchecked
 def test_weights_say_what_does_not_fit():
     p, model = problem(n=2, d=4), nn.Linear(3, 1).double()
     x = torch.ones(3, 3, dtype=torch.float64)
-    found = linearised_training(p.kernel, p.targets, p.f0, 0.1, 5)
+    result = linearised_training(p.kernel, p.targets, p.f0, 0.1, 5)
     with pytest.raises(ValueError, match=r"x: expected the samples of the training, .* outputs \[2, 1\], got \[3, 1\]"):
-        found.weights(model, x)
+        result.weights(model, x)
     with pytest.raises(ValueError, match="x: expected torch.float64 on cpu"):
-        found.weights(model, x.float())
+        result.weights(model, x.float())
 
 
 def test_weights_of_a_linear_network_are_those_of_its_training():
@@ -69,13 +69,13 @@ def test_weights_of_a_linear_network_are_those_of_its_training():
     model, x = nn.Linear(4, 2).double(), torch.randn(6, 4, generator=g).double()
     targets = torch.randn(6, 2, generator=g).double()
     f0 = model(x).detach()
-    found = linearised_training(kernel(model, x), targets, f0, 0.5, 20).weights(model, x)
+    result = linearised_training(kernel(model, x), targets, f0, 0.5, 20).weights(model, x)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.5)
     for _ in range(20):
         optimiser.zero_grad()
         ((model(x) - targets).square().sum() / (2 * len(x))).backward()
         optimiser.step()
-    torch.testing.assert_close(found, torch.cat([p.detach().flatten() for p in model.parameters()]))
+    torch.testing.assert_close(result, torch.cat([p.detach().flatten() for p in model.parameters()]))
 
 
 @pytest.mark.parametrize("precision", [1e-4, 1e-8, 1e-12])
@@ -116,12 +116,12 @@ def test_wrong_input_is_named():
     fails("not symmetric", skew, y, f0, 0.1, 5)
     fails("not positive semi-definite", theta - torch.eye(len(theta)) * theta.trace(), y, f0, 0.1, 5)
     fails(r"kernel: expected shape \[9, 9\] for 9 samples", theta[:8, :8], y, f0, 0.1, 5)
-    fails(r"add the axis of outputs with targets\[:, None\]", theta, y[:, 0], f0, 0.1, 5)
+    fails(r"shape \[n, k\], got \[9\]; add the axis of outputs with targets\[:, None\]", theta, y[:, 0], f0, 0.1, 5)
     fails("targets: expected shape", theta, y[:8], f0, 0.1, 5)
-    fails("at least one sample", theta[:0, :0], y[:0], f0[:0], 0.1, 5)
+    fails("kernel: is empty", theta[:0, :0], y[:0], f0[:0], 0.1, 5)
     fails("targets: holds NaN", theta, y * math.nan, f0, 0.1, 5)
     fails("expected a torch.Tensor", theta.numpy(), y, f0, 0.1, 5, error=TypeError)
-    fails("convert with .double", theta, y.long(), f0, 0.1, 5)
+    fails("targets: expected floating point values, got .*int64; convert with .float", theta, y.long(), f0, 0.1, 5)
     fails("did you mean 'discrete'", theta, y, f0, 0.1, 5, dynamics="discret")
     fails("steps=inf.*steps=None means infinitely many", theta, y, f0, 0.1, math.inf)
     fails("steps=2.5: give a whole number", theta, y, f0, 0.1, 2.5)

@@ -43,17 +43,17 @@ def explicit(model, x, y, x_val, rate, steps, decay):
 @pytest.mark.parametrize(("decay", "rescale"), [(0.0, True), (0.3, True), (0.3, False)])
 def test_equals_a_plain_loop(together, decay, rescale):
     (x, y, x_val), model = data(), network()
-    found = retrain_without(model, x, y, x_val, 0.2, 30, decay, together=together, rescale_decay=rescale)
+    result = retrain_without(model, x, y, x_val, 0.2, 30, decay, together=together, rescale_decay=rescale)
     w, f = explicit(model, x, y, x_val, 0.2, 30, decay)
     near = {"rtol": 1e-10, "atol": 0}
-    torch.testing.assert_close(found.predictions, f, **near)
+    torch.testing.assert_close(result.predictions, f, **near)
     for i in range(len(x)):
         kept = torch.arange(len(x)) != i
-        own = decay if rescale else decay * 6 / 5
-        w_without, f_without = explicit(model, x[kept], y[kept], x_val, 0.2, 30, own)
-        torch.testing.assert_close(found.weights[i], 0.5 * (w_without - w).square().sum(), **near)
-        torch.testing.assert_close(found.functional[i], 0.5 * (f_without - f).square().sum(1).mean(), **near)
-        torch.testing.assert_close(found.predictions_without[i], f_without, **near)
+        decay_without = decay if rescale else decay * 6 / 5
+        w_without, f_without = explicit(model, x[kept], y[kept], x_val, 0.2, 30, decay_without)
+        torch.testing.assert_close(result.weights[i], 0.5 * (w_without - w).square().sum(), **near)
+        torch.testing.assert_close(result.functional[i], 0.5 * (f_without - f).square().sum(1).mean(), **near)
+        torch.testing.assert_close(result.predictions_without[i], f_without, **near)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
@@ -66,26 +66,26 @@ def test_equals_the_scores_of_a_linear_model(decay, half):
     wanted = sample_information(
         kernel(line, x), kernel(line, x_val, x), y, f0, f0_val, 0.1, 200, decay, half=half, precision=1e-12
     )
-    found = retrain_without(line, x, y, x_val, 0.1, 200, decay, half=half, rescale_decay=False)
+    result = retrain_without(line, x, y, x_val, 0.1, 200, decay, half=half, rescale_decay=False)
     for name in ("functional", "weights"):
         score = getattr(wanted, name)
-        torch.testing.assert_close(getattr(found, name), score, rtol=0, atol=1e-8 * float(score.max()))
+        torch.testing.assert_close(getattr(result, name), score, rtol=0, atol=1e-8 * float(score.max()))
 
 
 def test_chosen_indices_in_their_order():
     (x, y, x_val), model = data(), network()
     everyone = retrain_without(model, x, y, x_val, 0.2, 10)
-    some = retrain_without(model, x, y, x_val, 0.2, 10, indices=[4, 1])
-    assert some.indices.tolist() == [4, 1]
-    torch.testing.assert_close(some.weights, everyone.weights[[4, 1]])
-    torch.testing.assert_close(some.predictions_without, everyone.predictions_without[[4, 1]])
+    chosen = retrain_without(model, x, y, x_val, 0.2, 10, indices=[4, 1])
+    assert chosen.indices.tolist() == [4, 1]
+    torch.testing.assert_close(chosen.weights, everyone.weights[[4, 1]])
+    torch.testing.assert_close(chosen.predictions_without, everyone.predictions_without[[4, 1]])
 
 
 def test_equal_samples_have_equal_scores_and_a_perfectly_predicted_one_tells_nothing():
     (x, y, x_val), model = data(), network()
     x[3], y[3] = x[1], y[1]
-    found = retrain_without(model, x, y, x_val, 0.2, 20)
-    torch.testing.assert_close(found.weights[3], found.weights[1])
+    result = retrain_without(model, x, y, x_val, 0.2, 20)
+    torch.testing.assert_close(result.weights[3], result.weights[1])
     with torch.no_grad():
         fitted = model(x)
     assert float(retrain_without(model, x, fitted, x_val, 0.2, 20).weights.max()) == 0.0
@@ -108,11 +108,11 @@ def test_the_model_is_left_as_it_was():
 def test_frozen_weights_stay():
     (x, y, x_val), model = data(), network()
     model[0].requires_grad_(False)
-    found = retrain_without(model, x, y, x_val, 0.2, 20)
+    result = retrain_without(model, x, y, x_val, 0.2, 20)
     features = model[:2]
     with torch.no_grad():
         alone = retrain_without(model[2], features(x), y, features(x_val), 0.2, 20)
-    torch.testing.assert_close(found.weights, alone.weights)
+    torch.testing.assert_close(result.weights, alone.weights)
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -167,8 +167,8 @@ def test_whole_numbers_are_what_an_embedding_takes():
         f0, f0_val = model(x), model(x_val)
     scores = sample_information(kernel(model, x), kernel(model, x_val, x), y, f0, f0_val, 0.01, 1, half=True)
     for together in (1, 4):  # one step moves a network as it moves its linearisation
-        found = retrain_without(model, x, y, x_val, 0.01, 1, together=together)
-        torch.testing.assert_close(found.weights, scores.weights)
+        result = retrain_without(model, x, y, x_val, 0.01, 1, together=together)
+        torch.testing.assert_close(result.weights, scores.weights)
 
 
 def test_as_many_together_as_fit_into_memory(monkeypatch):
@@ -207,23 +207,23 @@ def test_a_diverging_rate_names_the_largest_stable_one():
     [
         ({"targets": torch.zeros(6, dtype=torch.float64)}, ValueError, r"targets\[:, None\]"),
         ({"targets": torch.zeros(6, 3, dtype=torch.float64)}, ValueError, r"shape \[6, 2\], got \[6, 3\]"),
-        ({"targets": [0.0]}, TypeError, "targets: expected a torch.Tensor, got list"),
+        ({"targets": [0.0]}, TypeError, r"targets: expected a torch.Tensor \[n, k\], got list"),
         ({"x": torch.zeros(6, 3)}, ValueError, "x: expected torch.float64 on cpu"),
         ({"x": torch.full((6, 3), torch.nan, dtype=torch.float64)}, ValueError, "x: holds NaN"),
         ({"x_val": torch.zeros(4, 2, dtype=torch.float64)}, ValueError, r"x_val: expected .* like x's \[3\]"),
-        ({"model": "MLP"}, TypeError, "model: expected a torch.nn.Module, got str"),
+        ({"network": "MLP"}, TypeError, "network: expected a torch.nn.Module, got str"),
         ({"learning_rate": 0.0}, ValueError, "learning_rate=0.0: give a number above 0"),
         ({"steps": 1.5}, ValueError, "steps=1.5: give a whole number above 0"),
         ({"weight_decay": -1.0}, ValueError, "weight_decay=-1.0"),
         ({"together": 0}, ValueError, "together=0"),
-        ({"indices": [0, 6]}, ValueError, r"indices: must lie in 0 .. 5 for 6 samples, got 0 .. 6"),
-        ({"indices": []}, ValueError, "indices: expected at least one whole number"),
-        ({"indices": [0.5]}, ValueError, "indices: expected at least one whole number"),
+        ({"indices": [0, 6]}, ValueError, "indices: positions of 6 end at 5, got 0 .. 6"),
+        ({"indices": []}, ValueError, r"indices: must lie in 0 .. 5 for 6 samples, at least one of them, got \[\]"),
+        ({"indices": [0.5]}, ValueError, "indices: expected whole numbers or a mask, got dtype torch.float32"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_named(change, error, message):
     x, y, x_val = data()
-    good = {"model": network(), "x": x, "targets": y, "x_val": x_val, "learning_rate": 0.1, "steps": 2}
+    good = {"network": network(), "x": x, "targets": y, "x_val": x_val, "learning_rate": 0.1, "steps": 2}
     with pytest.raises(error, match=message):
         retrain_without(**(good | change))
 
@@ -235,5 +235,5 @@ def test_models_and_sets_that_cannot_be_used():
         retrain_without(network(), x[:1], y[:1], x_val, 0.1, 2)
     with pytest.raises(ValueError, match="trainable weights of one dtype on one device, got none"):
         retrain_without(network().requires_grad_(False), x, y, x_val, 0.1, 2)
-    with pytest.raises(ValueError, match=r"model: expected outputs \[n, k\], got \[1\]"):
+    with pytest.raises(ValueError, match=r"network: expected outputs \[n, k\], got \[1\]"):
         retrain_without(nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)).double(), x, y, x_val, 0.1, 2)

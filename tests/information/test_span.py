@@ -22,10 +22,10 @@ def test_descent_is_the_same(decay):
     assert small.first.in_features <= 6
     assert torch.allclose(small(both[1]), net(x_val))
     wanted = retrain_without(net, x, y, x_val, 0.05, 60, decay)
-    found = retrain_without(small, both[0], y, both[1], 0.05, 60, decay)
+    result = retrain_without(small, both[0], y, both[1], 0.05, 60, decay)
     assert float(wanted.functional.min()) > 0
     for name in ("functional", "weights", "predictions", "predictions_without"):
-        assert torch.allclose(getattr(found, name), getattr(wanted, name), rtol=1e-6, atol=1e-10), name
+        assert torch.allclose(getattr(result, name), getattr(wanted, name), rtol=1e-6, atol=1e-10), name
 
 
 def test_the_model_is_left_as_it_is():

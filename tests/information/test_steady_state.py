@@ -35,13 +35,13 @@ def test_is_where_noisy_descent_settles():
     sigma = sgd_covariance(p.J, g, 1.0, 2)
     eta, draw = 1.0 / p.n, torch.Generator().manual_seed(0)
     root, hessian = torch.linalg.cholesky(torch.cov(g.T, correction=0) / 2), p.J.T @ p.J
-    w, found, dt = torch.zeros(2000, 3).double(), torch.zeros(3, 3).double(), 0.1
+    w, result, dt = torch.zeros(2000, 3).double(), torch.zeros(3, 3).double(), 0.1
     for step in range(3000):
         noise = torch.randn(2000, 3, generator=draw).double() @ root.T
         w = w - eta * dt * w @ hessian + eta * dt**0.5 * noise
         if step >= 1000:
-            found += w.T @ w / 2000 / 2000
-    assert float((found - sigma).norm()) < 0.1 * float(sigma.norm())
+            result += w.T @ w / 2000 / 2000
+    assert float((result - sigma).norm()) < 0.1 * float(sigma.norm())
 
 
 def test_with_the_inverse_hessian_it_is_the_hessian_metric_and_with_the_identity_the_plain_one():
@@ -63,7 +63,7 @@ def test_wrong_input_is_named():
         sgd_covariance(p.J, g, 0.1, 2)
     with pytest.raises(ValueError, match=r"gradients: expected \[n, d\]"):
         sgd_covariance(p.J, g[:, :5], 0.1, 2)
-    with pytest.raises(ValueError, match=r"gradients: expected \[n, d\]"):
+    with pytest.raises(ValueError, match=r"gradients: expected shape \[n, d\], got \[9\]; add a batch axis"):
         sgd_covariance(p.J, g[0], 0.1, 2)
     with pytest.raises(ValueError, match="one dtype, got jacobian in torch.float64, gradients in torch.float32"):
         sgd_covariance(p.J, g.float(), 0.1, 2)

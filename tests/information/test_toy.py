@@ -41,11 +41,11 @@ def test_a_sample_that_could_not_have_been_another_tells_nothing():
 def test_mean_over_samples_stays_below_its_bound_and_the_odd_one_tells_most():
     x, y = two_gaussians(80, draws())
     far = (x - y[:, None] * torch.tensor([1.0, -1.4])).norm(dim=1).argsort()
-    found = [
+    result = [
         unique_information(x, y, int(i), two_gaussians, draws(1), runs=100, redraws=30, epochs=40)
         for i in far[[-1, -8, -20, -40, -60, -80]]
     ]
-    information, bounds = ([getattr(one, name) for one in found] for name in ("information", "bound"))
+    information, bounds = ([getattr(one, name) for one in result] for name in ("information", "bound"))
     assert sum(information) < sum(bounds)
     assert max(information) == max(information[:3]) > 2 * information[-1]
     # 1.3 and 3.0 nats in the paper, for a sample that it does not name.
@@ -65,7 +65,7 @@ def test_wrong_input_is_named():
     x, y = two_gaussians(10, draws())
     with pytest.raises(ValueError, match=r"index=10: give a whole number in 0 .. 9"):
         unique_information(x, y, 10, two_gaussians, draws())
-    with pytest.raises(ValueError, match=r"index=1.5: give a whole number in 0 .. 9"):
+    with pytest.raises(ValueError, match=r"index=1.5: give a whole number of at least 0"):
         unique_information(x, y, 1.5, two_gaussians, draws())
     with pytest.raises(ValueError, match=r"runs=3: the covariance of 2 weights needs at least 4"):
         unique_information(x, y, 0, two_gaussians, draws(), runs=3)

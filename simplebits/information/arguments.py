@@ -1,0 +1,155 @@
+"""What the arguments of this folder may be, and what those of one call must have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+from jaxtyping import Float, Int64, Num
+from torch import Tensor
+
+from simplebits import _check, domains
+from simplebits.domains import Finite, Number
+from simplebits.information.weights import WeightFunction
+
+
+@dataclass(frozen=True)
+class StepsOrTime(Number):
+    """A number of steps or a time; what stands for infinitely many is part of the message."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; steps=None means infinitely many"
+
+
+@dataclass(frozen=True)
+class Decomposable(Finite):
+    """Finite values in single or double precision: torch decomposes matrices of no other dtype."""
+
+    def __call__(self, argument: str, value: Tensor) -> Tensor:
+        """The tensor as it is."""
+        if value.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{argument}: expected float32 or float64, got dtype {value.dtype}; convert with .double()"
+            )
+        return super().__call__(argument, value)
+
+
+@dataclass(frozen=True)
+class FloatingPoint:
+    """A floating point dtype."""
+
+    whole = True
+
+    def __call__(self, argument: str, value: Any) -> torch.dtype:
+        """The dtype as it is."""
+        if not (isinstance(value, torch.dtype) and value.is_floating_point):
+            raise TypeError(
+                f"{argument}={value!r}: give a floating point dtype of torch, such as torch.float64, or None"
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class NoBytes:
+    """Positions of samples as anywhere in the library, but no bytes: a mask of 0 and 1 would pass for positions."""
+
+    whole = True
+
+    def __call__(self, argument: str, value: Any) -> Tensor | slice:
+        """The positions as a tensor, or a slice."""
+        if str(getattr(value, "dtype", "")).removeprefix("torch.") == "uint8":
+            raise ValueError(
+                f"{argument}: got dtype uint8, which may be a mask or positions; convert a mask to bool, positions to "
+                f"int64"
+            )
+        return domains.positions(argument, value)
+
+
+Kernel = Annotated[Float[Tensor, "nk nk"], Finite()]
+KernelVal = Annotated[Float[Tensor, "mk nk"], Finite()]
+Outputs = Annotated[Float[Tensor, "n k"], Finite()]
+OutputsVal = Annotated[Float[Tensor, "m k"], Finite()]
+Examples = Annotated[Num[Tensor, "n ..."], Finite()]
+OtherExamples = Annotated[Num[Tensor, "m ..."], Finite()]
+Steps = Annotated[float, StepsOrTime(0, 2**63 - 1, open_low=True)]  # torch multiplies with 64 bits
+Dynamics = Literal["discrete", "continuous"]
+Precision = Annotated[float, Number(1e-12, 1, open_high=True)]
+FloatingDtype = Annotated[torch.dtype, FloatingPoint()]
+Indices = Annotated[Sequence[int] | slice | Tensor, NoBytes()]  # inside, a tensor or a slice: `left_out`
+
+
+def left_out(indices: Sequence[int] | slice | Tensor | None, n: int) -> Int64[Tensor, " i"]:
+    """Which of n samples are left out, each for itself; all of them for None."""
+    positions = _check.places("indices", slice(None) if indices is None else indices, n)
+    if not len(positions) or int(positions.min()) < 0:
+        raise ValueError(
+            f"indices: must lie in 0 .. {n - 1} for {n} samples, at least one of them, got {positions.tolist()}"
+        )
+    return positions
+
+
+def on_one_device(**tensors: Tensor) -> None:
+    """Raise ValueError unless these lie together."""
+    if len({value.device for value in tensors.values()}) > 1:
+        got = ", ".join(f"{name} on {value.device}" for name, value in tensors.items())
+        raise ValueError(f"expected all tensors on one device, got {got}; move them with .to(...)")
+
+
+def of_one_dtype(**tensors: Tensor) -> None:
+    """Raise ValueError unless these have one precision."""
+    if len({value.dtype for value in tensors.values()}) > 1:
+        got = ", ".join(f"{name} in {value.dtype}" for name, value in tensors.items())
+        raise ValueError(f"expected one dtype, got {got}; convert with .double()")
+
+
+def examples_fit(f: WeightFunction, **examples: Tensor) -> int:
+    """Raise ValueError unless the network maps examples of this shape to outputs [n, k].
+
+    Args:
+        f: the network.
+        examples: by argument, all shaped as the first ones; in the weights' dtype, or whole numbers where an embedding
+            takes them. Bytes are refused: they are images that nobody has divided by 255.
+
+    Returns:
+        The number k of outputs.
+    """
+    (first, like), *_ = examples.items()
+    whole = like.dtype in (torch.int32, torch.int64)
+    for name, value in examples.items():
+        _as_weights(f, name, value, like.dtype if whole else f.start.dtype)
+        if value.dim() < 2 or value.shape[1:] != like.shape[1:]:
+            shape = "" if name == first else f", examples like {first}'s {list(like.shape[1:])}"
+            raise ValueError(f"{name}: expected at least one example [n, ...]{shape}, got {list(value.shape)}")
+    try:
+        with torch.no_grad(), f.evaluating():
+            outputs = f.network(like[:1])
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{first}: the network takes no examples {list(like.shape[1:])} of {like.dtype} ({error}); give others, "
+            f"or a network built for these"
+        ) from error
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2 or len(outputs) != 1:
+        got = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise ValueError(f"network: expected outputs [n, k], got {got} for one example")
+    return outputs.shape[1]
+
+
+def samples_fit(f: WeightFunction, x: Tensor, targets: Tensor, x_val: Tensor) -> None:
+    """Raise ValueError unless the network can be trained on these with one sample left out, and judged on x_val."""
+    wanted = [len(x), examples_fit(f, x=x, x_val=x_val)]
+    _as_weights(f, "targets", targets, f.start.dtype)
+    if len(x) < 2:
+        raise ValueError(f"x: {len(x)} example(s); leaving one out needs at least 2")
+    if list(targets.shape) != wanted:
+        raise ValueError(f"targets: expected shape {wanted}, got {list(targets.shape)}")
+
+
+def _as_weights(f: WeightFunction, argument: str, value: Tensor, dtype: torch.dtype) -> None:
+    if (value.dtype, value.device) != (dtype, f.start.device):
+        of_whom = "the network's weights" if dtype == f.start.dtype else "x"
+        raise ValueError(
+            f"{argument}: expected {dtype} on {f.start.device}, as {of_whom}, got {value.dtype} on {value.device}; "
+            f"move one to the other with .to(...)"
+        )

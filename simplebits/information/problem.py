@@ -1,0 +1,148 @@
+"""Regression with the linearised network: checked once, decomposed once, and all that is computed starts from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from simplebits.information.arguments import Dynamics, on_one_device
+from simplebits.information.memory import require
+from simplebits.information.shrinkage import Shrinkage
+
+_TOLERANCE = 1e-5  # of the largest entry or eigenvalue: what single precision leaves of symmetry and sign
+
+
+class Spectrum(NamedTuple):
+    """A kernel Theta = V diag(s) V'.
+
+    Attributes:
+        values: s, from the smallest; those that rounding made negative are 0.
+        vectors: V.
+    """
+
+    values: Float64[Tensor, " nk"]
+    vectors: Float64[Tensor, "nk nk"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearProblem:
+    """A kernel, and the residual Y - f0 that training has to remove.
+
+    The kernel is decomposed at first use, which takes minutes for large ones: whatever else may be refused is by then.
+
+    Attributes:
+        kernel: Theta of the training samples, rows example-major.
+        targets: Y.
+        f0: outputs of the network at w0.
+
+    Raises:
+        ValueError: shapes or devices that do not fit, a kernel that is not symmetric or, at first use, has negative
+            eigenvalues, or too little memory to decompose it.
+
+    >>> one = torch.ones(2, 1)
+    >>> LinearProblem(2 * torch.eye(2), one, 0 * one).spectrum.values
+    tensor([2., 2.], dtype=torch.float64)
+    """
+
+    kernel: Float[Tensor, "nk nk"]
+    targets: Float[Tensor, "n k"]
+    f0: Float[Tensor, "n k"]
+
+    def __post_init__(self) -> None:
+        _fits(self.kernel, self.targets, self.f0)
+
+    @property
+    def samples(self) -> int:
+        """The number n of samples."""
+        return self.f0.shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """The number k of outputs of each."""
+        return self.f0.shape[1]
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Eigenvalues and eigenvectors of the kernel, in float64."""
+        theta = self.kernel.detach().double()
+        values, vectors = torch.linalg.eigh((theta + theta.T) / 2)
+        if values[0] < -_TOLERANCE * values[-1].abs():
+            raise ValueError(
+                f"kernel: not positive semi-definite, eigenvalues go from {values[0]:.3g} to {values[-1]:.3g}; a Gram "
+                f"matrix of Jacobians has none below 0"
+            )
+        return Spectrum(values.clamp(min=0), vectors)
+
+    @cached_property
+    def rotated(self) -> Float64[Tensor, " nk"]:
+        """The residual Y - f0 of all outputs of all samples, in the basis of the eigenvectors."""
+        residual = (self.targets.detach().double() - self.f0.detach().double()).flatten()
+        return self.spectrum.vectors.T @ residual
+
+    def shrinkage(
+        self, learning_rate: float, steps: float | None, weight_decay: float, dynamics: Dynamics, without: int = 0
+    ) -> Shrinkage:
+        """phi of training on these samples, or with some of them left out, which leaves lambda = n weight_decay.
+
+        Raises:
+            ValueError: descent diverges, or infinitely long training has no unique end, as there are directions that
+                are never learned and no decay.
+        """
+        n = self.samples
+        phi = Shrinkage(learning_rate / (n - without), steps, n * weight_decay, dynamics)
+        values = self.spectrum.values
+        phi.check_stable(float(values[-1]), n - without)
+        rounding = len(values) * torch.finfo(torch.float64).eps * float(values[-1])
+        if steps is None and float(values[0]) + phi.decay <= rounding:
+            raise ValueError(
+                f"kernel: singular, eigenvalues go from {values[0]:.3g} to {values[-1]:.3g} (equal samples make it "
+                f"so), which infinitely long training cannot divide by; give steps or weight_decay"
+            )
+        return phi
+
+    def coefficients(self, phi: Shrinkage) -> Float64[Tensor, " nk"]:
+        """The a of w_t - w0 = J' a."""
+        return self.spectrum.vectors @ (phi(self.spectrum.values) * self.rotated)
+
+
+def _fits(kernel: Tensor, targets: Tensor, f0: Tensor) -> None:
+    """Raise ValueError unless these are the kernel, targets and outputs of the same samples."""
+    on_one_device(kernel=kernel, targets=targets, f0=f0)
+    if targets.shape != f0.shape:
+        raise ValueError(
+            f"targets: expected shape [n, k], the same for targets and f0, got targets {list(targets.shape)}, f0 "
+            f"{list(f0.shape)}"
+        )
+    n, k = f0.shape
+    if kernel.shape != (n * k, n * k):
+        raise ValueError(
+            f"kernel: expected shape {[n * k, n * k]} for {n} samples with {k} output(s), got {list(kernel.shape)}"
+        )
+    require(
+        f"decomposing a kernel of {n * k} rows in float64", 48.0 * (n * k) ** 2, kernel.device, "take fewer samples"
+    )
+    theta = kernel.detach().double()
+    scale, skew = float(theta.abs().max()), float((theta - theta.T).abs().max())
+    if skew > _TOLERANCE * scale:
+        raise ValueError(
+            f"kernel: not symmetric, entries differ from their mirror image by up to {skew:.3g} where the largest is "
+            f"{scale:.3g}; give kernel(network, x) of the training samples, rows and columns in one order"
+        )
+
+
+def validation_fits(kernel_val: Tensor, f0_val: Tensor, coefficients: Float[Tensor, "n k"]) -> None:
+    """Raise ValueError unless these are of other samples for a training on n samples with k outputs."""
+    n, k = coefficients.shape
+    on_one_device(kernel_val=kernel_val, f0_val=f0_val, kernel=coefficients)
+    if f0_val.shape[1] != k:
+        raise ValueError(f"f0_val: expected shape [m, {k}], as f0 has {k} output(s), got {list(f0_val.shape)}")
+    if kernel_val.shape != (f0_val.numel(), n * k):
+        raise ValueError(
+            f"kernel_val: expected shape {[f0_val.numel(), n * k]}, samples of f0_val by training samples, got "
+            f"{list(kernel_val.shape)}"
+        )
