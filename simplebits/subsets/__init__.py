@@ -2,7 +2,6 @@
 
 from simplebits.subsets.back_select import back_select
 from simplebits.subsets.batched_gradient import (
-    GradientSelection,
     batched_gradient_back_select,
     batched_gradient_find_sis,
     batched_gradient_sis_collection,
@@ -20,7 +19,7 @@ from simplebits.subsets.pixel_subsets import (
     pixels_kept,
     random_masks,
 )
-from simplebits.subsets.results import BackSelection, SufficientInputSubset
+from simplebits.subsets.results import BackSelection, GradientSelection, SufficientInputSubset
 from simplebits.subsets.score import ClassScore, Score, class_score
 from simplebits.subsets.sufficient import find_sis, sis_collection
 from simplebits.subsets.training import check_trained, step_decay, train_classifier

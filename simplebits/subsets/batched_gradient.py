@@ -4,90 +4,106 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._gradients import with_gradients
-from simplebits.subsets.back_select import Search, begin
-from simplebits.subsets.draws import Draws
-from simplebits.subsets.masking import Features
-from simplebits.subsets.results import SufficientInputSubset
-from simplebits.subsets.score import Score, check_threshold, evaluate
-from simplebits.subsets.sufficient import collect
+from simplebits.domains import Count, NonNegative
+from simplebits.subsets.masking import Fill, Inputs, Mask
+from simplebits.subsets.results import GradientSelection, SufficientInputSubset, Threshold
+from simplebits.subsets.score import evaluate
+from simplebits.subsets.search import Outcome, Search
 
 NOISE = 1e-12  # variance of what the paper's code adds to the gradients
 
 
-@dataclass(frozen=True, eq=False)
-class GradientSelection:
-    """The order in which the pixels of a batch of images were masked, in groups. Without the n for a single input.
+@dataclass(frozen=True)
+class ByGradient:
+    """Mask k pixels a step: those with the largest derivative of the score in the mask (algorithm 2).
 
     Attributes:
-        mask: the pixels that were there to be masked: all of them, without an initial mask.
-        order: the iteration in which each was masked, from 0; -1: it was from the start.
-        values: the score before each iteration; the first is that of the image as it was. An image that had fewer
-            pixels goes on with the score of the wholly masked image.
-        blank: the score of the wholly masked image, which the paper's code does not record.
+        k: pixels a step.
+        noise: variance of what is added to the derivatives.
     """
 
-    mask: Bool[Tensor, "... h w"]
-    order: Int64[Tensor, "... h w"]
-    values: Float[Tensor, "... iterations"]
-    blank: Float[Tensor, "..."]
+    k: int
+    noise: float
+    name = "batched gradient"
 
-    def image(self, i: int) -> GradientSelection:
-        """That of one image of the batch.
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the choice depends on."""
+        return {"k": self.k, "noise": self.noise}
 
-        Raises:
-            ValueError: this is the selection of a single input already.
-        """
-        if not self.blank.dim():
-            raise ValueError("this is the selection of a single input: use it as it is, without .image(i)")
-        return GradientSelection(self.mask[i], self.order[i], self.values[i], self.blank[i])
+    def steps(self, features: int) -> int:
+        """Count the steps after which so many pixels are masked."""
+        return -(-features // self.k)
 
-    def sufficient(self, threshold: float) -> SufficientInputSubset | list[SufficientInputSubset | None] | None:
-        """The sufficient input subset at any threshold (algorithm 3): groups come back until the score reaches it.
+    def choose(
+        self, search: Search[GradientSelection], rows: Int64[Tensor, " r"], left: Bool[Tensor, "r m"], step: int
+    ) -> tuple[Bool[Tensor, "r m"], Float[Tensor, " r"]]:
+        """Choose k pixels of each image, or those that are left; the score is that of the image with them."""
+        value, gradient = derivative(search, rows, left)
+        if self.noise:
+            drawn = search.draws.normal(rows, step, left.shape[1])
+            gradient = gradient + self.noise**0.5 * drawn.to(gradient)
+        steepest = torch.where(left, gradient, -torch.inf).argsort(dim=1, descending=True, stable=True)[:, : self.k]
+        return torch.zeros_like(left).scatter(1, steepest, True) & left, value
 
-        Args:
-            threshold: tau, what the score must reach.
-
-        Returns:
-            The subset, which consists of whole groups; None where the score before masking is below the threshold or no
-            pixel was there; for a batch a list.
-
-        Raises:
-            ValueError: the threshold is no number.
-        """
-        check_threshold(threshold)
-        if self.blank.dim():
-            return [self.image(i).sufficient(threshold) for i in range(len(self.blank))]
-        if not bool(self.mask.any()) or not self.values[0] >= threshold:
-            return None
-        groups = int(self.order.max()) + 1
-        values = torch.cat([self.values[:groups], self.blank[None]])  # of the last 0 groups: nothing
-        first = int((values >= threshold).nonzero()[-1, 0])
-        mask = self.order >= first
-        last_first = self.order[mask].argsort(descending=True, stable=True)
-        sis = mask.nonzero()[last_first]
-        return SufficientInputSubset(mask, sis, self.order, self.values, threshold, float(values[first]))
+    def selections(
+        self, search: Search[GradientSelection], rows: Int64[Tensor, " r"], outcome: Outcome
+    ) -> list[GradientSelection]:
+        """State for each image the step at which each pixel was masked, and the score of the blank image."""
+        grid = search.features.grid
+        blank = search.score_of(rows, torch.zeros_like(outcome.kept))
+        images = zip(outcome.kept.clone(), outcome.order, outcome.values, blank, strict=True)
+        return [GradientSelection(kept.view(grid), order.view(grid), *values) for kept, order, *values in images]
 
 
+def derivative(
+    search: Search[GradientSelection], rows: Int64[Tensor, " r"], left: Bool[Tensor, "r m"]
+) -> tuple[Float[Tensor, " r"], Float[Tensor, "r m"]]:
+    """The score of each input with nothing but these pixels, and its derivative in M, 1 where a pixel is masked."""
+    features = search.features.take(rows)
+    values, slopes = [], []
+    for inputs, index in search.batches(features.apply(left), rows):
+        with torch.enable_grad():
+            inputs = inputs.requires_grad_()
+            value = evaluate(search.score, inputs, index)
+            if not value.requires_grad:
+                raise ValueError(
+                    "score: has no gradient in its inputs; compute it from them with torch, without no_grad"
+                )
+            slopes.append(torch.autograd.grad(value.sum(), inputs)[0])
+        values.append(value.detach())
+    slope = torch.cat(slopes).flatten(1) * (features.fill - features.x)
+    gradient = slope[:, features.positions].sum(2)
+    bad = ~gradient.isfinite().all(1) | torch.cat(values).isnan()
+    if bool(bad.any()):
+        row = int(rows[bad.nonzero()[0, 0]])
+        raise ValueError(
+            f"score: it or its gradient is not finite for input {row} with {int((~left).sum(1).max())} features masked"
+        )
+    return torch.cat(values), gradient
+
+
+@door
 @with_gradients
 def batched_gradient_back_select(
-    score: Score,
-    x: Float[Tensor, "*x"],
-    k: int,
+    score: Callable[[Tensor], Tensor],
+    x: Inputs,
+    k: Count,
     *,
-    mask: Bool[Tensor, "*m"] | None = None,
-    fill: float | Float[Tensor, "*f"] = 0.0,
-    noise: float = NOISE,
+    mask: Mask | None = None,
+    fill: Fill = 0.0,
+    noise: NonNegative = NOISE,
     generator: torch.Generator | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> GradientSelection:
@@ -101,7 +117,7 @@ def batched_gradient_back_select(
         score: f, as for `back_select`, differentiable in its inputs.
         x: a batch of images [n, c, h, w], or one input.
         k: pixels an iteration; 100 for ImageNet and 1 for CIFAR-10 in the paper.
-        mask: the pixels that are still there, as for `back_select`.
+        mask: the pixels that are still in the image, as for `back_select`.
         fill: what stands where a pixel is masked.
         noise: variance of what is added to the gradients, as in the paper's code; 0: none, then equal gradients go by
             the lowest index. Where the score is saturated it decides instead of the gradients.
@@ -111,7 +127,7 @@ def batched_gradient_back_select(
         progress: show a bar; None: on a terminal only.
 
     Returns:
-        The order, [n, h, w]; what is read off it depends on the noise only where gradients are about equal.
+        The selection, its order [n, h, w]; it depends on the noise only where gradients are about equal.
 
     Raises:
         TypeError: x, mask or score of a wrong type.
@@ -125,111 +141,30 @@ def batched_gradient_back_select(
     (tensor([[[1, 0],
              [1, 0]]]), tensor([[10.,  7.]]))
     """
-    search, single = _begin(score, x, k, mask, fill, noise, generator, batch_size, progress)
-    rows, kept = search.rows, search.features.kept
-    start = search.score_of(rows, kept)
-    selection = _select(search, k, rows, kept, start, checkpoint)
-    return selection.image(0) if single else selection
+    search = Search(
+        ByGradient(k, noise), score, x,
+        mask=mask, fill=fill, generator=generator, batch_size=batch_size, progress=progress,
+    )  # fmt: skip
+    selections = search.select_all(checkpoint)
+    return selections[0] if search.single else GradientSelection.batch(selections)
 
 
-def _begin(
-    score: Score,
-    x: Tensor,
-    k: int,
-    mask: Tensor | None,
-    fill: float | Tensor,
-    noise: float,
-    generator: torch.Generator | None,
-    batch_size: int | None,
-    progress: bool | None,
-) -> tuple[Search, bool]:
-    _check.positive("k", k, integer=True)
-    _check.positive("noise", noise, allow_zero=True)
-    search, single = begin(score, x, mask, fill, None, 0.0, batch_size, progress)
-    search.draws, search.noise = Draws(generator, len(search.rows)), noise
-    return search, single
-
-
-def _select(
-    search: Search,
-    k: int,
-    rows: Int64[Tensor, " r"],
-    kept: Bool[Tensor, "r m"],
-    start: Float[Tensor, " r"],
-    checkpoint: str | Path | None = None,
-) -> GradientSelection:
-    """Mask all these pixels of some of the search's inputs; `start` is the score before."""
-    features = search.features.take(rows)
-    order = torch.full(kept.shape, -1, device=kept.device)
-    iterations = -(-int(kept.sum(1).max()) // k) if len(rows) else 0
-    values = start.new_empty(len(rows), iterations)
-    record = search.checkpoint(checkpoint, features, rows, kept, start, k=k, noise=search.noise)
-    done, held = record.load()
-    if held:
-        order.copy_(held["order"])
-        values.copy_(held["values"])
-        search.resume_draws(rows, held)
-    left = kept & (order < 0)
-    with _progress.bar(iterations, done, "batched gradient", search.progress) as bar:
-        for iteration in range(done, iterations):
-            value, gradient = _gradient(search, features, rows, left)
-            if search.noise:
-                drawn = search.draws.normal(rows, iteration, kept.shape[1])
-                gradient = gradient + search.noise**0.5 * drawn.to(gradient)
-            steepest = torch.where(left, gradient, -torch.inf).argsort(dim=1, descending=True, stable=True)[:, :k]
-            group = torch.zeros_like(left).scatter(1, steepest, True) & left
-            order[group] = iteration
-            left &= ~group
-            values[:, iteration] = value
-            so_far = {"order": order, "values": values, **search.saved_draws(rows)}
-            record.save(iteration + 1, so_far, last=iteration + 1 == iterations)
-            bar.update()
-    search.draws.advance(rows, iterations)
-    of_each = (len(rows), *features.grid)
-    return GradientSelection(kept.view(of_each).clone(), order.view(of_each), values, search.score_of(rows, left))
-
-
-def _gradient(
-    search: Search, features: Features, rows: Int64[Tensor, " r"], left: Bool[Tensor, "r m"]
-) -> tuple[Float[Tensor, " r"], Float[Tensor, "r m"]]:
-    """The score of each input with nothing but these pixels, and its derivative in the mask."""
-    inputs, values, slopes = features.apply(left), [], []
-    for part, index in zip(inputs.split(search.batch_size), rows.split(search.batch_size), strict=True):
-        with torch.enable_grad():
-            part = part.requires_grad_()
-            value = evaluate(search.score, part, index)
-            if not value.requires_grad:
-                raise ValueError(
-                    "score: has no gradient in its inputs; compute it from them with torch, without no_grad"
-                )
-            slopes.append(torch.autograd.grad(value.sum(), part)[0])
-        values.append(value.detach())
-    slope = torch.cat(slopes).flatten(1) * (features.fill - features.x)
-    gradient = slope[:, features.positions].sum(2)
-    bad = ~gradient.isfinite().all(1) | torch.cat(values).isnan()
-    if bool(bad.any()):
-        row = int(rows[bad.nonzero()[0, 0]])
-        raise ValueError(
-            f"score: it or its gradient is not finite for input {row} with {int((~left).sum(1).max())} features masked"
-        )
-    return torch.cat(values), gradient
-
-
+@door
 @with_gradients
 def batched_gradient_find_sis(
-    score: Score,
-    x: Float[Tensor, "*x"],
-    threshold: float,
-    k: int,
+    score: Callable[[Tensor], Tensor],
+    x: Inputs,
+    threshold: Threshold,
+    k: Count,
     *,
-    mask: Bool[Tensor, "*m"] | None = None,
-    fill: float | Float[Tensor, "*f"] = 0.0,
-    noise: float = NOISE,
+    mask: Mask | None = None,
+    fill: Fill = 0.0,
+    noise: NonNegative = NOISE,
     generator: torch.Generator | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
     progress: bool | None = None,
 ) -> SufficientInputSubset | list[SufficientInputSubset | None] | None:
-    """A sufficient subset of each image by gradients: whole groups, the last masked first (algorithm 3).
+    """Find a sufficient subset of each image by gradients: whole groups, the last masked first (algorithm 3).
 
     For other thresholds of the same images, keep what `batched_gradient_back_select` returns and ask its `sufficient`.
 
@@ -257,59 +192,29 @@ def batched_gradient_find_sis(
     tensor([[False, False],
             [ True,  True]])
     """
-    find, search, single = _finder(score, x, threshold, k, mask, fill, noise, generator, batch_size, progress)
-    found = find(search.rows, search.features.kept)
-    return found[0] if single else found
+    search = Search(
+        ByGradient(k, noise), score, x,
+        mask=mask, fill=fill, generator=generator, batch_size=batch_size, progress=progress,
+    )  # fmt: skip
+    return search.of_all(search.find_all(threshold))
 
 
-def _finder(
-    score: Score,
-    x: Tensor,
-    threshold: float,
-    k: int,
-    mask: Tensor | None,
-    fill: float | Tensor,
-    noise: float,
-    generator: torch.Generator | None,
-    batch_size: int | None,
-    progress: bool | None,
-) -> tuple[Callable[[Tensor, Tensor], list[SufficientInputSubset | None]], Search, bool]:
-    """What finds a subset in each of some inputs, the search it looks in, and whether that is about a single input."""
-    check_threshold(threshold)
-    search, single = _begin(score, x, k, mask, fill, noise, generator, batch_size, progress)
-    return partial(_find, search, threshold, k), search, single
-
-
-def _find(
-    search: Search,
-    threshold: float,
-    k: int,
-    rows: Int64[Tensor, " r"],
-    kept: Bool[Tensor, "r m"],
-) -> list[SufficientInputSubset | None]:
-    """For each of these inputs a subset of these pixels; gradients only where the score is high enough."""
-    start = search.score_of(rows, kept)
-    high = start >= threshold
-    selection = _select(search, k, rows[high], kept[high], start[high])
-    found = iter(selection.sufficient(threshold))
-    return [next(found) if ok else None for ok in high.tolist()]
-
-
+@door
 @with_gradients
 def batched_gradient_sis_collection(
-    score: Score,
-    x: Float[Tensor, "*x"],
-    threshold: float,
-    k: int,
+    score: Callable[[Tensor], Tensor],
+    x: Inputs,
+    threshold: Threshold,
+    k: Count,
     *,
-    mask: Bool[Tensor, "*m"] | None = None,
-    fill: float | Float[Tensor, "*f"] = 0.0,
-    noise: float = NOISE,
+    mask: Mask | None = None,
+    fill: Fill = 0.0,
+    noise: NonNegative = NOISE,
     generator: torch.Generator | None = None,
-    batch_size: int | None = None,
+    batch_size: Count | None = None,
     progress: bool | None = None,
 ) -> list[SufficientInputSubset] | list[list[SufficientInputSubset]]:
-    """All disjoint sufficient subsets that gradients find, one after the other (algorithm 1 of the supplement).
+    """Find by gradients all disjoint sufficient subsets, one after the other (algorithm 1 of the supplement).
 
     Args:
         score: f, as for `back_select`, differentiable in its inputs.
@@ -335,6 +240,8 @@ def batched_gradient_sis_collection(
     >>> [subset.sis[:, 1].tolist() for subset in subsets]
     [[4], [3, 2]]
     """
-    find, search, single = _finder(score, x, threshold, k, mask, fill, noise, generator, batch_size, progress)
-    collections = collect(find, search.rows, search.features.kept)
-    return collections[0] if single else collections
+    search = Search(
+        ByGradient(k, noise), score, x,
+        mask=mask, fill=fill, generator=generator, batch_size=batch_size, progress=progress,
+    )  # fmt: skip
+    return search.of_all(search.collect_all(threshold))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits._gradients import with_gradients
+from simplebits.domains import Count, Labels, Logits, Positive
 from simplebits.networks.classify import check_labels
 
 
+@door
 class Calibrated(nn.Module):
     """A classifier whose logits are divided by a temperature: the same predictions, other confidences.
 
@@ -26,19 +28,20 @@ class Calibrated(nn.Module):
     tensor([[1., 2.]])
     """
 
-    def __init__(self, classifier: nn.Module, temperature: float) -> None:
+    def __init__(self, classifier: nn.Module, temperature: Positive) -> None:
         super().__init__()
-        _check.positive("temperature", temperature)
         self.classifier, self.temperature = classifier, temperature
 
+    @door
     def forward(self, x: Tensor) -> Float[Tensor, "n classes"]:
-        """Logits divided by the temperature."""
+        """Divide the logits by the temperature."""
         return self.classifier(x) / self.temperature
 
 
+@door
 @with_gradients
-def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -> float:
-    """The temperature T that minimises the cross-entropy of logits/T, found by LBFGS in 1/T (Guo et al. 2017).
+def fit_temperature(logits: Logits, labels: Labels) -> float:
+    """Find the temperature T that minimises the cross-entropy of logits/T, by LBFGS in 1/T (Guo et al. 2017).
 
     Args:
         logits: of images that the classifier was not trained on, and that it is not tested on either.
@@ -53,16 +56,16 @@ def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " 
     >>> round(fit_temperature(sure, torch.tensor([0, 0, 0, 1])), 3)  # 3 of 4: logits of log 3
     3.641
     """
-    _check_logits(logits, labels)
-    logits = logits.detach().double()
-    own = logits.gather(1, labels[:, None])[:, 0]
+    check_labels(labels, len(logits), logits.shape[1])
+    logits, labels = logits.detach().double(), labels.to(logits.device)
+    of_label = logits.gather(1, labels[:, None])[:, 0]
     # The cross-entropy is convex in 1/T. These are the cases in which it falls all the way to an end.
-    if bool((own >= logits.amax(1)).all()):
+    if bool((of_label >= logits.amax(1)).all()):
         raise FloatingPointError(
             f"no temperature is best: all {len(labels)} images are classified correctly, and ever more confidence "
             f"would gain; give more images, held out from the training"
         )
-    if bool((own - logits.mean(1)).mean() <= 0):
+    if bool((of_label - logits.mean(1)).mean() <= 0):
         raise FloatingPointError(
             f"no temperature is best: on these {len(labels)} images the logits are no better than chance; train the "
             f"classifier first, and give labels in the order of its outputs"
@@ -82,8 +85,11 @@ def fit_temperature(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " 
     return 1 / float(sharpness.detach())
 
 
-def calibration_error(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], bins: int = 15) -> float:
-    """Expected calibration error, 0 to 1: the mean gap of accuracy and confidence over bins, weighted by their images.
+@door
+def calibration_error(logits: Logits, labels: Labels, bins: Count = 15) -> float:
+    """Compute the expected calibration error, 0 to 1: the mean gap of accuracy and confidence, over bins of confidence.
+
+    Each bin counts by its images.
 
     Args:
         logits: of the classifier.
@@ -97,8 +103,7 @@ def calibration_error(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, 
     >>> round(calibration_error(torch.tensor([[4.0, 0.0]] * 4), torch.tensor([0, 0, 0, 1])), 3)  # sure to .982
     0.232
     """
-    _check.positive("bins", bins, integer=True)
-    _check_logits(logits, labels)
+    check_labels(labels, len(logits), logits.shape[1])
     try:
         from torchmetrics.functional.classification import multiclass_calibration_error
     except ImportError as error:
@@ -108,13 +113,6 @@ def calibration_error(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, 
         ) from error
     # torchmetrics rounds to 32 bits and would give a confidence of exactly 1 a bin of its own.
     probabilities = logits.detach().double().softmax(1).clamp(max=1 - 1e-6)
-    return float(multiclass_calibration_error(probabilities, labels, logits.shape[1], n_bins=bins, norm="l1"))
-
-
-def _check_logits(logits: Tensor, labels: Tensor) -> None:
-    if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.dim() != 2 or not len(logits):
-        got = f"{logits.dtype} {list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"logits: expected a float tensor [n, classes], got {got}; networks.predict gives one")
-    if not bool(torch.isfinite(logits).all()):
-        raise ValueError("logits: every value must be finite")
-    check_labels(labels, len(logits), logits.shape[1])
+    return float(
+        multiclass_calibration_error(probabilities, labels.to(logits.device), logits.shape[1], n_bins=bins, norm="l1")
+    )

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from simplebits import _check
 from simplebits._training_state import step_generator
 
 SEEDS = 2**40  # step_generator takes a seed times a million
@@ -20,25 +19,22 @@ class Draws:
     Args:
         generator: gives each image its seed; None: all have seed 0, so that each draws what it would draw alone.
         n: images.
-
-    Raises:
-        TypeError: generator is neither None nor a torch.Generator.
     """
 
     def __init__(self, generator: torch.Generator | None, n: int) -> None:
-        _check.generator("generator", generator)
         if generator is None:
             self.seeds = torch.zeros(n, dtype=torch.int64)
         else:
             self.seeds = torch.randint(SEEDS, (n,), generator=generator, device=generator.device).cpu()
-        self.steps = torch.zeros(n, dtype=torch.int64)  # that each image has drawn for: a second selection draws anew
+        # Steps that each image has drawn for: a second selection of the image draws anew.
+        self.steps = torch.zeros(n, dtype=torch.int64)
 
     def normal(self, rows: Int64[Tensor, " r"], step: int, count: int) -> Float[Tensor, "r count"]:
-        """Standard normal draws for a step of some images, in double precision on the CPU."""
+        """Draw from the standard normal distribution for a step of these images, in double precision on the CPU."""
         return self._each(rows, step, lambda draws: torch.randn(count, generator=draws, dtype=torch.float64))
 
     def uniform(self, rows: Int64[Tensor, " r"], step: int, count: int) -> Float[Tensor, "r count"]:
-        """The same, uniform in [0, 1)."""
+        """Draw from [0, 1) for a step of these images, in double precision on the CPU."""
         return self._each(rows, step, lambda draws: torch.rand(count, generator=draws, dtype=torch.float64))
 
     def advance(self, rows: Int64[Tensor, " r"], steps: int) -> None:

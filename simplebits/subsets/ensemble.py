@@ -8,14 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simplebits._door import door
 
+
+@door
 class Ensemble(nn.Module):
     """The mean of the members' logits (Carter et al. 2021, section 3.1: five networks that differ in their seed).
 
     The softmax comes after the mean, as in the paper's code; a mean of probabilities would be another ensemble.
 
     Args:
-        members: classifiers of equal outputs, at least one; they are held, not copied.
+        members: classifiers of equal outputs, at least one; they are kept, not copied.
 
     Raises:
         TypeError: members is one module, or holds something else than modules.
@@ -37,8 +40,9 @@ class Ensemble(nn.Module):
         if not self.members:
             raise ValueError("members: an ensemble needs at least one classifier")
 
+    @door
     def forward(self, x: Tensor) -> Float[Tensor, "n classes"]:
-        """The mean logits.
+        """Average the members' logits.
 
         Raises:
             ValueError: the members' logits differ in shape.

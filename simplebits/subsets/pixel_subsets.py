@@ -4,37 +4,65 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.data import ImageSet, RandomShift
+from simplebits.domains import Count, Finite, Number, Seed
 
 
-def pixels_kept(share: float, pixels: int) -> int:
-    """ceil(share * pixels), the number of pixels in a subset; rounding errors of the product do not count.
+@dataclass(frozen=True)
+class GreyLevels:
+    """One number in [0, 1], or one for each channel."""
+
+    whole = True
+
+    def __call__(self, argument: str, value: Any) -> Tensor:
+        """The numbers as a tensor [c], or [1] of one for all channels."""
+        try:
+            levels = torch.as_tensor(value, dtype=torch.float32).reshape(-1)
+        except (TypeError, ValueError, RuntimeError):
+            raise TypeError(f"{argument}={value!r}: give a number in [0, 1], or one for each channel") from None
+        if len(levels) == 0 or not bool(((levels >= 0) & (levels <= 1)).all()):
+            raise ValueError(f"{argument}={value!r}: values must lie in [0, 1], as the images' do")
+        return levels
+
+
+PixelShare = Annotated[float, Number(0, 1, open_low=True)]
+ChannelFill = Annotated[Float[Tensor, " c"] | Sequence[float] | float, GreyLevels()]
+
+
+@door
+def pixels_kept(share: PixelShare, pixels: Count) -> int:
+    """Count the pixels in a subset: ceil(share * pixels); rounding errors of the product do not count.
 
     Args:
         share: of the pixels, above 0 and at most 1.
         pixels: of the image.
 
     Raises:
-        ValueError: share out of range.
+        ValueError: share or pixels out of range.
 
     >>> pixels_kept(0.05, 32 * 32), pixels_kept(0.07, 100)
     (52, 7)
     """
-    _check.positive("share", share)
-    if share > 1:
-        raise ValueError(f"share={share!r}: give a share of the pixels, above 0 and at most 1; 0.05 keeps 5 %")
+    return _pixels_kept(share, pixels)
+
+
+def _pixels_kept(share: float, pixels: int) -> int:
     return math.ceil(share * pixels - 1e-9)
 
 
-def keep_last(order: Int64[Tensor, "*n h w"], share: float, *, whole_groups: bool = False) -> Bool[Tensor, "*n h w"]:
-    """Masks of the pixels that backward selection masked last (Carter et al. 2021, section S2: 5 %).
+@door
+def keep_last(
+    order: Annotated[Int64[Tensor, "*n h w"], Finite()], share: PixelShare, *, whole_groups: bool = False
+) -> Bool[Tensor, "*n h w"]:
+    """Mask all pixels but those that backward selection masked last (Carter et al. 2021, section S2: 5 %).
 
     Args:
         order: the step at which each pixel was masked, from 0: `.steps` of what `back_select` returns, `.order` of what
@@ -56,17 +84,12 @@ def keep_last(order: Int64[Tensor, "*n h w"], share: float, *, whole_groups: boo
     tensor([[ True, False],
             [False,  True]])
     """
-    if not isinstance(order, Tensor):
-        raise TypeError(f"order: expected a torch.Tensor [n, h, w], got {type(order).__name__}")
-    if order.dtype != torch.int64 or order.dim() < 2 or order.numel() == 0:
-        raise ValueError(f"order: expected int64 [n, h, w] or [h, w], got {order.dtype} {list(order.shape)}")
     if whole_groups:
-        pixels_kept(share, 1)  # checks it
         last_step = order.flatten(-2).amax(-1)[..., None, None]
         # To a millionth: (1 - 0.1) * 10 is 9 and not 8.999...
         return (order >= ((1 - share) * last_step + 1e-6).floor()) & (order >= 0)
     flat = order.flatten(-2)
-    last = flat.argsort(dim=-1, descending=True, stable=True)[..., : pixels_kept(share, flat.shape[-1])]
+    last = flat.argsort(dim=-1, descending=True, stable=True)[..., : _pixels_kept(share, flat.shape[-1])]
     if int(flat.gather(-1, last).min()) < 0:
         raise ValueError(
             f"order: too few pixels were selected from to keep a share of {share:g}: negative steps mark those that "
@@ -75,8 +98,9 @@ def keep_last(order: Int64[Tensor, "*n h w"], share: float, *, whole_groups: boo
     return torch.zeros_like(flat, dtype=torch.bool).scatter(-1, last, True).view(order.shape)
 
 
-def random_masks(n: int, size: tuple[int, int], share: float, seed: int = 0) -> Bool[Tensor, "n h w"]:
-    """Masks of random pixels, drawn uniformly without replacement: one for each image, the same for the same seed.
+@door
+def random_masks(n: Count, size: tuple[Count, Count], share: PixelShare, seed: Seed = 0) -> Bool[Tensor, "n h w"]:
+    """Draw masks of random pixels, uniformly without replacement: one for each image, the same for the same seed.
 
     The mask of image i depends on the seed and on i alone. The paper's code has seed 1234 for the training images and
     5678 for the test images, and the same masks for all five replicates.
@@ -93,21 +117,18 @@ def random_masks(n: int, size: tuple[int, int], share: float, seed: int = 0) -> 
     >>> random_masks(3, (8, 8), 0.1).sum((1, 2))
     tensor([7, 7, 7])
     """
-    if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"size={size!r}: give height and width, as (32, 32)")
     height, width = size
-    for name, value in {"n": n, "height": height, "width": width}.items():
-        _check.positive(name, value, integer=True)
-    generator = torch.Generator().manual_seed(_check.seed("seed", seed))
+    generator = torch.Generator().manual_seed(seed)
     drawn = torch.rand(n, height * width, generator=generator, dtype=torch.float64)
-    kept = drawn.argsort(dim=1)[:, : pixels_kept(share, height * width)]
+    kept = drawn.argsort(dim=1)[:, : _pixels_kept(share, height * width)]
     return torch.zeros(n, height * width, dtype=torch.bool).scatter(1, kept, True).view(n, height, width)
 
 
+@door
 def mean_pixel(images: ImageSet) -> Float[Tensor, " c"]:
-    """The mean of each channel over all images, on the nearest grey level, 0 to 1: what the paper fills with.
+    """Compute the mean of each channel over all images, on the nearest grey level, 0 to 1: what the paper fills with.
 
-    There, images are normalised first and masked pixels are 0. Grey levels, so that bytes can hold it exactly.
+    In the paper, images are normalised first, and masked pixels are 0. A byte holds the nearest grey level exactly.
 
     Raises:
         TypeError: images is no image set.
@@ -116,16 +137,14 @@ def mean_pixel(images: ImageSet) -> Float[Tensor, " c"]:
     >>> mean_pixel(ImageSet(pixels, torch.tensor([0, 1]), ("a", "b"), "tiny"))  # 26 of 255
     tensor([0.1020])
     """
-    _check.image_set("images", images)
     pixels = images.images
     total = pixels.sum((0, 2, 3), dtype=torch.int64).double()
     return ((total * pixels.shape[1] / pixels.numel()).round() / 255).float()
 
 
-def keep_pixels(
-    images: ImageSet, masks: Bool[Tensor, "n h w"], fill: Float[Tensor, " c"] | Sequence[float] | float = 0.0
-) -> ImageSet:
-    """The images with all pixels but those of their masks filled: an image set that classifiers train on.
+@door
+def keep_pixels(images: ImageSet, masks: Bool[Tensor, "n h w"], fill: ChannelFill = 0.0) -> ImageSet:
+    """Fill all pixels of images but those of their masks: an image set that classifiers train on.
 
     Args:
         images: the originals.
@@ -142,25 +161,24 @@ def keep_pixels(
     tensor([[9, 0],
             [0, 9]], dtype=torch.uint8)
     """
-    _check.image_set("images", images)
+    return _keep_pixels(images, masks, torch.as_tensor(fill, device=images.images.device).reshape(-1))
+
+
+def _keep_pixels(images: ImageSet, masks: Bool[Tensor, "n h w"], levels: Float[Tensor, " c"]) -> ImageSet:
     n, channels, height, width = images.images.shape
-    if not isinstance(masks, Tensor):
-        raise TypeError(f"masks: expected a torch.Tensor [n, h, w], got {type(masks).__name__}")
-    if masks.dtype != torch.bool or masks.shape != (n, height, width):
+    if masks.shape != (n, height, width):
         raise ValueError(
-            f"masks: expected bool {[n, height, width]}, one mask for each image, got {masks.dtype} {list(masks.shape)}"
+            f"masks: expected shape {[n, height, width]}, one mask for each image, got {list(masks.shape)}"
         )
-    level = torch.as_tensor(fill, dtype=torch.float32).reshape(-1)
-    if len(level) not in (1, channels):
-        raise ValueError(f"fill: expected one value or {channels}, one for each channel, got {len(level)}")
-    if not bool(((level >= 0) & (level <= 1)).all()):
-        raise ValueError(f"fill={fill!r}: values must lie in [0, 1], as the images' do")
-    blank = (level * 255).round().to(torch.uint8)[:, None, None]
+    if len(levels) not in (1, channels):
+        raise ValueError(f"fill: expected one value or {channels}, one for each channel, got {len(levels)}")
+    blank = (levels * 255).round().to(torch.uint8)[:, None, None]
     return replace(images, images=torch.where(masks[:, None].to(images.images.device), images.images, blank))
 
 
+@door
 def keep_places(images: ImageSet, masks: Bool[Tensor, "n h w"]) -> ImageSet:
-    """Nothing but where the pixels of the masks are, white on black: the control of `keep_pixels`.
+    """Show nothing but where the pixels of the masks are, white on black: the control of `keep_pixels`.
 
     A network chose the masks by looking at the images. What others learn from the places alone is its decision, not
     what the pixels show.
@@ -177,16 +195,18 @@ def keep_places(images: ImageSet, masks: Bool[Tensor, "n h w"]) -> ImageSet:
     tensor([[255,   0],
             [  0, 255]], dtype=torch.uint8)
     """
-    _check.image_set("images", images)
-    return keep_pixels(replace(images, images=torch.full_like(images.images, 255)), masks, 0.0)
+    white = replace(images, images=torch.full_like(images.images, 255))
+    return _keep_pixels(white, masks, torch.zeros(1, device=images.images.device))
 
 
-def augment_once(images: ImageSet, augment: RandomShift, seed: int = 0) -> ImageSet:
-    """Each image moved by one draw that then stays, as the paper's code augments its pixel subsets.
+@door
+def augment_once(images: ImageSet, augment: RandomShift, seed: Seed = 0) -> ImageSet:
+    """Move each image by one draw that then stays, as the paper's code augments its pixel subsets.
 
-    It builds a subset data set once, from images that pass through random crops and flips on the way: every image
-    moves once, before it is masked, and the mask was selected on the image that had not moved. `keep_pixels` of these
-    images with such masks gives what table S1 trains on; tables S2 and S3 also train without.
+    The paper's code builds a subset data set once, from images that pass through random crops and flips on the way:
+    every image moves once, before it is masked, and the mask was selected on the image that had not moved. What
+    `keep_pixels` makes of the moved images with such masks is what table S1 trains on; tables S2 and S3 also train on
+    images that were not moved.
 
     Args:
         images: the originals.
@@ -200,8 +220,5 @@ def augment_once(images: ImageSet, augment: RandomShift, seed: int = 0) -> Image
     >>> augment_once(tiny, RandomShift(2)).images.shape
     torch.Size([2, 1, 4, 4])
     """
-    _check.image_set("images", images)
-    if not isinstance(augment, RandomShift):
-        raise TypeError(f"augment: expected a RandomShift, as RandomShift(4, flip=True), got {type(augment).__name__}")
-    (moved,) = augment(torch.Generator().manual_seed(_check.seed("seed", seed)), images.images)
+    (moved,) = augment(torch.Generator().manual_seed(seed), images.images)
     return replace(images, images=moved)

@@ -1,9 +1,11 @@
-"""Recompute only what one masked pixel changes: in plain convolutional networks, a small window of the first layers."""
+"""Recompute only what one masked pixel changes: in a chain of convolutions, a window of the first layers' maps."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,21 +13,26 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits.networks import Classifier, Standardise
+from simplebits.networks.resnet import BasicBlock
 
 # Each value of their output depends on the value at the same place alone.
 POINTWISE = (
     nn.Identity, nn.Dropout, nn.BatchNorm2d, Standardise,
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus,
 )  # fmt: skip
+MULTIPLE = 32  # oneDNN prepares a convolution anew for each batch size: let it meet few of them
+WHOLE = 128  # inputs of which the rest of the network is computed at once: their maps are large
 MOST = 0.6  # of a map: where the window is larger, the rest of the network is computed as usual
 
 
 def layers_of(network: nn.Module) -> list[nn.Module]:
-    """The layers of a network that applies one after the other.
+    """List the layers and residual blocks of a network that applies one after the other.
 
     Raises:
         ValueError: another network.
     """
+    if isinstance(network, BasicBlock):
+        return [network]
     if isinstance(network, nn.Sequential):
         return [layer for part in network for layer in layers_of(part)]
     if isinstance(network, Classifier):
@@ -46,32 +53,57 @@ class Window:
         layer: the convolution or pooling.
         padding: rows and columns of zeros around its input.
         size: rows and columns of the window of its input that has to be known, for any pixel.
-        corner: the first row and column of this window in the padded input, for each pixel.
+        places: the places of this window in the padded input, for each pixel, counted row by row.
         changed: the places in the window that the pixel has changed, for each pixel.
     """
 
     layer: nn.Module
     padding: tuple[int, int]
     size: tuple[int, int]
-    corner: tuple[Int64[Tensor, " pixels"], Int64[Tensor, " pixels"]]
+    places: Int64[Tensor, "pixels window"]
     changed: Int64[Tensor, "pixels places"]
 
+    def cut(
+        self, known: Float[Tensor, "n all c"], x: Tensor, image: Int64[Tensor, " b"], pixel: Int64[Tensor, " b"]
+    ) -> Float[Tensor, "b c rows columns"]:
+        """Cut the windows of pixels from known inputs of the layer, and put in what the pixels have changed."""
+        where = image[:, None] * known.shape[1] + self.places[pixel]
+        patch = known.flatten(0, 1).index_select(0, where.flatten()).view(*where.shape, -1)
+        return _with_values(patch, self.changed[pixel], x).unflatten(2, self.size)
+
     def __call__(self, patch: Float[Tensor, "b c rows columns"]) -> Float[Tensor, "b d rows2 columns2"]:
-        """The layer on windows, whose padding is in them already."""
+        """Apply the layer to windows, which hold their padding already."""
         layer = self.layer
         if isinstance(layer, nn.Conv2d):
             return F.conv2d(patch, layer.weight, layer.bias, layer.stride, 0, layer.dilation, layer.groups)
         return layer(patch)
 
 
+@dataclass(frozen=True)
+class Residual:
+    """A residual block whose shortcut is its input.
+
+    Attributes:
+        parts: what the block adds to its input.
+        shortcut: for each pixel the window of the input that lies under the output of `parts`.
+    """
+
+    parts: list[Part]
+    shortcut: Window
+
+
+Part = nn.Module | Window | Residual
+
+
 class LocalNetwork:
     """A network, for inputs that differ in one pixel from one of a few known ones.
 
-    Only the windows that the pixel can change are computed, layer by layer, from the known input's maps; from the first
-    layer on where a window is most of the map, or that is not local, all is computed as usual. Exact up to rounding.
+    Only the windows that the pixel can change are computed, layer by layer, from the known input's maps. From the first
+    layer on that is not local, or whose window is most of the map, the whole map is computed as usual. Exact up to
+    rounding.
 
     Args:
-        network: a chain of layers, see `layers_of`; in evaluation mode.
+        network: a chain of layers and residual blocks, see `layers_of`; in evaluation mode.
         shape: of one input, [c, h, w].
         device: of the inputs.
 
@@ -81,7 +113,7 @@ class LocalNetwork:
 
     def __init__(self, network: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
         layers = layers_of(network)
-        local = list(itertools.takewhile(lambda layer: isinstance(layer, POINTWISE) or _geometry(layer), layers))
+        local = list(itertools.takewhile(lambda layer: _geometries(layer) is not None, layers))
         spans = _spans(local, shape)
         while local and spans is None:
             local.pop()
@@ -91,75 +123,111 @@ class LocalNetwork:
                 "network: its first layers are no convolutions or poolings in which a pixel changes a small part of "
                 "the map; leave local=False"
             )
-        self.local: list[nn.Module | Window] = []
-        for layer in local:
-            i = sum(isinstance(part, Window) for part in self.local)
-            self.local.append(layer if isinstance(layer, POINTWISE) else _window(layer, i, spans, device))
+        self.local = _parts(local, 0, spans, device)
         self.tail = nn.Sequential(*layers[len(local) :])
         rows, columns = spans
         last = _places(rows.begin[-1], columns.begin[-1], rows.length[-1], columns.length[-1], columns.size[-1])
         self.changed = last.to(device)
 
     def know(self, inputs: Float[Tensor, "n c h w"]) -> None:
-        """Compute all maps of the inputs that others will be compared with."""
-        self.maps: list[Tensor | None] = []
-        x = inputs
-        for part in self.local:
+        """Compute all maps of the known inputs."""
+        self.maps: list[Tensor] = []  # what each window is cut from, [n, places, channels]
+        x = self._know(self.local, inputs)
+        self.reached, self.size = _by_place(x), x.shape[2:]
+
+    def _know(self, parts: list[Part], x: Tensor) -> Tensor:
+        for part in parts:
+            if isinstance(part, Residual):
+                self.maps.append(_by_place(x))
+                x = F.relu(self._know(part.parts, x) + x)
+                continue
             if isinstance(part, Window):
-                (top, left), (rows, columns) = part.padding, part.size
-                padded = F.pad(x, (left, left, top, top))
-                self.maps.append(padded.unfold(2, rows, 1).unfold(3, columns, 1))
-                x = part(padded)
-            else:
-                self.maps.append(None)
-                x = part(x)
-        self.reached = x
+                top, left = part.padding
+                x = F.pad(x, (left, left, top, top))
+                self.maps.append(_by_place(x))
+            x = part(x)
+        return x
 
     def __call__(
         self, image: Int64[Tensor, " b"], pixel: Int64[Tensor, " b"], value: Float[Tensor, "b c"]
     ) -> Float[Tensor, "b out"]:
-        """The network's output for known inputs, each with another value at one pixel."""
-        x = value[:, :, None, None]
-        for part, known in zip(self.local, self.maps, strict=True):
+        """Give the network's output for known inputs, each with another value at one pixel."""
+        count, more = len(image), -len(image) % MULTIPLE
+        image, pixel, value = F.pad(image, (0, more)), F.pad(pixel, (0, more)), F.pad(value, (0, 0, 0, more))
+        x = self._through(self.local, value[:, :, None, None], image, pixel, iter(self.maps))
+        outputs = []
+        for of_image, of_pixel, values in zip(*(each.split(WHOLE) for each in (image, pixel, x)), strict=True):
+            maps = _with_values(self.reached[of_image], self.changed[of_pixel], values)
+            outputs.append(self.tail(maps.unflatten(2, self.size)))
+        return torch.cat(outputs)[:count]
+
+    def _through(
+        self, parts: list[Part], x: Tensor, image: Tensor, pixel: Tensor, maps: Iterator[Tensor]
+    ) -> Float[Tensor, "b c rows columns"]:
+        """What the pixels change behind these layers, from what they change before."""
+        for part in parts:
+            if isinstance(part, Residual):
+                beside = part.shortcut.cut(next(maps), x, image, pixel)
+                x = F.relu(self._through(part.parts, x, image, pixel, maps) + beside)
+                continue
             if isinstance(part, Window):
-                row, column = part.corner
-                patch = known[image, :, row[pixel], column[pixel]]
-                x = part(_put(patch, part.changed[pixel], x))
-            else:
-                x = part(x)
-        return self.tail(_put(self.reached[image], self.changed[pixel], x))
+                x = part.cut(next(maps), x, image, pixel)
+            x = part(x)
+        return x
 
 
-def _put(patch: Tensor, places: Tensor, values: Tensor) -> Tensor:
-    """The patches with other values at these places."""
-    flat = patch.flatten(2)
-    return flat.scatter_(2, places[:, None].expand(-1, flat.shape[1], -1), values.flatten(2)).view(patch.shape)
+def _by_place(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n places c"]:
+    """Maps with all channels of a place side by side, so that windows are copied place by place."""
+    return maps.permute(0, 2, 3, 1).flatten(1, 2).contiguous()
+
+
+def _with_values(
+    patch: Float[Tensor, "b window c"], places: Int64[Tensor, "b places"], values: Float[Tensor, "b c rows columns"]
+) -> Float[Tensor, "b c window"]:
+    """The patches with other values at these places, written in place; channels in front, though last in memory."""
+    b, window, channels = patch.shape
+    where = torch.arange(0, b * window, window, device=places.device)[:, None] + places
+    patch.view(-1, channels).index_copy_(0, where.flatten(), values.permute(0, 2, 3, 1).reshape(-1, channels))
+    return patch.transpose(1, 2)
 
 
 def _geometry(layer: nn.Module) -> list[tuple[int, int, int]] | None:
     """Kernel, stride and padding along both axes; None where the layer is no plain convolution or pooling."""
-
-    def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-        return value if isinstance(value, tuple) else (value, value)
-
     if isinstance(layer, nn.Conv2d):
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             return None
-        kernel = [(k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+        kernel = [(k - 1) * d + 1 for k, d in zip(_pair(layer.kernel_size), _pair(layer.dilation), strict=True)]
     elif isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
         plain = layer.padding in (0, (0, 0)) and not layer.ceil_mode and getattr(layer, "dilation", 1) in (1, (1, 1))
         if not plain or getattr(layer, "return_indices", False):
             return None
-        kernel = list(pair(layer.kernel_size))
+        kernel = _pair(layer.kernel_size)
     else:
         return None
-    geometry = list(zip(kernel, pair(layer.stride), pair(layer.padding), strict=True))
+    geometry = list(zip(kernel, _pair(layer.stride), _pair(layer.padding), strict=True))
     return None if any(k < s for k, s, _ in geometry) else geometry  # some pixels would not count
 
 
+def _geometries(layer: nn.Module) -> list[list[tuple[int, int, int]]] | None:
+    """The geometry of each window that a layer or block needs; None where it is not local."""
+    if isinstance(layer, POINTWISE):
+        return []
+    if not isinstance(layer, BasicBlock):
+        geometry = _geometry(layer)
+        return None if geometry is None else [geometry]
+    of_parts = [_geometries(part) for part in layer.residual.children()]
+    if not isinstance(layer.shortcut, nn.Identity) or None in of_parts:
+        return None
+    return [geometry for part in of_parts for geometry in part or []]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
 def _spans(layers: list[nn.Module], shape: tuple[int, ...]) -> tuple[Span, Span] | None:
-    """What a pixel changes along both axes; None where that is too much to gain anything, or nothing is there."""
-    windows = [_geometry(layer) or [] for layer in layers if not isinstance(layer, POINTWISE)]
+    """What a pixel changes along both axes; None where a window is most of a map, or no layer has a window."""
+    windows = [pair for layer in layers for pair in _geometries(layer) or []]
     rows, columns = (_span([pair[axis] for pair in windows], shape[1 + axis]) for axis in (0, 1))
     if rows is None or columns is None or not windows:
         return None
@@ -210,14 +278,41 @@ def _places(
     return (down * width + across).reshape(len(top) * len(left), rows * columns)
 
 
+def _parts(layers: Iterable[nn.Module], i: int, spans: tuple[Span, Span], device: torch.device) -> list[Part]:
+    """The layers, the first of which is the i-th that needs a window, with these windows."""
+    parts: list[Part] = []
+    for layer in layers:
+        windows = len(_geometries(layer) or [])
+        if isinstance(layer, BasicBlock):
+            inner = _parts(layer.residual.children(), i, spans, device)
+            parts.append(Residual(inner, _shortcut(i, i + windows, spans, device)))
+        else:
+            parts.append(_window(layer, i, spans, device) if windows else layer)
+        i += windows
+    return parts
+
+
 def _window(layer: nn.Module, i: int, spans: tuple[Span, Span], device: torch.device) -> Window:
     """Where the i-th convolution or pooling has to look."""
-    corners, sizes, changed = [], [], []
-    for span, (kernel, stride, padding) in zip(spans, _geometry(layer) or [], strict=True):
-        corners.append(span.begin[i + 1] * stride)
-        sizes.append((span.length[i + 1] - 1) * stride + kernel)
-        changed.append(span.begin[i] + padding - corners[-1])
-    rows, columns = (corner.flatten().to(device) for corner in torch.meshgrid(*corners, indexing="ij"))
-    places = _places(*changed, spans[0].length[i], spans[1].length[i], sizes[1]).to(device)
-    padding = tuple(p for _, _, p in _geometry(layer) or [])
-    return Window(layer, padding, tuple(sizes), (rows, columns), places)
+    geometry = _geometry(layer) or []
+    corners = [span.begin[i + 1] * stride for span, (_, stride, _) in zip(spans, geometry, strict=True)]
+    rows, columns = (
+        (span.length[i + 1] - 1) * stride + kernel for span, (kernel, stride, _) in zip(spans, geometry, strict=True)
+    )
+    (_, _, top), (_, _, left) = geometry
+    places = _places(corners[0], corners[1], rows, columns, spans[1].size[i] + 2 * left)
+    begin = [
+        span.begin[i] + padding - corner for span, padding, corner in zip(spans, (top, left), corners, strict=True)
+    ]
+    changed = _places(begin[0], begin[1], spans[0].length[i], spans[1].length[i], columns)
+    return Window(layer, (top, left), (rows, columns), places.to(device), changed.to(device))
+
+
+def _shortcut(i: int, end: int, spans: tuple[Span, Span], device: torch.device) -> Window:
+    """Where in its input a block has to look whose parts are those from the i-th on."""
+    rows, columns = spans
+    size = rows.length[end], columns.length[end]
+    places = _places(rows.begin[end], columns.begin[end], *size, columns.size[i])
+    begin = rows.begin[i] - rows.begin[end], columns.begin[i] - columns.begin[end]
+    changed = _places(*begin, rows.length[i], columns.length[i], size[1])
+    return Window(nn.Identity(), (0, 0), size, places.to(device), changed.to(device))

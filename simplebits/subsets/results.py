@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from simplebits.subsets.score import check_threshold
+from simplebits._door import door
+from simplebits.domains import Number
+
+Threshold = Annotated[float, Number(infinite=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +24,8 @@ class SufficientInputSubset:
     Attributes:
         mask: True on the subset; [h, w] for the pixels of an image.
         sis: indices of its features into `mask`, the one that backward selection masked last in front.
-        order: what the selection gave as `order` that it was read off.
-        values: what the selection gave as `values`.
+        order: the selection's `order`, from which the subset was read.
+        values: the selection's `values`.
         threshold: tau, what the score reaches.
         score: that of the input with nothing but the subset. NaN in one case, where the wholly masked input reaches
             the threshold and larger subsets do not: then, as in the paper's code, the feature that was masked last
@@ -39,7 +44,7 @@ class SufficientInputSubset:
 
     @property
     def share(self) -> float:
-        """How much of the input it is, 0 to 1."""
+        """Share of the input's features that the subset holds, 0 to 1."""
         return len(self.sis) / self.mask.numel()
 
 
@@ -48,10 +53,10 @@ class BackSelection:
     """The order in which backward selection masked an input's features.
 
     Attributes:
-        mask: the features that were there to be masked: all of them, without an initial mask.
+        mask: the features that could be masked: all of them, without an initial mask.
         order: their indices into `mask`, the one masked first in front: rows and columns for images.
         values: the score after each of them was masked; the last is that of the wholly masked input.
-        score: the score before any of them was.
+        score: the score before any feature was masked.
     """
 
     mask: Bool[Tensor, "..."]
@@ -69,8 +74,9 @@ class BackSelection:
         steps[self.order.unbind(1)] = torch.arange(len(self.order), device=steps.device)
         return steps
 
-    def sufficient(self, threshold: float) -> SufficientInputSubset | None:
-        """The sufficient input subset at any threshold, read off the values: no further evaluation (FindSIS).
+    @door
+    def sufficient(self, threshold: Threshold) -> SufficientInputSubset | None:
+        """Read off the sufficient input subset at any threshold, without further evaluation (FindSIS).
 
         It consists of the features masked last, as few as have a score of at least the threshold.
 
@@ -78,14 +84,15 @@ class BackSelection:
             threshold: tau, what the score must reach.
 
         Returns:
-            The subset; None where the score before masking is below the threshold, or no feature was there.
+            The subset; None where the score before masking is below the threshold, or no feature could be masked.
 
         Raises:
             ValueError: the threshold is no number.
         """
-        check_threshold(threshold)
-        m = len(self.order)
-        if m == 0 or not self.values.new_tensor(self.score) >= threshold:
+        return self._sufficient(threshold)
+
+    def _sufficient(self, threshold: float) -> SufficientInputSubset | None:
+        if len(self.order) == 0 or not self.values.new_tensor(self.score) >= threshold:
             return None
         reached = (self.values[:-1] >= threshold).nonzero()[:, 0]
         first = int(reached[-1]) + 1 if len(reached) else 0
@@ -97,3 +104,73 @@ class BackSelection:
         mask = torch.zeros_like(self.mask)
         mask[sis.unbind(1)] = True
         return SufficientInputSubset(mask, sis, self.order, self.values, threshold, score)
+
+
+@dataclass(frozen=True, eq=False)
+class GradientSelection:
+    """The order in which the pixels of a batch of images were masked, in groups. Without the n for a single input.
+
+    Attributes:
+        mask: the pixels that could be masked: all of them, without an initial mask.
+        order: the iteration in which each pixel was masked, from 0; -1: it was from the start.
+        values: the score before each iteration; the first is that of the image as it was. An image that had fewer
+            pixels goes on with the score of the wholly masked image.
+        blank: the score of the wholly masked image, which the paper's code does not record.
+    """
+
+    mask: Bool[Tensor, "... h w"]
+    order: Int64[Tensor, "... h w"]
+    values: Float[Tensor, "... iterations"]
+    blank: Float[Tensor, "..."]
+
+    @classmethod
+    def batch(cls, selections: Sequence[GradientSelection]) -> GradientSelection:
+        """Put the selections of single images together."""
+        fields = ("mask", "order", "values", "blank")
+        return cls(*(torch.stack([getattr(each, field) for each in selections]) for field in fields))
+
+    @door
+    def image(self, i: int) -> GradientSelection:
+        """Take the selection of one image of the batch.
+
+        Raises:
+            ValueError: this is the selection of a single input already, or the batch has no image of this number.
+        """
+        if not self.blank.dim():
+            raise ValueError("this is the selection of a single input: use it as it is, without .image(i)")
+        if not -len(self.blank) <= i < len(self.blank):
+            raise ValueError(f"i={i}: the batch has {len(self.blank)} images; give 0 .. {len(self.blank) - 1}")
+        return self._image(i)
+
+    def _image(self, i: int) -> GradientSelection:
+        return GradientSelection(self.mask[i], self.order[i], self.values[i], self.blank[i])
+
+    @door
+    def sufficient(self, threshold: Threshold) -> SufficientInputSubset | list[SufficientInputSubset | None] | None:
+        """Read off the sufficient input subset at any threshold (algorithm 3): groups return until the score does.
+
+        Args:
+            threshold: tau, what the score must reach.
+
+        Returns:
+            The subset, which consists of whole groups; None where the score before masking is below the threshold or no
+            pixel could be masked; for a batch a list.
+
+        Raises:
+            ValueError: the threshold is no number.
+        """
+        if self.blank.dim():
+            return [self._image(i)._sufficient(threshold) for i in range(len(self.blank))]
+        return self._sufficient(threshold)
+
+    def _sufficient(self, threshold: float) -> SufficientInputSubset | None:
+        """The subset of a single image."""
+        if not bool(self.mask.any()) or not self.values[0] >= threshold:
+            return None
+        groups = int(self.order.max()) + 1
+        values = torch.cat([self.values[:groups], self.blank[None]])  # of the last 0 groups: nothing
+        first = int((values >= threshold).nonzero()[-1, 0])
+        mask = self.order >= first
+        last_first = self.order[mask].argsort(descending=True, stable=True)
+        sis = mask.nonzero()[last_first]
+        return SufficientInputSubset(mask, sis, self.order, self.values, threshold, float(values[first]))

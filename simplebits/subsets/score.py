@@ -2,31 +2,73 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Labels
 from simplebits.networks import predict
 from simplebits.networks.evaluation_mode import evaluation_mode
+from simplebits.subsets.masking import ImageOrImages
 from simplebits.subsets.receptive_field import layers_of
 
-#: Maps a batch of inputs [b, ...] to one number each, [b]. A score of its own for each image of a batch also has a
-#: length, the number of images, and `for_images(index)`, the score for inputs that were made from these images.
-Score = Callable[[Tensor], Tensor]
+
+@runtime_checkable
+class Score(Protocol):
+    """A number for each input of a batch, where each image that inputs are made from may have a score of its own.
+
+    A plain function that maps inputs [b, ...] to one number each, [b], is a score too: the same for all images.
+
+    >>> isinstance(ClassScore(nn.Identity(), torch.tensor([2, 0])), Score)
+    True
+    """
+
+    def __len__(self) -> int:
+        """Count the images that have a score of their own; 1: all images have the same."""
+        ...
+
+    def __call__(self, inputs: Tensor, /) -> Tensor:
+        """Score inputs [b, ...] of which input i is made from image i: one number each, [b]."""
+        ...
+
+    def for_images(self, index: Tensor, /) -> Callable[[Tensor], Tensor]:
+        """Give the score of inputs [b, ...] of which input j is made from image `index[j]`, by masking for example."""
+        ...
 
 
+@dataclass(frozen=True)
+class SameForAll:
+    """A plain function as a score."""
+
+    function: Callable[[Tensor], Tensor]
+
+    def __len__(self) -> int:
+        return 1
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Score inputs of any images."""
+        return self.function(inputs)
+
+    def for_images(self, index: Tensor) -> Callable[[Tensor], Tensor]:
+        """Give the function, whichever images the inputs are made from."""
+        return self.function
+
+
+@door
 class ClassScore:
     """The probability that a classifier gives to one class, which may be another for each image (the paper's f).
 
     Args:
         network: maps images [b, c, h, w] to logits [b, classes]; run in evaluation mode, its mode is put back.
         classes: the class of each image, or one for all.
-        local: for a plain chain of convolutions, poolings and pointwise layers: let backward selection recompute only
-            what a masked pixel changes (`LocalNetwork`), which is several times as fast and exact up to rounding.
+        local: for a chain of convolutions, poolings, pointwise layers and residual blocks: let backward selection
+            recompute only what a masked pixel changes, which is exact up to rounding and faster, see `back_select`.
 
     Raises:
         TypeError: network is no module, or classes no tensor.
@@ -39,67 +81,71 @@ class ClassScore:
     (torch.Size([2]), tensor([0, 0, 2]))
     """
 
-    def __init__(self, network: nn.Module, classes: Int64[Tensor, " n"], local: bool = False) -> None:
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"network: expected a torch.nn.Module, got {type(network).__name__}")
+    def __init__(self, network: nn.Module, classes: Labels, local: bool = False) -> None:
         _check.own_statistics("network", network)
-        if not isinstance(classes, Tensor):
-            raise TypeError(
-                f"classes: expected an int64 tensor [n], as torch.tensor([3]), got {type(classes).__name__}"
-            )
-        if classes.dtype != torch.int64 or classes.dim() != 1 or classes.numel() == 0 or int(classes.min()) < 0:
-            raise ValueError(
-                f"classes: expected int64 [n], each at least 0, got {classes.dtype} {list(classes.shape)}"
-                + (f" from {int(classes.min())} on" if classes.numel() else "")
-            )
         if local:
             layers_of(network)
         self.network, self.classes, self.local = network, classes, local
+        self._largest = int(classes.max())
 
     def __len__(self) -> int:
         return len(self.classes)
 
+    @door
     def __call__(self, inputs: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
-        """Probabilities: row i counts as image i; with one class, all rows have it.
+        """Give probabilities: row i counts as image i; with one class, all rows have it.
 
         Raises:
             ValueError: neither one class nor one for each row, or a class that the network has no output for.
         """
         if len(self) not in (1, len(inputs)):
             raise ValueError(f"score: has the classes of {len(self)} images, got {len(inputs)} inputs; use for_images")
-        with self.evaluating():
-            return self.of_logits(self.network(inputs))
+        self._fits("inputs", inputs)
+        with evaluation_mode(self.network):
+            return self._of_logits(self.network(inputs), self.classes)
 
+    @door
     def for_images(self, index: Int64[Tensor, " b"]) -> ClassScore:
-        """The score of inputs that were made from these images, by masking for example."""
-        if len(self) == 1:
-            return self
-        return ClassScore(self.network, self.classes[index.to(self.classes.device)], self.local)
-
-    def of_logits(self, logits: Float[Tensor, "b classes"]) -> Float[Tensor, " b"]:
-        """The probabilities of the classes, from what the network gave.
+        """Give the score of inputs of which input j is made from image `index[j]`, by masking for example.
 
         Raises:
-            TypeError: that is no tensor.
-            ValueError: a class that the network has no output for.
+            ValueError: an image that the score has no class for.
         """
+        if len(self) == 1:
+            return self
+        if len(index) == 0 or not 0 <= int(index.min()) <= int(index.max()) < len(self):
+            given = f"{int(index.min())} .. {int(index.max())}" if len(index) else "none"
+            raise ValueError(f"index: must lie in 0 .. {len(self) - 1} for a score of {len(self)} images, got {given}")
+        return ClassScore(self.network, self._classes_of(index), self.local)
+
+    def _fits(self, argument: str, inputs: Tensor) -> None:
+        """Raise ValueError unless inputs are of the type, and on the device, of the network's weights."""
+        weight = next(self.network.parameters(), inputs)
+        if (inputs.dtype, inputs.device) != (weight.dtype, weight.device):
+            raise ValueError(
+                f"{argument}: expected {weight.dtype} on {weight.device}, as the network's weights, got {inputs.dtype} "
+                f"on {inputs.device}; move one to the other with .to(...)"
+            )
+
+    def _classes_of(self, index: Int64[Tensor, " b"]) -> Int64[Tensor, " c"]:
+        """The class of each of these images, or one for all."""
+        return self.classes if len(self) == 1 else self.classes[index.to(self.classes.device)]
+
+    def _of_logits(self, logits: Tensor, classes: Int64[Tensor, " c"]) -> Float[Tensor, " b"]:
+        """The probabilities of these classes, from what the network gave."""
         if not isinstance(logits, Tensor):
             raise TypeError(f"network: expected logits, a tensor [b, classes], got {type(logits).__name__}")
-        if logits.dim() != 2 or int(self.classes.max()) >= logits.shape[1]:
+        if logits.dim() != 2 or self._largest >= logits.shape[1]:
             raise ValueError(
-                f"score: the largest class is {int(self.classes.max())}, so the network must give logits [b, "
-                f"{int(self.classes.max()) + 1} or more], got {list(logits.shape)}"
+                f"score: the largest class is {self._largest}, so the network must give logits [b, "
+                f"{self._largest + 1} or more], got {list(logits.shape)}"
             )
-        classes = self.classes.to(logits.device).expand(len(logits))
-        return logits.softmax(1).gather(1, classes[:, None])[:, 0]
-
-    def evaluating(self) -> contextlib.AbstractContextManager[None]:
-        """The network in evaluation mode, its mode put back at the end."""
-        return evaluation_mode(self.network)
+        return logits.softmax(1).gather(1, classes.to(logits.device).expand(len(logits))[:, None])[:, 0]
 
 
-def class_score(network: nn.Module, x: Float[Tensor, "*n c h w"], *, local: bool = False) -> ClassScore:
-    """The probability of the class that the network gives each unmasked image, as in the paper (section 3.1).
+@door
+def class_score(network: nn.Module, x: ImageOrImages, *, local: bool = False) -> ClassScore:
+    """Give the probability of the class that the network gives each unmasked image, as in the paper (section 3.1).
 
     Args:
         network: maps images [b, c, h, w] in [0, 1] to logits [b, classes].
@@ -114,18 +160,35 @@ def class_score(network: nn.Module, x: Float[Tensor, "*n c h w"], *, local: bool
     >>> len(class_score(network, torch.rand(5, 1, 2, 2)))
     5
     """
-    single = isinstance(x, Tensor) and x.dim() == 3
-    return ClassScore(network, predict(network, x[None] if single else x).argmax(1), local)
+    return ClassScore(network, predict(network, x[None] if x.dim() == 3 else x).argmax(1), local)
+
+
+def as_score(score: Callable[[Tensor], Tensor], x: Tensor) -> Score:
+    """The score of a batch as it is, a plain function wrapped.
+
+    Raises:
+        ValueError: the score is that of another number of images, or its network of another type or device than x.
+    """
+    if not isinstance(score, Score):
+        return SameForAll(score)
+    if len(score) not in (1, len(x)):
+        raise ValueError(f"score: is that of {len(score)} images, x holds {len(x)}; make it from the same images")
+    if isinstance(score, ClassScore):
+        score._fits("x", x)
+    return score
 
 
 def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor:
-    """The score of each input, input j being made from image `index[j]`; checked.
+    """The score of each input, input j being made from image `index[j]`; a classifier runs in the mode it is in.
 
     Raises:
-        TypeError: something else than a tensor.
-        ValueError: not one number for each input, or NaN.
+        TypeError: the score gives something else than a tensor.
+        ValueError: the score does not give one real number for each input.
     """
-    values = (score.for_images(index) if hasattr(score, "for_images") else score)(inputs)
+    if isinstance(score, ClassScore):
+        values = score._of_logits(score.network(inputs), score._classes_of(index))
+    else:
+        values = score.for_images(index)(inputs)
     if not isinstance(values, Tensor):
         raise TypeError(f"score: expected a tensor [{len(inputs)}], got {type(values).__name__}")
     if values.shape != (len(inputs),):
@@ -136,19 +199,3 @@ def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor
     if values.is_complex():
         raise ValueError("score: expected real numbers, got complex ones; give their absolute value or a real part")
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
-
-
-def check_score(score: Score, images: int) -> None:
-    """Raise unless `score` can be called, and is of as many images as there are."""
-    if not callable(score):
-        raise TypeError(f"score: expected a function of a batch of inputs, got {type(score).__name__}")
-    if hasattr(score, "for_images") and len(score) not in (1, images):
-        raise ValueError(f"score: is that of {len(score)} images, x holds {images}; make it from the same images")
-
-
-def check_threshold(threshold: float) -> None:
-    """Raise unless the threshold is a number."""
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold != threshold:
-        got = f"a tensor {list(threshold.shape)}" if isinstance(threshold, Tensor) else repr(threshold)
-        swapped = "; the input comes before the threshold" if isinstance(threshold, Tensor) else ""
-        raise ValueError(f"threshold: expected a number, as .99, got {got}{swapped}")

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
-from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from simplebits.subsets.back_select import Search, begin
-from simplebits.subsets.results import SufficientInputSubset
-from simplebits.subsets.score import Score, check_threshold
+from simplebits._door import door
+from simplebits.domains import Count, NonNegative
+from simplebits.subsets.back_select import Exact
+from simplebits.subsets.masking import Fill, Inputs, Mask
+from simplebits.subsets.results import SufficientInputSubset, Threshold
+from simplebits.subsets.search import Search
 
 
+@door
 def find_sis(
-    score: Score,
-    x: Float[Tensor, "*x"],
-    threshold: float,
+    score: Callable[[Tensor], Tensor],
+    x: Inputs,
+    threshold: Threshold,
     *,
-    mask: Bool[Tensor, "*m"] | None = None,
-    fill: float | Float[Tensor, "*f"] = 0.0,
+    mask: Mask | None = None,
+    fill: Fill = 0.0,
     generator: torch.Generator | None = None,
-    noise: float = 0.0,
-    batch_size: int | None = None,
+    noise: NonNegative = 0.0,
+    batch_size: Count | None = None,
     progress: bool | None = None,
 ) -> SufficientInputSubset | list[SufficientInputSubset | None] | None:
-    """A subset of features that alone keeps the score at the threshold (FindSIS; overinterpretation, section 3.1).
+    """Find a subset of features that alone keeps the score at the threshold (FindSIS; overinterpretation, section 3.1).
 
     It is the end of a backward selection: the features masked last, as few as reach the threshold. No single one of
     them can be masked too. For other thresholds of the same input, keep what `back_select` returns and ask its
@@ -58,38 +60,30 @@ def find_sis(
     >>> find_sis(score, torch.ones(2, 2), 11.0) is None
     True
     """
-    check_threshold(threshold)
-    search, single = begin(score, x, mask, fill, generator, noise, batch_size, progress)
-    found = _find(search, threshold, search.rows, search.features.kept)
-    return found[0] if single else found
+    search = Search(
+        Exact.of(noise, generator), score, x,
+        mask=mask, fill=fill, generator=generator, batch_size=batch_size, progress=progress,
+    )  # fmt: skip
+    return search.of_all(search.find_all(threshold))
 
 
-def _find(
-    search: Search, threshold: float, rows: Int64[Tensor, " r"], kept: Bool[Tensor, "r m"]
-) -> list[SufficientInputSubset | None]:
-    """For each of these inputs a subset of these features; backward selection only where the score is high enough."""
-    start = search.score_of(rows, kept)
-    high = start >= threshold
-    selections = iter(search.select(rows[high], kept[high], start[high]))
-    return [next(selections).sufficient(threshold) if ok else None for ok in high.tolist()]
-
-
+@door
 def sis_collection(
-    score: Score,
-    x: Float[Tensor, "*x"],
-    threshold: float,
+    score: Callable[[Tensor], Tensor],
+    x: Inputs,
+    threshold: Threshold,
     *,
-    mask: Bool[Tensor, "*m"] | None = None,
-    fill: float | Float[Tensor, "*f"] = 0.0,
+    mask: Mask | None = None,
+    fill: Fill = 0.0,
     generator: torch.Generator | None = None,
-    noise: float = 0.0,
-    batch_size: int | None = None,
+    noise: NonNegative = 0.0,
+    batch_size: Count | None = None,
     progress: bool | None = None,
 ) -> list[SufficientInputSubset] | list[list[SufficientInputSubset]]:
-    """All disjoint sufficient subsets of an input, one after the other (SIScollection; overinterpretation, 3.1).
+    """Find all disjoint sufficient subsets of an input, one after the other (SIScollection; overinterpretation, 3.1).
 
-    Each is found with the ones before masked, until what is left does not reach the threshold. An empty one, which
-    says that the wholly masked input reaches it, ends the collection.
+    Each is found with the earlier ones masked, until what is left does not reach the threshold. An empty
+    subset, which says that the wholly masked input reaches it, ends the collection.
 
     Args:
         score: f, as for `back_select`.
@@ -113,26 +107,8 @@ def sis_collection(
     >>> [subset.sis.flatten().tolist() for subset in subsets]
     [[3], [2, 1]]
     """
-    check_threshold(threshold)
-    search, single = begin(score, x, mask, fill, generator, noise, batch_size, progress)
-    collections = collect(partial(_find, search, threshold), search.rows, search.features.kept)
-    return collections[0] if single else collections
-
-
-def collect(
-    find: Callable[[Tensor, Tensor], list[SufficientInputSubset | None]],
-    rows: Int64[Tensor, " n"],
-    kept: Bool[Tensor, "n m"],
-) -> list[list[SufficientInputSubset]]:
-    """The subsets of all inputs, by rounds: `find` looks for one in each of some inputs, among the features left."""
-    left = kept.clone()
-    collections: list[list[SufficientInputSubset]] = [[] for _ in rows]
-    while len(rows):
-        going = []
-        for row, subset in zip(rows.tolist(), find(rows, left[rows]), strict=True):
-            if subset is not None:
-                collections[row].append(subset)
-                left[row] &= ~subset.mask.flatten()
-                going += [row] if len(subset) and bool(left[row].any()) else []
-        rows = rows.new_tensor(going)
-    return collections
+    search = Search(
+        Exact.of(noise, generator), score, x,
+        mask=mask, fill=fill, generator=generator, batch_size=batch_size, progress=progress,
+    )  # fmt: skip
+    return search.of_all(search.collect_all(threshold))

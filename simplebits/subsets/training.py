@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.data import ImageSet, RandomShift
+from simplebits.domains import Count, Momentum, NonNegative, Positive, Probability, Seed
 from simplebits.networks import ClassifierHistory, fit_classifier, predict
 
 
+@door
 def step_decay(
-    steps: int, milestones: Sequence[float] = (0.3, 0.6, 0.8), factor: float = 0.2
+    steps: Count, milestones: Sequence[Probability] = (0.3, 0.6, 0.8), factor: Positive = 0.2
 ) -> Callable[[int], float]:
-    """The factor of the learning rate at a step: times `factor` at each milestone.
+    """Give the factor of the learning rate at a step: times `factor` at each milestone.
 
     The defaults are Carter et al. 2021, section S2: a fifth after epochs 60, 120 and 160 of 200.
 
@@ -33,28 +36,27 @@ def step_decay(
     >>> [round(rate(step), 3) for step in (0, 59, 60, 120, 199)]
     [1.0, 1.0, 0.2, 0.04, 0.008]
     """
-    _check.positive("steps", steps, integer=True)
-    _check.positive("factor", factor)
-    if list(milestones) != sorted(milestones) or not all(0 <= at <= 1 for at in milestones):
+    if list(milestones) != sorted(milestones):
         raise ValueError(f"milestones={tuple(milestones)!r}: give rising shares of the training, each 0 to 1")
     starts = [round(at * steps) for at in milestones]
     return lambda step: factor ** bisect_right(starts, step)
 
 
+@door(renamed={"evaluate": "test"})
 def train_classifier(
     classifier: nn.Module,
     images: ImageSet,
     *,
-    epochs: int = 200,
-    batch_size: int = 128,
-    learning_rate: float = 0.1,
-    momentum: float = 0.9,
-    weight_decay: float = 5e-4,
-    milestones: Sequence[float] = (0.3, 0.6, 0.8),
+    epochs: Count = 200,
+    batch_size: Count = 128,
+    learning_rate: Positive = 0.1,
+    momentum: Momentum = 0.9,
+    weight_decay: NonNegative = 5e-4,
+    milestones: Sequence[Probability] = (0.3, 0.6, 0.8),
     augment: RandomShift | None = None,
-    evaluate: Mapping[str, ImageSet] | None = None,
+    test: Mapping[str, ImageSet] | None = None,
     bf16: bool | None = False,
-    seed: int = 0,
+    seed: Seed = 0,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
     description: str = "classifier",
@@ -70,12 +72,12 @@ def train_classifier(
         epochs: passes over the set.
         batch_size: images a step.
         learning_rate: at the start; a fifth of it after each milestone.
-        momentum: of Nesterov.
+        momentum: of Nesterov, 0 to below 1.
         weight_decay: of all parameters.
         milestones: shares of the training, see `step_decay`.
         augment: fresh crops and flips of each batch, `RandomShift(4, flip=True)` in the paper for whole images. Pixel
             subsets are trained on as they are: for the paper's (+) see `augment_once`.
-        evaluate: sets to measure the accuracy on at the end.
+        test: sets to measure the accuracy on at the end.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches, augmentation and dropout.
         checkpoint: file to write and to resume from.
@@ -84,7 +86,8 @@ def train_classifier(
 
     Raises:
         TypeError: images is no image set.
-        ValueError: an argument out of range, or whatever `fit_classifier` finds wrong.
+        ValueError: an argument out of range, labels that the classifier has no output for, another training's
+            checkpoint.
         FloatingPointError: the loss is not finite.
 
     >>> pixels = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1)
@@ -93,10 +96,6 @@ def train_classifier(
     >>> len(history.losses)
     6
     """
-    _check.image_set("images", images)
-    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("learning_rate", learning_rate)
     steps = epochs * -(-len(images) // batch_size)
     optimiser = torch.optim.SGD(
         classifier.parameters(),
@@ -113,7 +112,7 @@ def train_classifier(
         optimiser=optimiser,
         schedule=step_decay(steps, milestones),
         augment=augment,
-        evaluate=evaluate,
+        test=test,
         bf16=bf16,
         seed=seed,
         checkpoint=checkpoint,
@@ -122,16 +121,19 @@ def train_classifier(
     )
 
 
-def check_trained(classifier: nn.Module, test: ImageSet, least_accuracy: float, threshold: float = 0.99) -> Tensor:
+@door
+def check_trained(
+    classifier: nn.Module, test: ImageSet, least_accuracy: Probability, threshold: Probability = 0.99
+) -> Float[Tensor, "n classes"]:
     """Give the logits of test images, unless the network is broken: too often wrong, or sure of all images or of none.
 
-    Sufficient subsets of a broken network mean nothing, and nothing else would say that it is one.
+    Sufficient subsets of a broken network mean nothing, and nothing else would say that the network is broken.
 
     Args:
         classifier: a trained network.
         test: images that it was not trained on.
         least_accuracy: share of them that a sound network gets right, 0 to 1.
-        threshold: confidence from which on it counts as sure of an image.
+        threshold: confidence from which on a network counts as sure of an image, 0 to 1.
 
     Raises:
         ValueError: the network is broken, saying in which way.

@@ -197,7 +197,7 @@ def killed_after(score, calls):
 
 @pytest.mark.parametrize("draw", [False, True])
 def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, draw):
-    monkeypatch.setattr("simplebits.subsets.selection_checkpoint.SECONDS", 0)
+    monkeypatch.setattr("simplebits._training.SECONDS", 0)
     x, weights = torch.ones(2, 1, 3, 3), torch.tensor([1.0, 2.0, 2.0, 0.0, 1.0, 0.0, 3.0, 2.0, 1.0]).view(3, 3)
 
     def score(inputs):
@@ -271,7 +271,11 @@ def test_of_a_function_the_scores_of_masked_inputs_tell_whose_file_it_is(tmp_pat
         ({"batch_size": 2.5}, ValueError, "batch_size=2.5"),
         ({"fill": float("nan")}, ValueError, "fill=nan"),
         ({"x": torch.rand(0, 2)}, ValueError, "x: expected one input"),
-        ({"generator": 0}, TypeError, r"generator: expected a torch.Generator, as .* got int"),
+        (
+            {"generator": 0},
+            TypeError,
+            r"generator: expected a torch.Generator, got int; torch.Generator\(\).manual_seed",
+        ),
         ({"noise": 1e-12}, ValueError, "noise=1e-12 is drawn: give a generator"),
         ({"noise": -1.0}, ValueError, "noise=-1.0"),
     ],

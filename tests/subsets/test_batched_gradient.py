@@ -143,6 +143,17 @@ def test_collections_are_disjoint_and_end_below_the_threshold():
     assert [subset.sis.tolist() for subset in single] == [subset.sis.tolist() for subset in found[0]]
 
 
+def test_a_round_in_which_no_image_reaches_the_threshold_ends_all_collections(network, images):
+    """The last round selects nothing of several images with classes of their own."""
+    score = subsets.class_score(network, images)
+    threshold = 0.9 * float(score(images).detach().median())
+    together = subsets.batched_gradient_sis_collection(score, images, threshold, 4)
+    for i, image in enumerate(images):
+        alone = subsets.batched_gradient_sis_collection(score.for_images(torch.tensor([i])), image, threshold, 4)
+        assert [one.sis.tolist() for one in together[i]] == [one.sis.tolist() for one in alone]
+    assert any(together)
+
+
 def test_a_blank_image_above_the_threshold_has_an_empty_subset():
     def score(inputs):
         return 1 - inputs.sum((1, 2, 3))
@@ -156,7 +167,7 @@ class Killed(Exception):
 
 
 def test_a_killed_selection_goes_on_where_it_was(tmp_path, monkeypatch, network, images):
-    monkeypatch.setattr("simplebits.subsets.selection_checkpoint.SECONDS", 0)
+    monkeypatch.setattr("simplebits._training.SECONDS", 0)
     score, masks = subsets.class_score(network, images), torch.ones(3, 1, 6, 6, dtype=torch.bool)
     masks[1, :, :3], masks[2] = False, False  # of different lengths, one with nothing to do
     # Noise that decides: the draws too must go on where they were.
@@ -217,6 +228,9 @@ def test_a_single_selection_has_no_other_image(network, images):
     one = subsets.batched_gradient_back_select(subsets.class_score(network, images[0]), images[0], 12)
     with pytest.raises(ValueError, match="of a single input: use it as it is"):
         one.image(0)
+    batch = subsets.batched_gradient_back_select(subsets.class_score(network, images), images, 12)
+    with pytest.raises(ValueError, match=r"i=3: the batch has 3 images; give 0 .. 2"):
+        batch.image(3)
 
 
 @pytest.mark.unchecked
@@ -248,5 +262,5 @@ def test_wrong_input_is_named(change, said):
 @pytest.mark.unchecked
 @pytest.mark.parametrize("search", [subsets.batched_gradient_find_sis, subsets.batched_gradient_sis_collection])
 def test_a_threshold_is_a_number(search):
-    with pytest.raises(ValueError, match="threshold: expected a number, as .99, got nan"):
+    with pytest.raises(ValueError, match="threshold=nan: give a finite number"):
         search(lambda inputs: inputs.sum((1, 2, 3)), torch.rand(1, 2, 2), float("nan"), 1)

@@ -96,8 +96,8 @@ def test_a_temperature_is_found_wherever_it_is_asked_for(mode):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x, y: fit_temperature(x.long(), y), "logits: expected a float tensor"),
-        (lambda x, y: fit_temperature(x[0], y), "logits: expected a float tensor"),
+        (lambda x, y: fit_temperature(x.long(), y), "logits: expected floating point values, got dtype torch.int64"),
+        (lambda x, y: fit_temperature(x[0], y), r"logits: expected shape \[n, classes\], got \[5\]"),
         (lambda x, y: fit_temperature(x / 0, y), "finite"),
         (lambda x, y: fit_temperature(x, y[1:]), "labels: expected an int64 tensor"),
         (lambda x, y: calibration_error(x, y + 5), "labels: must lie in 0 .. 4"),

@@ -56,7 +56,7 @@ def test_single_values_and_whole_rows_can_be_features():
         ((torch.ones(3, 4, 4, dtype=torch.uint8), torch.ones(4, 4) > 0), ValueError, "divide uint8 images by 255"),
         ((torch.rand(1, 1, 3, 4, 4), torch.ones(4, 4) > 0), ValueError, r"x: expected one input of 1 to 3 axes"),
         ((torch.full((1, 2, 2), torch.nan), torch.ones(2, 2) > 0), ValueError, "x: holds NaN"),
-        ((torch.rand(3, 4, 4), torch.ones(4, 4) > 0, "mean"), ValueError, r"broadcasts to \[3, 4, 4\]"),
+        ((torch.rand(3, 4, 4), torch.ones(4, 4) > 0, [0.1]), ValueError, r"fill=\[0.1\]: give a finite number"),
         ((torch.rand(3, 4, 4), torch.ones(5, 5) > 0), ValueError, r"does not broadcast to x, \[3, 4, 4\]"),
         (([1.0], torch.ones(1) > 0), TypeError, "x: expected a torch.Tensor"),
     ],

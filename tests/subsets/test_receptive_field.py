@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from simplebits import networks, subsets
-from simplebits.subsets.receptive_field import LocalNetwork, Window
+from simplebits.networks.resnet import BasicBlock
+from simplebits.subsets.receptive_field import LocalNetwork, Residual, Window
 
 CHAINS = {
     "two blocks": (
@@ -27,6 +28,14 @@ CHAINS = {
             *(nn.Tanh(), nn.Conv2d(4, 2, (1, 3), bias=False)),
         ),
     ),
+    "residual blocks": (
+        (2, 24),
+        lambda: (
+            *(nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU()),
+            *(BasicBlock(4, 4, "batch"), BasicBlock(4, 4, "batch"), nn.MaxPool2d(2), BasicBlock(4, 4, "batch")),
+            BasicBlock(4, 6, "batch", stride=2, subsample=True),
+        ),
+    ),
     "normalised": (
         (3, 12),
         lambda: (nn.Conv2d(3, 4, 3, padding=3), nn.BatchNorm2d(4), nn.GELU(), nn.AvgPool2d(3, stride=1)),
@@ -38,7 +47,7 @@ def make(layers, channels, size):
     with torch.random.fork_rng():
         torch.random.default_generator.manual_seed(0)
         convolutions = nn.Sequential(*layers())
-        for layer in convolutions:
+        for layer in convolutions.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer(torch.rand(8, layer.num_features, 5, 5))  # statistics that are not 0 and 1
         features = convolutions.eval()(torch.rand(1, channels, size, size)).numel()
@@ -68,7 +77,14 @@ def test_windows_end_where_they_would_be_most_of_the_map():
     assert any(isinstance(layer, nn.Conv2d) for layer in local.tail)
 
 
-@pytest.mark.parametrize("name", ["ConvNet", "LeNet"])
+def test_the_first_stage_of_a_residual_network_is_computed_by_windows():
+    network = networks.build("ResNet20", 4, 3, 32).eval()
+    local = LocalNetwork(network, (3, 32, 32), torch.device("cpu"))
+    assert sum(isinstance(part, Residual) for part in local.local) == 3
+    assert isinstance(local.tail[0], BasicBlock) and local.tail[0].residual[0].stride == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["ConvNet", "LeNet", "ResNet20"])
 def test_backward_selection_is_the_same(name):
     with torch.random.fork_rng():
         torch.random.default_generator.manual_seed(0)

@@ -36,25 +36,61 @@ def test_the_networks_mode_is_put_back(network):
     assert network.training
 
 
+class Own:
+    """A score that is another one for each image, and no `ClassScore`."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def __len__(self):
+        return len(self.weights)
+
+    def __call__(self, inputs):
+        return (inputs * self.weights).flatten(1).sum(1)
+
+    def for_images(self, index):
+        return Own(self.weights[index])
+
+
+def test_any_score_of_images_is_searched_as_each_of_them():
+    weights = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    x = torch.ones(3, 1, 4, 4)
+    assert isinstance(Own(weights), subsets.Score) and not isinstance(Own.__call__, subsets.Score)
+    for one, weight in zip(subsets.back_select(Own(weights), x), weights, strict=True):
+        assert torch.equal(one.steps.flatten()[weight.flatten().argsort()], torch.arange(16))
+    with pytest.raises(ValueError, match="is that of 3 images, x holds 2"):
+        subsets.back_select(Own(weights), x[:2])
+
+
 @pytest.mark.unchecked
 def test_wrong_use_is_named(network):
     x = torch.rand(6, 1, 4, 4)
     score = subsets.class_score(network, x)
     with pytest.raises(ValueError, match="has the classes of 6 images, got 4 inputs; use for_images"):
         score(x[:4])
+    for outside in ([6], [-1], []):
+        with pytest.raises(ValueError, match=r"index: must lie in 0 .. 5 for a score of 6 images, got"):
+            score.for_images(torch.tensor(outside, dtype=torch.int64))
     with pytest.raises(ValueError, match="is that of 6 images, x holds 1"):
         subsets.back_select(score, x[0])
+    for search in (subsets.back_select, lambda score, x: score(x)):
+        with pytest.raises(
+            ValueError, match=r"expected torch.float32 on cpu, as the network's weights, got torch.float64"
+        ):
+            search(score, x.double())
     with pytest.raises(ValueError, match="the largest class is 7, so the network must give logits"):
         subsets.ClassScore(network, torch.tensor([7]))(x)
-    with pytest.raises(ValueError, match=r"classes: expected int64 \[n\], each at least 0, got torch.float32 \[1\]"):
+    with pytest.raises(ValueError, match=r"classes: expected whole numbers \(int64\), got dtype torch.float32"):
         subsets.ClassScore(network, torch.tensor([1.0]))
-    with pytest.raises(ValueError, match=r"classes: .* got torch.int64 \[1\] from -1 on"):
+    with pytest.raises(ValueError, match="classes: labels count classes from 0, got -1"):
         subsets.ClassScore(network, torch.tensor([-1]))
-    for empty_or_deep in (torch.tensor([], dtype=torch.int64), torch.tensor(3), torch.tensor([[3]])):
-        with pytest.raises(ValueError, match="classes: expected int64"):
-            subsets.ClassScore(network, empty_or_deep)
+    with pytest.raises(ValueError, match="classes: is empty; give at least one label"):
+        subsets.ClassScore(network, torch.tensor([], dtype=torch.int64))
+    for of_no_or_two_axes in (torch.tensor(3), torch.tensor([[3]])):
+        with pytest.raises(ValueError, match=r"classes: expected shape \[n\], got"):
+            subsets.ClassScore(network, of_no_or_two_axes)
     for number_or_list in (3, [1]):
-        with pytest.raises(TypeError, match="classes: expected an int64 tensor"):
+        with pytest.raises(TypeError, match=r"classes: expected a torch.Tensor \[n\], got"):
             subsets.ClassScore(network, number_or_list)
     with pytest.raises(TypeError, match="x: expected a torch.Tensor"):
         subsets.class_score(network, x.numpy())
@@ -74,5 +110,7 @@ def test_wrong_use_is_named(network):
         subsets.class_score(nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), network), x)
     with pytest.raises(ValueError, match="score: expected real numbers, got complex ones"):
         subsets.back_select(lambda inputs: inputs.sum((1, 2, 3)) * 1j, one)
-    with pytest.raises(ValueError, match=r"threshold: expected a number, as .99, got a tensor \[1, 8, 8\]; the input"):
+    with pytest.raises(
+        TypeError, match="x: expected a torch.Tensor, one input .* got float; the input comes before the threshold"
+    ):
         subsets.find_sis(lambda inputs: inputs.sum((1, 2, 3)), 0.5, one)

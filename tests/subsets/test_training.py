@@ -113,11 +113,17 @@ def test_an_augmentation_and_sets_to_evaluate_reach_the_training():
             return super().__call__(generator, *batches)
 
     history = train_classifier(
-        linear(), halves(), epochs=1, batch_size=48, augment=Counting(1), evaluate={"test": halves(seed=3)},
+        linear(), halves(), epochs=1, batch_size=48, augment=Counting(1), test={"fresh": halves(seed=3)},
         progress=False,
     )  # fmt: skip
     assert Counting.calls == 2
-    assert set(history.curve[-1][1]) == {"test"}
+    assert set(history.curve[-1][1]) == {"fresh"}
+
+
+def test_the_old_name_of_the_sets_to_evaluate_warns():
+    with pytest.warns(DeprecationWarning, match="train_classifier: evaluate= is called test= now"):
+        history = train_classifier(linear(), halves(), epochs=1, evaluate={"fresh": halves(seed=3)}, progress=False)
+    assert set(history.curve[-1][1]) == {"fresh"}
 
 
 @pytest.mark.unchecked
@@ -126,7 +132,7 @@ def test_an_augmentation_and_sets_to_evaluate_reach_the_training():
     [
         (lambda: step_decay(0), "steps=0"),
         (lambda: step_decay(10, (0.5, 0.2)), "milestones="),
-        (lambda: step_decay(10, (60, 120)), "milestones="),
+        (lambda: step_decay(10, (60, 120)), r"milestones\[0\]=60: give a number of at least 0 and of at most 1"),
         (lambda: step_decay(10, factor=0), "factor=0"),
         (lambda: train_classifier(linear(), halves(), epochs=0), "epochs=0"),
         (lambda: train_classifier(linear(), halves(), batch_size=0), "batch_size=0"),
