@@ -11,13 +11,15 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Finite, one_of
 
 #: Sets of digits and letters: mirrored, they are other signs.
 SIGNS = ("digits", "mnist", "usps", "svhn", "emnist-letters")
@@ -27,6 +29,26 @@ DSA_STRATEGY = "color_crop_cutout_flip_scale_rotate"
 DSA_STRATEGY_DIGITS = "color_crop_cutout_scale_rotate"
 
 
+Standardised = Annotated[Float[Tensor, "_ c h w"], Finite()]  # images, at least one; zero is the mean of their set
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Names of operations, joined by underscores or in a sequence, at least one."""
+
+    whole = True
+
+    def __call__(self, argument: str, value: Any) -> tuple[str, ...]:
+        """The names in a tuple."""
+        if not isinstance(value, Sequence):
+            raise TypeError(f"{argument}: expected names such as {DSA_STRATEGY!r}, got {type(value).__name__}")
+        names = value.split("_") if isinstance(value, str) else value
+        if not names:
+            raise ValueError(f"{argument}: none given; name at least one of {', '.join(_OPERATIONS)}")
+        return tuple(one_of(argument, name, _OPERATIONS) for name in names)
+
+
+@door
 @dataclass(frozen=True)
 class SiameseAugment:
     """Augmentation that is the same for real and synthetic images (differentiable siamese augmentation, DSA).
@@ -55,32 +77,16 @@ class SiameseAugment:
     (torch.Size([64, 3, 32, 32]), torch.Size([1, 3, 32, 32]), True)
     """
 
-    strategy: str | Sequence[str]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.strategy, Sequence):
-            raise TypeError(f"strategy: expected names such as {DSA_STRATEGY!r}, got {type(self.strategy).__name__}")
-        names = self.strategy.split("_") if isinstance(self.strategy, str) else self.strategy
-        if not names:
-            raise ValueError(f"strategy: none given; name at least one of {', '.join(_OPERATIONS)}")
-        object.__setattr__(self, "strategy", tuple(_check.one_of("strategy", name, _OPERATIONS) for name in names))
+    strategy: Annotated[str | Sequence[str], Operations()]
 
     @property
     def flips(self) -> bool:
         """Whether images may be mirrored, which digits and letters do not survive."""
         return "flip" in self.strategy
 
-    def warn_of_mirrored_signs(self, name: str, stacklevel: int = 3) -> None:
-        """Warn where the images of this set, `mnist/train` for example, are digits or letters, which flips change."""
-        if self.flips and name.split("/")[0] in SIGNS:
-            warnings.warn(
-                f"augment={'_'.join(self.strategy)!r} mirrors the images of {name}; a mirrored digit is another sign: "
-                f"leave out 'flip'",
-                stacklevel=stacklevel,
-            )
-
+    @door
     def __call__(
-        self, generator: torch.Generator | None, *batches: Float[Tensor, "_ c h w"], shared: bool = True
+        self, generator: torch.Generator | None, *batches: Standardised, shared: bool = True
     ) -> tuple[Float[Tensor, "_ c h w"], ...]:
         """The batches, changed by one strategy.
 
@@ -96,10 +102,16 @@ class SiameseAugment:
 
         Raises:
             TypeError: a batch is not a tensor, or generator is something else.
-            ValueError: no batch, an empty one, one that is not float `[n, c, h, w]`, or batches of different shapes.
+            ValueError: no batch, an empty one, one that is not float `[n, c, h, w]` or holds NaN, or batches of
+                different shapes.
         """
-        check_generator(generator)
         check_batches(batches, same_n=not shared)
+        return self._apply(generator, *batches, shared=shared)
+
+    def _apply(
+        self, generator: torch.Generator | None, *batches: Float[Tensor, "_ c h w"], shared: bool = True
+    ) -> tuple[Float[Tensor, "_ c h w"], ...]:
+        """What a call does, unchecked, for loops."""
         n, _, *size = batches[0].shape
         # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
         device = generator.device if generator is not None else batches[0].device
@@ -110,13 +122,23 @@ class SiameseAugment:
         return batches
 
 
+def warn_of_mirrored_signs(augment: SiameseAugment, name: str, stacklevel: int) -> None:
+    """Warn where the images of this set, `mnist/train` for example, are digits or letters, which flips change."""
+    if augment.flips and name.split("/")[0] in SIGNS:
+        warnings.warn(
+            f"augment={'_'.join(augment.strategy)!r} mirrors the images of {name}; a mirrored digit is another sign: "
+            f"leave out 'flip'",
+            stacklevel=stacklevel,
+        )
+
+
 def brightness(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
     """Darker or lighter by up to half a standard deviation: x + u - 1/2, u in [0, 1)."""
     return x + _per_image(u - 0.5, x)
 
 
 def saturation(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
-    """The distance of each pixel to its own grey (the mean of its channels) times 2u, u in [0, 1)."""
+    """The distance of each pixel to its grey (the mean of its channels) times 2u, u in [0, 1)."""
     return torch.lerp(x.mean(1, keepdim=True), x, _per_image(2 * u, x))
 
 
@@ -237,27 +259,11 @@ def _per_image(draws: Tensor, x: Tensor) -> Tensor:
     return draws.to(x.dtype).view(-1, 1, 1, 1)
 
 
-def check_generator(generator: torch.Generator | None) -> None:
-    """Raise TypeError for a seed, say, in place of a generator."""
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(
-            f"generator: expected a torch.Generator or None, got {generator!r}; "
-            f"torch.Generator().manual_seed(0) makes one"
-        )
-
-
 def check_batches(batches: Sequence[Tensor], *, same_n: bool) -> None:
-    """Raise unless `batches` are float tensors `[n, c, h, w]` that one draw can serve."""
+    """Raise ValueError unless there are batches that one draw can serve."""
     if not batches:
         raise ValueError("batches: none given; pass at least one tensor [n, c, h, w] after the generator")
     for i, batch in enumerate(batches):
-        if not isinstance(batch, Tensor):
-            raise TypeError(f"batches[{i}]: expected a torch.Tensor [n, c, h, w], got {type(batch).__name__}")
-        if batch.dim() != 4 or batch.numel() == 0 or not batch.is_floating_point():
-            raise ValueError(
-                f"batches[{i}]: expected standardised images, float [n, c, h, w] with n of at least 1, "
-                f"got {batch.dtype} {list(batch.shape)}"
-            )
         first = 0 if same_n else 1
         if batch.shape[first:] != batches[0].shape[first:]:
             raise ValueError(

@@ -8,9 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from simplebits._door import door
 from simplebits.data import ImageSet, to_float
+from simplebits.domains import Count, CountOrZero, Device
 
 
+@door
 class ClassBatches:
     """Draws batches of one class from a set.
 
@@ -18,10 +21,11 @@ class ClassBatches:
         train: the set.
         least: images that every class must have.
         size: height and width of the batches.
-        channels: of the batches.
-        device: of the batches.
+        channels: of the batches, 1 or 3.
+        device: of the batches; None: a GPU where there is one.
 
     Raises:
+        TypeError: train is no ImageSet.
         ValueError: a class with no image, or with fewer than `least`.
 
     >>> import simplebits as sb
@@ -30,29 +34,34 @@ class ClassBatches:
     torch.Size([5, 1, 8, 8])
     """
 
-    def __init__(
-        self, train: ImageSet, least: int, size: int, channels: int, device: torch.device | str = "cpu"
-    ) -> None:
+    def __init__(self, train: ImageSet, least: Count, size: Count, channels: Count, device: Device = None) -> None:
         self.images, self.size, self.channels, self.device = train.images, size, channels, device
         self.members = [(train.labels == c).nonzero().flatten() for c in range(len(train.classes))]
-        for name, own in zip(train.classes, self.members, strict=True):
-            if not len(own):
+        for name, members in zip(train.classes, self.members, strict=True):
+            if not len(members):
                 raise ValueError(f"train: class {name!r} of {train.name} has no image; take it out of the classes")
-            if len(own) < least:
+            if len(members) < least:
                 raise ValueError(
-                    f"images_per_class={least}: class {name!r} of {train.name} has {len(own)} images; give at most "
+                    f"images_per_class={least}: class {name!r} of {train.name} has {len(members)} images; give at most "
                     f"that many"
                 )
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def draw(self, c: int, n: int, generator: torch.Generator) -> Float[Tensor, "_ c h w"]:
-        """n images of class c in [0, 1], without repetition; all, shuffled, if it has no more than n."""
-        own = self.members[c]
-        index = own[torch.randperm(len(own), generator=generator)[:n]]
-        return to_float(self.images[index], self.size, self.channels, self.device)
+    @door
+    def draw(self, c: CountOrZero, n: Count, generator: torch.Generator) -> Float[Tensor, "_ c h w"]:
+        """Draw n images of class c in [0, 1], without repetition; all, shuffled, if the class has no more than n."""
+        if c >= len(self):
+            raise ValueError(f"c={c}: the set has the classes 0 to {len(self) - 1}; give one of them")
+        return self._draw(c, n, generator)
 
-    def all(self, n: int, generator: torch.Generator) -> Iterator[Float[Tensor, "_ c h w"]]:
-        """Such a batch of each class."""
-        return (self.draw(c, n, generator) for c in range(len(self)))
+    @door
+    def all(self, n: Count, generator: torch.Generator) -> Iterator[Float[Tensor, "_ c h w"]]:
+        """Draw such a batch of each class in turn."""
+        return (self._draw(c, n, generator) for c in range(len(self)))
+
+    def _draw(self, c: int, n: int, generator: torch.Generator) -> Tensor:
+        members = self.members[c]
+        index = members[torch.randperm(len(members), generator=generator)[:n]]
+        return to_float(self.images[index], self.size, self.channels, self.device)

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._precision import choose_bf16
+from simplebits._training import Training, set_rates
 from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
-from simplebits.condense.augment import SiameseAugment
+from simplebits.condense.arguments import NetworkMaker, Siamese
+from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.class_batches import ClassBatches
-from simplebits.condense.condensed_set import CondensedSet, CondenseHistory
-from simplebits.condense.distribution import distribution_matching_loss
-from simplebits.condense.gradient import batch_norms, freeze_batch_norm, gradient_matching_loss
+from simplebits.condense.condensed_set import RENAMED, CondensedSet, CondenseHistory
+from simplebits.condense.matching import GradientMatching, Method, Passes, chosen
 from simplebits.condense.network import check_network, maker
-from simplebits.condense.other_losses import gradient_product_loss, unrolled_step_loss
 from simplebits.condense.pixels import FreePixels, start_pixels
-from simplebits.condense.settings import card, resolved
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
+from simplebits.domains import Count, CountOrZero, Device, Momentum, NonNegative, Seed, Share, nearest
 
 BITS_CHUNK = 50  # images whose mean bits are one term of SimpleBits' loss, as in its code
+LEARNED_TOGETHER = 256  # images a step while a network learns
 
 
+@door(renamed=RENAMED)
 class Condensation:
     """One run of `condense`, step by step. The defaults are the published settings for small sets.
 
-    Two published exceptions are the caller's to make: distribution matching has a learning rate of 10 from 100 images
-    a class upwards, and gradient matching with an MLP has 0.01.
-
     Args:
         train: the whole set.
-        method: `gradient`, `distribution` or `pixels`.
+        method: `gradient`, `distribution` or `pixels`, or one of `GradientMatching`, `DistributionMatching` and
+            `PixelMatching`, which hold the papers' settings.
         images_per_class: synthetic images of each class.
         network: a name for `networks.build`, or a function that gives a network with fresh weights from torch's global
             generator, which is seeded for it. It maps standardised images to logits; `distribution` calls its `embed`,
@@ -45,34 +46,24 @@ class Condensation:
         network_options: further arguments of `networks.build`; none for a function.
         size: height and width of the images; None: the density's, or as they are.
         channels: 1 or 3; None: the density's, or as they are.
-        iterations: networks drawn, K + 1 with K = 1000 (gradient) or 20,000 in the papers, which count from 0 to K.
-        outer: steps with one network (T); None: the paper's number for these images per class. `gradient` only.
-        inner: epochs of that network on the synthetic images between two steps; None: the paper's number. `gradient`
-            only.
         real_batch: real images of a class at each step.
-        init: `noise` or `real` images drawn at random; None: noise for `gradient` without augmentation, else real.
         augment: a siamese augmentation, or its strategy; None: none. Batch normalisation, where a network has some,
             takes its statistics from the augmented real images (`freeze_batch_norm`).
-        distance: of gradients: `layerwise`, `mse` or `cosine`; or one of SimpleBits' other losses (its figure S13),
-            `product` (`gradient_product_loss`) and `unrolled` (`unrolled_step_loss`); None: `layerwise`. `gradient`
-            only.
-        learning_rate: of the images; None: 0.1 (gradient, and Adam with a density) or 1.
         momentum: of the images; not with a density, whose optimiser is Adam.
         cool_down: share of the iterations, the last ones, in which the images' learning rate falls to zero; 0 as
             published. Short runs are noisy at the end without it.
-        network_learning_rate: of the network between two steps; None: 0.01. `gradient` only, as the next one.
-        network_momentum: None: 0.5 with a density, as in SimpleBits' code; else 0, as in gradient matching's code
-            today, where it was 0.5 when the paper was published.
         density: makes the pixels bounded and measures their bits; SimpleBits' parametrisation and optimiser.
-        lambda_sim: at least 0, the code's w: matching weighs 10 C/(1 + w), bits 2 w/(1 + w).
+        bit_weight: at least 0, the code's w: matching weighs 10 C/(1 + w), bits 2 w/(1 + w).
         seed: of everything drawn.
-        device: where to compute.
+        device: where to compute; None: a GPU where there is one.
         together: gradients of all classes in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast for the real images; None: where the device is faster in it.
         compiled: compile the pass of the real images, which pays off in long runs.
         keep_every: iterations between two pictures kept in `history.kept`; None: none.
         checkpoint_every: iterations between two checkpoints.
         progress: show a bar; None: on a terminal only.
+        of_method: fields of the method to change, which its class explains: `iterations`, `learning_rate` and `start`;
+            of `gradient` also `outer`, `inner`, `distance`, `network_learning_rate` and `network_momentum`.
 
     Attributes:
         settings: what the card of the result says; None for what this method does not use.
@@ -84,218 +75,179 @@ class Condensation:
     def __init__(
         self,
         train: ImageSet,
-        method: str,
-        images_per_class: int,
+        method: Method,
+        images_per_class: Count,
         *,
-        network: str | Callable[[], nn.Module] = "ConvNet",
-        network_options: dict[str, Any] | None = None,
-        size: int | None = None,
-        channels: int | None = None,
-        iterations: int | None = None,
-        outer: int | None = None,
-        inner: int | None = None,
-        real_batch: int = 256,
-        init: str | None = None,
-        augment: str | Sequence[str] | SiameseAugment | None = None,
-        distance: str | None = None,
-        learning_rate: float | None = None,
-        momentum: float = 0.5,
-        cool_down: float = 0.0,
-        network_learning_rate: float | None = None,
-        network_momentum: float | None = None,
+        network: NetworkMaker = "ConvNet",
+        network_options: Mapping[str, Any] | None = None,
+        size: Count | None = None,
+        channels: Count | None = None,
+        real_batch: Count = 256,
+        augment: Siamese = None,
+        momentum: Momentum = 0.5,
+        cool_down: Share = 0.0,
         density: DensityModel | None = None,
-        lambda_sim: float = 0.0,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
+        bit_weight: NonNegative = 0.0,
+        seed: Seed = 0,
+        device: Device = None,
         together: bool | None = None,
-        bf16: bool | None = False,
+        bf16: bool | None = None,
         compiled: bool = False,
-        keep_every: int | None = None,
-        checkpoint_every: int = 100,
+        keep_every: Count | None = None,
+        checkpoint_every: Count = 100,
         progress: bool | None = None,
+        **of_method: Any,
     ) -> None:
-        _check.image_set("train", train)
-        self.augment = SiameseAugment(augment) if isinstance(augment, str | Sequence) else augment
-        if not isinstance(self.augment, SiameseAugment | None):
-            kind = type(augment).__name__
-            raise TypeError(f"augment: expected a strategy such as 'crop_scale' or a SiameseAugment, got {kind}")
-        given = {
-            "images_per_class": images_per_class, "size": size, "channels": channels, "iterations": iterations,
-            "outer": outer, "inner": inner, "real_batch": real_batch, "init": init, "distance": distance,
-            "learning_rate": learning_rate, "momentum": momentum, "cool_down": cool_down,
-            "network_learning_rate": network_learning_rate, "network_momentum": network_momentum,
-            "lambda_sim": lambda_sim, "keep_every": keep_every, "checkpoint_every": checkpoint_every,
-        }  # fmt: skip
-        chosen = resolved(method, density, self.augment is not None, train.images.shape[1:3], given)
-        self.images_per_class, self.size, self.channels = (
-            chosen[name] for name in ("images_per_class", "size", "channels")
+        _refuse_unknown(of_method)
+        self.method = chosen(method, of_method).settled(
+            images_per_class, dense=density is not None, augmented=augment is not None
         )
-        self.iterations, self.outer, self.inner = (chosen[name] for name in ("iterations", "outer", "inner"))
-        self.real_batch, self.init, self.distance = (chosen[name] for name in ("real_batch", "init", "distance"))
-        self.rate, self.cool_down, self.lambda_sim = chosen["learning_rate"], cool_down, lambda_sim
-        self.network_rate, self.network_momentum = chosen["network_learning_rate"], chosen["network_momentum"]
-        self.keep_every, self.checkpoint_every = chosen["keep_every"], chosen["checkpoint_every"]
-        self.train, self.method, self.density, self.progress = train, method, density, progress
-        self.seed, self.device = _check.seed("seed", seed), torch.device(device)
-        self.together = self.device.type == "cuda" and not compiled if together is None else together
-        if self.together and compiled and method == "gradient":
-            raise ValueError("together, compiled: a vectorised pass is not compiled; choose one of them")
+        self.train, self.images_per_class, self.real_batch = train, images_per_class, real_batch
+        self.momentum, self.cool_down, self.density, self.bit_weight = momentum, cool_down, density, bit_weight
+        self.seed, self.device = seed, cast(torch.device, device)  # the door has made it one, and a strategy
+        self.augment = cast(SiameseAugment | None, augment)  # an augmentation
+        self.keep_every, self.checkpoint_every, self.progress = keep_every, checkpoint_every, progress
+        self.channels, self.size = self._image_shape(channels, size)
         self.bf16 = choose_bf16(bf16, self.device)
+        self.together = self.device.type == "cuda" and not compiled if together is None else together
+        if self.together and compiled and isinstance(self.method, GradientMatching):
+            raise ValueError("together, compiled: a vectorised pass is not compiled; choose one of them")
         if self.augment is not None:
-            self.augment.warn_of_mirrored_signs(train.name, stacklevel=4)
-        self.real = ClassBatches(train, self.images_per_class, self.size, self.channels, self.device)
-        options = dict(network_options or {})
-        self.make_network = maker(network, len(train.classes), self.channels, self.size, options)
+            warn_of_mirrored_signs(self.augment, train.name, stacklevel=6)  # past both doors, to who calls condense
+        self.real = ClassBatches(train, images_per_class, self.size, self.channels, device)
+        self.labels = torch.arange(len(self.real), device=device).repeat_interleave(images_per_class)
+        self.make_network = maker(network, len(train.classes), self.channels, self.size, network_options or {})
         self.network = self._fresh(0)
         check_network(self.network, len(train.classes), self.channels, self.size, self.device)
-        if method == "distribution" and not callable(getattr(self.network, "embed", None)):
-            raise TypeError(
-                f"network: {type(self.network).__name__} has no embed(x) -> [n, d], whose means are matched; take a "
-                f"network of simplebits.networks, or add the method"
+        of_real = self.method.of_real(self.network)
+        of_real = torch.compile(of_real) if compiled else of_real
+        self.passes = Passes(self.network, of_real, self.together, self.bf16)
+        self.pixels = self._start()
+        self.optimiser = self._optimiser()
+        name = network if isinstance(network, str) else type(self.network).__name__
+        self.settings = self._card(name, dict(network_options or {}), compiled)
+
+    def _image_shape(self, channels: int | None, size: int | None) -> tuple[int, int]:
+        """Channels and size of the images; raises where the density measures others, or bits have a weight without."""
+        if self.density is None:
+            if self.bit_weight:
+                raise ValueError(f"bit_weight={self.bit_weight:g} weighs bits that nothing measures; pass a density")
+            return channels or self.train.images.shape[1], size or self.train.images.shape[2]
+        measured = self.density.channels, self.density.image_size
+        if (channels or measured[0], size or measured[1]) != measured:
+            raise ValueError(
+                f"size={size}, channels={channels}: the density measures images of size {measured[1]} with "
+                f"{measured[0]} channels; leave both out"
             )
-        self.real_pass = torch.compile(self._real_pass) if compiled else self._real_pass
-        self.pixels, self.optimiser = self._start(momentum)
-        named = {
-            "network": network if isinstance(network, str) else type(self.network).__name__, "network_options": options,
-        }  # fmt: skip
-        self.settings = card(method, density, chosen) | {
-            "set": train.name, "images": len(train), "method": method,
-            **(dict.fromkeys(named) if method == "pixels" else named),
-            "augment": self.augment and list(self.augment.strategy),
-            "bit_depth": density.bit_depth if density is not None else None,
-            "density": None if density is None else _fingerprint(density),
-            "seed": self.seed, "bf16": self.bf16, "compiled": compiled,
-        }  # fmt: skip
+        weight = next(self.density.parameters(), None)
+        if weight is not None and weight.device.type != self.device.type:
+            raise ValueError(
+                f"density: lies on {weight.device}, device={str(self.device)!r}; move one with .to(...), or name the "
+                f"other's device"
+            )
+        return measured
 
-    def run(self, checkpoint: Path | None = None) -> CondensedSet:
-        """All iterations, from the checkpoint on if there is one; arguments, result and errors as `condense`."""
-        parts = {} if checkpoint is None else {"parts": self._parts()}
-        state = TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings | parts)
-        step, history = 0, CondenseHistory()
-        if checkpoint is not None and checkpoint.is_file():
-            note, kept = state.load(checkpoint)
-            step, history = note["step"], CondenseHistory(**note["history"])
-            if step > self.iterations:
-                raise ValueError(
-                    f"{checkpoint} holds {step} iterations, iterations={self.iterations} asks for fewer; give at least "
-                    f"{step}, or name another file"
-                )
-            history.kept = sorted((int(name.removeprefix("kept/")), images) for name, images in kept.items())
-        clock = time.perf_counter()
-        with _progress.bar(self.iterations, step, f"{self.method} matching", self.progress) as bar:
-            if step == 0:
-                self._keep(history, step)
-            while step < self.iterations:
-                loss, bits = self.step(step)
-                step += 1
-                history.losses.append(loss)
-                history.bits += [] if bits is None else [bits]
-                last = step == self.iterations
-                if last or (self.keep_every and step % self.keep_every == 0):
-                    self._keep(history, step)
-                if last or step % self.checkpoint_every == 0:
-                    history.seconds += time.perf_counter() - clock
-                    clock = time.perf_counter()
-                    if checkpoint is not None:
-                        note = {k: v for k, v in vars(history).items() if k != "kept"}
-                        kept = {f"kept/{at}": images for at, images in history.kept}
-                        state.save(checkpoint, {"step": step, "history": note}, kept)
-                bar.update()
-        return self._result(step, history)
+    @door
+    def run(self, checkpoint: str | Path | None = None) -> CondensedSet:
+        """Take all iterations, from the checkpoint on if there is one; arguments, result and errors as `condense`."""
+        history = CondenseHistory()
+        training = Training(
+            self.method.iterations, f"{self.method.name} matching", state=self._state(checkpoint), history=history,
+            checkpoint=checkpoint, checkpoint_every=self.checkpoint_every, unit="iterations", progress=self.progress,
+        )  # fmt: skip
+        if self.keep_every and training.step == 0:
+            training.keep(self._picture(), 0)
+        for iteration in training:
+            set_rates(self.optimiser, [self._rate], training.cooling(self.cool_down))
+            loss, bits = self._step(iteration)
+            history.losses.append(loss)
+            history.bits += [] if bits is None else [bits]
+            if self.keep_every and training.at(self.keep_every):
+                training.keep(self._picture())
+        return self._result(training.step, history)
 
-    def step(self, iteration: int) -> tuple[float, float | None]:
-        """One network: T steps of the images; returns the mean matching loss a class and the images' mean bits."""
+    @door
+    def step(self, iteration: CountOrZero) -> tuple[float, float | None]:
+        """Take the steps with one network; returns the mean matching loss a class and the images' mean bits."""
+        return self._step(iteration)
+
+    def _step(self, iteration: int) -> tuple[float, float | None]:
         generator = step_generator(self.seed, iteration)
-        self.network.load_state_dict(self._fresh(int(torch.randint(2**31, (), generator=generator))).state_dict())
-        self.network.train()
-        self._set_rate(iteration)
+        self._draw_network(generator)
+        learner, (outer, inner) = self.method.learner(self.network), self.method.rounds()
         total, bits = 0.0, None
-        outer = self.outer if self.method == "gradient" else 1
-        rate, momentum = self.network_rate, self.network_momentum
-        learner = torch.optim.SGD(self.network.parameters(), lr=rate, momentum=momentum)
         for t in range(outer):
-            synthetic = list(self.pixels(generator).split(self.images_per_class))
-            real = [self.pixels.standardised(x) for x in self.real.all(self.real_batch, generator)]
-            if self.augment is not None:  # one draw a class, shared by its real and its synthetic images
-                pairs = [self.augment(generator, *pair) for pair in zip(real, synthetic, strict=True)]
-                real, synthetic = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-            matching = self._matching(real, synthetic)
-            loss = matching
-            if self.density is not None:
-                loss, bits = self._with_bits(matching, generator)
+            real, synthetic = self._batches(generator)
+            matching = self.method.loss(self.passes, real, synthetic)
+            loss, bits = (matching, None) if self.density is None else self._priced(matching, self.density, generator)
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at iteration {iteration}; lower the learning rate")
             self.optimiser.zero_grad()
             loss.backward(inputs=list(self.pixels.parameters()))  # the network's own gradients are not wanted
             self.optimiser.step()
-            total += float(matching.detach()) / (len(synthetic) * outer)
-            if t < outer - 1:
-                self._train_network(learner, generator)
+            total += float(matching.detach()) / (len(self.real) * outer)
+            if learner is not None and t < outer - 1:
+                self._train_network(learner, inner, generator)
         return total, bits
 
-    def _set_rate(self, iteration: int) -> None:
-        left = (self.iterations - iteration) / max(self.cool_down * self.iterations, 1)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * min(1.0, left)
+    def _draw_network(self, generator: torch.Generator) -> None:
+        """Give the network fresh weights (algorithm 1, line 2)."""
+        fresh = self._fresh(int(torch.randint(2**31, (), generator=generator)))
+        self.network.load_state_dict(fresh.state_dict())
+        self.network.train()
 
-    def _matching(self, real: list[Tensor], synthetic: list[Tensor]) -> Tensor:
-        if self.method == "gradient":
-            freeze_batch_norm(self.network, real)
-            how = {"together": self.together, "bf16": self.bf16}
-            if self.distance == "product":
-                return len(real) * gradient_product_loss(self.network, real, synthetic, forward=self.real_pass, **how)
-            if self.distance == "unrolled":
-                rate = self.network_rate
-                return len(real) * unrolled_step_loss(self.network, real, synthetic, learning_rate=rate, **how)
-            losses = gradient_matching_loss(
-                self.network, real, synthetic, kind=self.distance, forward=self.real_pass, **how
-            )
-            return losses.sum()
-        if self.method == "pixels":
-            return distribution_matching_loss(lambda x: x.flatten(1), real, synthetic)
-        together = self.together or bool(batch_norms(self.network))  # batch statistics are those of all classes
-        return distribution_matching_loss(
-            self.network.embed, real, synthetic, together=together, bf16=self.bf16, embed_real=self.real_pass
-        )
+    def _batches(self, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+        """Draw real images of each class, and show the synthetic ones; one augmentation a class, shared by both."""
+        synthetic = list(self.pixels(generator).split(self.images_per_class))
+        real = [self.pixels.standardised(x) for x in self.real.all(self.real_batch, generator)]
+        if self.augment is None:
+            return real, synthetic
+        pairs = [self.augment._apply(generator, *pair) for pair in zip(real, synthetic, strict=True)]
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
-    def _with_bits(self, matching: Tensor, generator: torch.Generator) -> tuple[Tensor, float]:
-        """The two losses, weighted as in SimpleBits' code: matching by 10 C/(1 + w), mean bits by 2 w/(1 + w)."""
-        w = self.lambda_sim
+    def _priced(self, matching: Tensor, density: DensityModel, generator: torch.Generator) -> tuple[Tensor, float]:
+        """Weigh the two losses as SimpleBits' code does: matching by 10 C/(1 + w), mean bits by 2 w/(1 + w)."""
+        w = self.bit_weight
         with torch.set_grad_enabled(w > 0):
-            chunks = [self.density.bits_per_dim(x, generator) for x in self.pixels.images().split(BITS_CHUNK)]
+            chunks = [density(x, generator) for x in self.pixels.images().split(BITS_CHUNK)]
         loss = matching * (10 * len(self.real) / (1 + w))
         if w:
             loss = loss + 2 * w / (1 + w) * torch.stack([chunk.mean() for chunk in chunks]).sum()
         return loss, float(torch.cat(chunks).detach().mean())
 
-    def _train_network(self, learner: torch.optim.Optimizer, generator: torch.Generator) -> None:
-        """The network learns from the synthetic images as they are now (algorithm 1, line 9)."""
+    def _train_network(self, learner: torch.optim.Optimizer, epochs: int, generator: torch.Generator) -> None:
+        """Let the network learn from the synthetic images as they are now (algorithm 1, line 9)."""
         self.network.train()
-        labels = self._labels()
-        for _ in range(self.inner):
+        for _ in range(epochs):
             x = self.pixels(generator).detach()
-            for index in torch.randperm(len(x), generator=generator).split(256):
+            for index in torch.randperm(len(x), generator=generator).split(LEARNED_TOGETHER):
                 batch = x[index]
                 if self.augment is not None:
-                    (batch,) = self.augment(generator, batch, shared=False)
+                    (batch,) = self.augment._apply(generator, batch, shared=False)
                 learner.zero_grad()
-                F.cross_entropy(self.network(batch), labels[index]).backward()
+                F.cross_entropy(self.network(batch), self.labels[index]).backward()
                 learner.step()
 
-    def _start(self, momentum: float) -> tuple[FreePixels, torch.optim.Optimizer]:
-        """The images to begin with, and their optimiser."""
-        generator = step_generator(self.seed, -1)
-        noise = torch.randn(len(self._labels()), self.channels, self.size, self.size, generator=generator)
-        drawn = torch.cat([self.real.draw(c, self.images_per_class, generator) for c in range(len(self.real))]).cpu()
-        pixels = start_pixels(noise, drawn, self.init, self.train, self.density).to(self.device)
+    def _start(self) -> FreePixels:
+        """Make the images to begin with."""
+        generator, n = step_generator(self.seed, -1), self.images_per_class
+        noise = torch.randn(len(self.labels), self.channels, self.size, self.size, generator=generator)
+        drawn = torch.cat([self.real.draw(c, n, generator) for c in range(len(self.real))]).cpu()
+        return start_pixels(noise, drawn, self.method.start or "noise", self.train, self.density).to(self.device)
+
+    def _optimiser(self) -> torch.optim.Optimizer:
         if self.density is None:
-            return pixels, torch.optim.SGD(pixels.parameters(), lr=self.rate, momentum=momentum)
-        return pixels, torch.optim.Adam(pixels.parameters(), lr=self.rate, betas=(0.5, 0.99), eps=1e-6)
+            return torch.optim.SGD(self.pixels.parameters(), lr=self._rate, momentum=self.momentum)
+        return torch.optim.Adam(self.pixels.parameters(), lr=self._rate, betas=(0.5, 0.99), eps=1e-6)
 
     def _fresh(self, seed: int) -> nn.Module:
         with globally_seeded(seed, self.device):
             network = self.make_network()
         return network.to(self.device)
+
+    def _state(self, checkpoint: str | Path | None) -> TrainingState:
+        parts = {} if checkpoint is None else {"parts": self._parts()}
+        return TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings | parts, RENAMED)
 
     def _parts(self) -> str:
         """What the card's names do not tell: the images themselves, and what a function makes."""
@@ -304,21 +256,46 @@ class Condensation:
         layers = torch.tensor(list(repr(network).encode()), dtype=torch.uint8)
         return digest(self.train.images, self.train.labels, layers, *weights)
 
-    def _real_pass(self, x: Tensor) -> Tensor:
-        return self.network.embed(x) if self.method == "distribution" else self.network(x)
+    def _picture(self) -> Tensor:
+        return to_bytes(self.pixels.images().detach())
 
-    def _labels(self) -> Tensor:
-        return torch.arange(len(self.real), device=self.device).repeat_interleave(self.images_per_class)
+    @property
+    def _rate(self) -> float:
+        return self.method.learning_rate or 0.0
 
-    def _keep(self, history: CondenseHistory, step: int) -> None:
-        if self.keep_every and all(step != at for at, _ in history.kept):
-            history.kept.append((step, to_bytes(self.pixels.images().detach()).cpu()))
+    def _card(self, network: str, network_options: dict[str, Any], compiled: bool) -> dict[str, Any]:
+        """What the card of the set says of this run; None for what its method does not use."""
+        of_method = dict.fromkeys(field.name for field in fields(GradientMatching)) | asdict(self.method)
+        if not self.cool_down:
+            del of_method["iterations"]  # a longer run goes on from a shorter one, unless the cooling has begun
+        if self.method.name == "pixels":
+            of_network = {"network": None, "network_options": None}
+        else:
+            of_network = {"network": network, "network_options": network_options}
+        density = self.density
+        return of_method | of_network | {
+            "set": self.train.name, "images": len(self.train), "method": self.method.name,
+            "images_per_class": self.images_per_class, "size": self.size, "channels": self.channels,
+            "real_batch": self.real_batch, "augment": self.augment and list(self.augment.strategy),
+            "momentum": self.momentum if density is None else None,  # Adam has its own
+            "cool_down": self.cool_down, "bit_weight": self.bit_weight,
+            "bit_depth": None if density is None else density.bit_depth,
+            "density": None if density is None else _fingerprint(density),
+            "seed": self.seed, "bf16": self.bf16, "compiled": compiled,
+        }  # fmt: skip
 
-    def _result(self, step: int, history: CondenseHistory) -> CondensedSet:
-        made = self.settings | {"iterations": step, "name": f"{self.train.name}, {self.method}"}
-        images, labels = self.pixels.images().detach().cpu(), self._labels().cpu()
-        mean, std = self.pixels.mean.flatten().cpu(), self.pixels.std.flatten().cpu()
-        return CondensedSet(images, labels, self.train.classes, mean, std, made, history)
+    def _result(self, iterations: int, history: CondenseHistory) -> CondensedSet:
+        made = self.settings | {"iterations": iterations, "name": f"{self.train.name}, {self.method.name}"}
+        images, mean, std = (part.detach().cpu() for part in (self.pixels.images(), self.pixels.mean, self.pixels.std))
+        return CondensedSet(images, self.labels.cpu(), self.train.classes, mean.flatten(), std.flatten(), made, history)
+
+
+def _refuse_unknown(options: Iterable[str]) -> None:
+    of_method = [field.name for field in fields(GradientMatching)]  # which has all that the other methods have
+    known = [*list(inspect.signature(Condensation).parameters)[3:-1], *of_method]
+    for name in options:
+        if name not in of_method:
+            raise TypeError(f"condense has no option {name!r}; {nearest(name, known)}")
 
 
 def _fingerprint(density: DensityModel) -> float:

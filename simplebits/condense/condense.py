@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, overload
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.condense.arguments import Seeds
 from simplebits.condense.condensation import Condensation
-from simplebits.condense.condensed_set import CondensedSet
+from simplebits.condense.condensed_set import RENAMED, CondensedSet
+from simplebits.condense.matching import Matching, Method
 from simplebits.data import ImageSet
+from simplebits.domains import Count
 
 
-@overload
-def condense(train: ImageSet, method: str, images_per_class: int, *, seed: int = 0, **options: Any) -> CondensedSet: ...
 @overload
 def condense(
-    train: ImageSet, method: str, images_per_class: int, *, seed: Sequence[int], **options: Any
+    train: ImageSet, method: str | Matching, images_per_class: int, *, seed: int = 0, **options: Any
+) -> CondensedSet: ...
+@overload
+def condense(
+    train: ImageSet, method: str | Matching, images_per_class: int, *, seed: Iterable[int], **options: Any
 ) -> list[CondensedSet]: ...
 
 
+@door(renamed=RENAMED)
 def condense(
     train: ImageSet,
-    method: str,
-    images_per_class: int,
+    method: Method,
+    images_per_class: Count,
     *,
-    seed: int | Sequence[int] = 0,
+    seed: Seeds = 0,
     checkpoint: str | Path | None = None,
     **options: Any,
 ) -> CondensedSet | list[CondensedSet]:
@@ -40,20 +45,22 @@ def condense(
 
     Args:
         train: the whole set; every class needs `images_per_class` images.
-        method: `gradient`, `distribution` or `pixels`.
+        method: `gradient`, `distribution` or `pixels`; or an object that holds such a method's settings:
+            `GradientMatching`, `DistributionMatching`, `PixelMatching`.
         images_per_class: synthetic images of each class.
         seed: of start, networks, batches and augmentation; several: a run for each.
         checkpoint: file to write and to resume from; with several seeds, each has a file of its own beside it.
         options: the rest of `Condensation`'s arguments, which its docstring explains: `network`, `network_options`,
-            `size` and `channels`; `iterations`, `outer`, `inner` and `real_batch`; `init` and `augment`; `distance`,
-            `learning_rate`, `momentum`, `cool_down`, `network_learning_rate` and `network_momentum`; `density` and
-            `lambda_sim`; `device`, `together`, `bf16` and `compiled`; `keep_every`, `checkpoint_every` and `progress`.
+            `size` and `channels`; `real_batch`, `augment`, `momentum` and `cool_down`; `density` and `bit_weight`;
+            `device`, `together`, `bf16` and `compiled`; `keep_every`, `checkpoint_every` and `progress`. And what to
+            change of the method's settings, which its class explains: `iterations`, `learning_rate` and `start`; of
+            `gradient` also `outer`, `inner`, `distance`, `network_learning_rate` and `network_momentum`.
 
     Returns:
         The condensed set, or one for each seed.
 
     Raises:
-        TypeError: train is no ImageSet, or an unknown option (the nearest is named).
+        TypeError: an argument of the wrong kind, or an unknown option (the nearest is named).
         ValueError: an argument out of range or unknown, a class with too few images, images that do not fit the
             network or the density, another run's checkpoint.
         FloatingPointError: the loss is not finite.
@@ -63,17 +70,12 @@ def condense(
     >>> small = {"network_options": {"width": 8, "depth": 2}, "size": 8, "real_batch": 8}
     >>> condense(digits, "distribution", 1, iterations=2, **small)
     CondensedSet('digits/train, distribution': 1 image per class, 10 x 1x8x8)
+    >>> condense(digits, sb.condense.GradientMatching(iterations=2, distance="mse"), 1, **small)
+    CondensedSet('digits/train, gradient': 1 image per class, 10 x 1x8x8)
     """
-    known = list(inspect.signature(Condensation).parameters)[3:]  # after train, method and images_per_class
-    for name in options:
-        if name not in known:
-            raise TypeError(f"condense has no option {name!r}; {_check.nearest(name, known)}")
-    several = isinstance(seed, Sequence) and not isinstance(seed, str)
-    seeds = [_check.seed("seed", value) for value in (seed if several else [seed])]
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seed={seed!r}: give a whole number, or several different ones")
+    seeds = [seed] if isinstance(seed, int) else list(seed)
     path, results = None if checkpoint is None else Path(checkpoint), []
-    for value in seeds:
-        own = path and (path if len(seeds) == 1 else path.with_name(f"{path.stem}-{value}{path.suffix}"))
-        results.append(Condensation(train, method, images_per_class, seed=value, **options).run(own))
-    return results if several else results[0]
+    for one in seeds:
+        of_seed = path and (path if len(seeds) == 1 else path.with_name(f"{path.stem}-{one}{path.suffix}"))
+        results.append(Condensation(train, method, images_per_class, seed=one, **options).run(of_seed))
+    return results[0] if isinstance(seed, int) else results

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from simplebits import _check, _files
+from simplebits import _files
+from simplebits._door import door
 from simplebits.data import ImageSet, to_bytes
+from simplebits.domains import Count, Device, Finite
 from simplebits.networks.standardise import CONSTANTS
 
+RENAMED = {"init": "start", "lambda_sim": "bit_weight"}  # keywords, and names on cards and in checkpoints, of before
 
+
+@door
 @dataclass
 class CondenseHistory:
     """What a condensation went through.
@@ -32,6 +37,7 @@ class CondenseHistory:
     seconds: float = 0.0
 
 
+@door
 @dataclass(frozen=True, eq=False)
 class CondensedSet:
     """Synthetic images that train a network as (nearly) the whole set does.
@@ -58,23 +64,17 @@ class CondensedSet:
     CondensedSet('digits/train, random': 1 image per class, 10 x 1x8x8)
     """
 
-    images: Float[Tensor, "n c h w"]
+    how_to_get: ClassVar[str] = "; condense learns one, CondensedSet.of(images, train) makes one of real images"
+
+    images: Annotated[Float[Tensor, "n c h w"], Finite()]
     labels: Int64[Tensor, " n"]
     classes: tuple[str, ...]
-    mean: Float[Tensor, " c"]
-    std: Float[Tensor, " c"]
+    mean: Annotated[Float[Tensor, " c"], Finite()]
+    std: Annotated[Float[Tensor, " c"], Finite()]
     made: dict[str, Any] = field(default_factory=dict)
     history: CondenseHistory = field(default_factory=CondenseHistory)
 
     def __post_init__(self) -> None:
-        for name in ("images", "labels", "mean", "std"):
-            if not isinstance(getattr(self, name), Tensor):
-                raise TypeError(f"{name}: expected a torch.Tensor, got {type(getattr(self, name)).__name__}")
-        if not self.images.is_floating_point() or self.images.dim() != 4:
-            got = f"{self.images.dtype} {list(self.images.shape)}"
-            raise ValueError(f"images: expected floating point values [n, c, h, w], got {got}")
-        if not torch.isfinite(self.images).all():
-            raise ValueError("images: holds NaN or infinity; every value must be a finite number")
         each = len(self.images) // max(len(self.classes), 1)
         ordered = torch.arange(len(self.classes)).repeat_interleave(each)
         if not each or not torch.equal(self.labels.cpu(), ordered):
@@ -87,11 +87,8 @@ class CondensedSet:
                 f"mean, std: expected a value for each of the {self.images.shape[1]} channels, got "
                 f"{list(self.mean.shape)} and {list(self.std.shape)}"
             )
-        if not (torch.isfinite(self.mean).all() and torch.isfinite(self.std).all() and (self.std > 0).all()):
-            raise ValueError(
-                f"mean, std: expected finite values, std above 0, which networks divide by, got {self.mean.tolist()} "
-                f"and {self.std.tolist()}"
-            )
+        if not (self.std > 0).all():
+            raise ValueError(f"std: expected values above 0, which networks divide by, got {self.std.tolist()}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -103,12 +100,13 @@ class CondensedSet:
 
     @property
     def images_per_class(self) -> int:
-        """Number of images of each class."""
+        """Count the images of each class."""
         return len(self.images) // len(self.classes)
 
     @staticmethod
-    def of(images: ImageSet, train: ImageSet, size: int | None = None, channels: int | None = None) -> CondensedSet:
-        """A few real images as they are, a coreset for example, to be evaluated like a condensed set.
+    @door
+    def of(images: ImageSet, train: ImageSet, size: Count | None = None, channels: Count | None = None) -> CondensedSet:
+        """Take a few real images as they are, a coreset for example, to be evaluated like a condensed set.
 
         Args:
             images: the few.
@@ -121,33 +119,43 @@ class CondensedSet:
 
         Raises:
             TypeError: images or train is no ImageSet.
-            ValueError: classes with different numbers of images.
+            ValueError: classes with different numbers of images, or a size or channels out of range.
         """
-        for name, value in {"images": images, "train": train}.items():
-            _check.image_set(name, value)
         x = images.to_float(size, channels)
         mean, std = constants(train, x.shape[1])
         return CondensedSet(x, images.labels, images.classes, mean, std, {"name": images.name})
 
+    @door
     def standardised(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """(x - mean)/std: what networks see."""
+        """Give (x - mean)/std, which networks see.
+
+        Raises:
+            ValueError: x has other channels than the set.
+        """
+        if x.shape[1] != len(self.mean):
+            raise ValueError(f"x: expected {len(self.mean)} channels, as the set has, got {list(x.shape)}")
+        return self._standardised(x)
+
+    def _standardised(self, x: Tensor) -> Tensor:
         mean, std = (value.to(x.device)[:, None, None] for value in (self.mean, self.std))
         return (x - mean) / std
 
     def to_image_set(self) -> ImageSet:
-        """The images clipped to [0, 1] and rounded to bytes: what a picture shows and what bits are measured of."""
+        """Clip the images to [0, 1] and round them to bytes: what a picture shows and what bits are measured of."""
         name = str(self.made.get("name", "condensed"))
         return ImageSet(to_bytes(self.images).cpu(), self.labels.cpu(), self.classes, name)
 
     def to_grid(self) -> Float[Tensor, "n c h w"]:
-        """Images in [0, 1] in the order of `report.image_grid(columns=len(classes))`: a column is a class."""
+        """Put images in [0, 1] into the order of `report.image_grid(columns=len(classes))`: a column is a class."""
         order = torch.arange(len(self)).view(len(self.classes), -1).T.flatten()
         return self.images[order].clamp(0, 1)
 
-    def to(self, device: torch.device | str) -> CondensedSet:
-        """The same on another device."""
+    @door
+    def to(self, device: Device) -> CondensedSet:
+        """Move images and labels to another device; None: a GPU where there is one."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
+    @door
     def save(self, path: str | Path, half: bool = False) -> Path:
         """Write `path` (safetensors) and a card beside it (the same name, .json).
 
@@ -167,8 +175,9 @@ class CondensedSet:
         return path
 
     @staticmethod
+    @door
     def read(path: str | Path) -> CondensedSet:
-        """What `save` wrote.
+        """Read what `save` wrote. Old names on the card become those of today.
 
         Raises:
             FileNotFoundError: there is no such file or no card beside it.
@@ -180,14 +189,14 @@ class CondensedSet:
         card = _files.read_json(path.with_suffix(".json"))
         if _files.sha256(path) != card.get("sha256"):
             raise ValueError(f"{path} is damaged: its SHA-256 is not the one on its card; fetch or make it again")
-        return CondensedSet(
-            tensors["images"].float(), tensors["labels"], tuple(note["classes"]), tensors["mean"], tensors["std"],
-            card["made"],
-        )  # fmt: skip
+        on_card: dict[str, Any] = card["made"]
+        made = {RENAMED.get(name, name): value for name, value in on_card.items()}
+        images, classes = tensors["images"].float(), tuple(note["classes"])
+        return CondensedSet(images, tensors["labels"], classes, tensors["mean"], tensors["std"], made)
 
 
 def constants(train: ImageSet, channels: int) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """Mean and standard deviation per channel: the published ones of sets that have some, else measured on this one."""
+    """Look up the published mean and standard deviation per channel; measure them of a set that has none."""
     name = train.name.split("/")[0]
     if name in CONSTANTS and len(CONSTANTS[name][0]) in (1, channels):
         mean, std = (torch.tensor(values).expand(channels).clone() for values in CONSTANTS[name])

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Annotated, Literal
+
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._precision import choose_bf16
-from simplebits._training_state import globally_seeded, step_generator
+from simplebits._training import Training
+from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.condense.class_batches import ClassBatches
+from simplebits.condense.network import embedding
 from simplebits.data import ImageSet
+from simplebits.domains import Count, Finite, Positive, Seed
 from simplebits.networks.classify import check_labels
 from simplebits.networks.evaluation_mode import evaluation_mode
 
-METHODS = ("random", "herding", "k-centre", "forgetting")
 
-
+@door
 def coreset(
     train: ImageSet,
-    method: str,
-    images_per_class: int,
+    method: Literal["random", "herding", "k-centre", "forgetting"],
+    images_per_class: Count,
     *,
-    features: Float[Tensor, "n d"] | None = None,
-    forgetting: Shaped[Tensor, " n"] | None = None,
-    seed: int = 0,
+    features: Annotated[Float[Tensor, "n d"], Finite()] | None = None,
+    forgetting: Int64[Tensor, " n"] | Annotated[Float[Tensor, " n"], Finite()] | None = None,
+    seed: Seed = 0,
 ) -> ImageSet:
     """Choose images of each class: the four baselines of gradient matching (its section 3.1 and table 1).
 
@@ -61,31 +66,27 @@ def coreset(
     >>> coreset(data.load("digits", "train"), "random", images_per_class=2)
     ImageSet('digits/train, random': 20 images 1x32x32, 10 classes)
     """
-    _check.one_of("method", method, METHODS)
-    _check.positive("images_per_class", images_per_class, integer=True)
     members = class_members(train, images_per_class)
-    generator = torch.Generator().manual_seed(_check.seed("seed", seed))
+    generator = torch.Generator().manual_seed(seed)
     if method in ("herding", "k-centre"):
-        features = _checked("features", features, len(train), 2, "penultimate_features(classifier, train) makes them")
+        features = _row_each("features", features, train, "penultimate_features(classifier, train) makes them")
         greedy = _herding if method == "herding" else _k_centre
         chosen = [index[greedy(features[index.to(features.device)], images_per_class)] for index in members]
     else:
         chosen = [index[torch.randperm(len(index), generator=generator)] for index in members]
-        if method == "forgetting":
-            made = "count_forgetting(classifier, train, epochs=...) counts them"
-            counts = _checked("forgetting", forgetting, len(train), 1, made).cpu()
-            chosen = [index[counts[index].argsort(descending=True, stable=True)] for index in chosen]
+    if method == "forgetting":
+        how = "count_forgetting(classifier, train, epochs=...) counts them"
+        counts = _row_each("forgetting", forgetting, train, how).cpu()
+        chosen = [index[counts[index].argsort(descending=True, stable=True)] for index in chosen]
     return train.subset(torch.cat([index[:images_per_class] for index in chosen]), f"{train.name}, {method}")
 
 
 def class_members(train: ImageSet, least: int = 1) -> list[Int64[Tensor, " _"]]:
-    """The positions of each class's images, ascending.
+    """List the positions of each class's images, ascending.
 
     Raises:
-        TypeError: train is no ImageSet.
         ValueError: a class with no image, or with fewer than `least`.
     """
-    _check.image_set("train", train)
     _, channels, height, _ = train.images.shape
     return ClassBatches(train, least, height, channels).members
 
@@ -116,30 +117,26 @@ def _k_centre(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]
     return torch.tensor(chosen)
 
 
-def _checked(argument: str, values: Tensor | None, n: int, axes: int, made: str) -> Tensor:
-    """The values if there is one row of finite numbers for each image."""
-    shape = f"[{n}]" if axes == 1 else f"[{n}, d]"
+def _row_each(argument: str, values: Tensor | None, train: ImageSet, how: str) -> Tensor:
+    """The values if there is a row for each image."""
     if values is None:
-        raise ValueError(f"{argument}: this method needs them, a tensor {shape}; {made}")
-    if not isinstance(values, Tensor):
-        raise TypeError(f"{argument}: expected a torch.Tensor {shape}, got {type(values).__name__}; {made}")
-    if values.dim() != axes or len(values) != n:
-        raise ValueError(f"{argument}: expected shape {shape}, a row for each image, got {list(values.shape)}; {made}")
-    if not torch.isfinite(values).all():
-        raise ValueError(f"{argument}: holds NaN or infinity; every value must be a finite number")
+        raise ValueError(f"{argument}: this method needs them, a row for each image; {how}")
+    if len(values) != len(train):
+        raise ValueError(f"{argument}: expected {len(train)} rows, one for each image, got {list(values.shape)}; {how}")
     return values
 
 
+@door
 @torch.no_grad()
 def penultimate_features(
     classifier: nn.Module,
     images: ImageSet,
     *,
-    size: int | None = None,
-    channels: int | None = None,
-    batch_size: int = 250,
+    size: Count | None = None,
+    channels: Count | None = None,
+    batch_size: Count = 250,
 ) -> Float[Tensor, "n d"]:
-    """What the classifier's last layer sees of each image, for `coreset`: train it on the whole set first.
+    """Take what the classifier's last layer sees of each image, for `coreset`: train it on the whole set first.
 
     Args:
         classifier: has `embed(x)` from images [n, c, h, w] in [0, 1] to features [n, d], as every network of
@@ -163,29 +160,25 @@ def penultimate_features(
     >>> penultimate_features(Flat(64, 2), tiny).shape
     torch.Size([2, 64])
     """
-    embed = getattr(classifier, "embed", None)
-    if not callable(embed):
-        raise TypeError(
-            f"classifier: {type(classifier).__name__} has no embed(x) -> [n, d]; take a network of "
-            f"simplebits.networks, or add the method"
-        )
+    embed = embedding("classifier", classifier)
     _check_not_empty(images)
     batches = images.batches(batch_size, size, channels, next(classifier.parameters()).device)
     with evaluation_mode(classifier):
         return torch.cat([embed(x).float().cpu() for x, _ in batches])
 
 
+@door
 def count_forgetting(
     classifier: nn.Module,
     images: ImageSet,
     *,
-    epochs: int,
-    size: int | None = None,
-    channels: int | None = None,
-    batch_size: int = 256,
-    learning_rate: float = 0.01,
-    bf16: bool | None = False,
-    seed: int = 0,
+    epochs: Count,
+    size: Count | None = None,
+    channels: Count | None = None,
+    batch_size: Count = 256,
+    learning_rate: Positive = 0.01,
+    bf16: bool | None = None,
+    seed: Seed = 0,
     progress: bool | None = None,
 ) -> Int64[Tensor, " n"]:
     """Train the classifier and count how often it forgets each image (Toneva et al. 2019).
@@ -216,48 +209,41 @@ def count_forgetting(
         ValueError: an argument out of range, no images, labels that the classifier has no output for.
         FloatingPointError: the loss is not finite.
     """
-    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("learning_rate", learning_rate)
-    seed = _check.seed("seed", seed)
-    if not isinstance(classifier, nn.Module):
-        raise TypeError(f"classifier: expected a torch.nn.Module, got {type(classifier).__name__}")
     _check_not_empty(images)
     device = next(classifier.parameters()).device
     bf16 = choose_bf16(bf16, device)
     optimiser = torch.optim.SGD(classifier.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4)
     events = torch.zeros(len(images), dtype=torch.int64, device=device)
-    was_right, learned = torch.zeros_like(events, dtype=torch.bool), torch.zeros_like(events, dtype=torch.bool)
+    was_right = torch.zeros_like(events, dtype=torch.bool)
+    learned = torch.zeros_like(events, dtype=torch.bool)
     orders = [torch.randperm(len(images), generator=step_generator(seed, epoch)) for epoch in range(epochs)]
     parts = [index for order in orders for index in order.split(batch_size)]
     classifier.train()
-    with _progress.bar(len(parts), 0, "forgetting", progress) as bar:
-        for step, index in enumerate(parts):
-            batch, index = images.subset(index), index.to(device)
-            x, labels = batch.to_float(size, channels, device), batch.labels.to(device)
-            with (
-                globally_seeded(seed * 1_000_003 + step, device),
-                torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16),
-            ):
-                logits = classifier(x).float()
-            if step == 0:
-                check_labels(images.labels, len(images), logits.shape[1])
-            right = logits.argmax(1) == labels
-            events[index] += was_right[index] & ~right
-            was_right[index] = right
-            learned[index] |= right
-            loss = F.cross_entropy(logits, labels)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            bar.update()
+    training = Training(
+        len(parts), "forgetting", state=TrainingState({}, {}, {}), history=SimpleNamespace(seconds=0.0),
+        progress=progress,
+    )  # fmt: skip
+    for step in training:
+        batch, index = images.subset(parts[step]), parts[step].to(device)
+        x, labels = batch.to_float(size, channels, device), batch.labels.to(device)
+        autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+        with globally_seeded(seed * 1_000_003 + step, device), autocast:
+            logits = classifier(x).float()
+        if step == 0:
+            check_labels(images.labels, len(images), logits.shape[1])
+        right = logits.argmax(1) == labels
+        events[index] += was_right[index] & ~right
+        was_right[index] = right
+        learned[index] |= right
+        loss = F.cross_entropy(logits, labels)
+        training.proceed(loss)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
     classifier.eval()
     return events.masked_fill(~learned, epochs).cpu()
 
 
 def _check_not_empty(images: ImageSet) -> None:
-    _check.image_set("images", images)
     if not len(images):
         raise ValueError(f"images: {images.name} is empty; give at least one image")

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from simplebits.condense.augment import check_batches, check_generator, crop, rotation, sample_linear, take
+from simplebits._door import door
+from simplebits.condense.augment import Standardised, check_batches, crop, rotation, sample_linear, take
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class CropScaleRotate:
     torch.Size([10, 1, 28, 28])
     """
 
+    @door
     def __call__(
-        self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
+        self, generator: torch.Generator | None, *batches: Standardised, shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
         """The batches, image i of each changed by draw i.
 
@@ -41,17 +43,24 @@ class CropScaleRotate:
 
         Raises:
             TypeError: a batch is not a tensor, or generator is something else.
-            ValueError: `shared`, no batch, one that is not float `[n, c, h, w]`, or batches of different shapes.
+            ValueError: `shared`, no batch, one that is not float `[n, c, h, w]` or holds NaN, or batches of different
+                shapes.
         """
-        _check_call(generator, batches, shared)
+        _check_call(batches, shared)
+        return self._apply(generator, *batches)
+
+    def _apply(
+        self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
+    ) -> tuple[Float[Tensor, "n c h w"], ...]:
+        """What a call does, unchecked, for loops."""
         n, _, h, w = batches[0].shape
         # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
         device = generator.device if generator is not None else batches[0].device
-        kind = torch.randint(3, (n,), generator=generator, device=device)
+        choice = torch.randint(3, (n,), generator=generator, device=device)
         shifts = torch.randint(-4, 4, (2, n), generator=generator, device=device)
         factors = 0.8 + 0.4 * torch.rand(2, n, generator=generator, device=device)
         degrees = torch.randint(-45, 45, (n,), generator=generator, device=device)
-        moved, scaled, turned = (kind == k for k in range(3))
+        moved, scaled, turned = (choice == k for k in range(3))
         sides = torch.tensor([[h], [w]], device=device)
         sides = torch.where(scaled, (factors * sides).long(), sides)
         draws = (*(shifts * moved), *sides, degrees * turned, scaled)
@@ -71,11 +80,18 @@ class CropNoise:
     torch.Size([10, 3, 32, 32])
     """
 
+    @door
     def __call__(
-        self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
+        self, generator: torch.Generator | None, *batches: Standardised, shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
         """The batches, image i of each changed by draw i; arguments and errors as of `CropScaleRotate`."""
-        _check_call(generator, batches, shared)
+        _check_call(batches, shared)
+        return self._apply(generator, *batches)
+
+    def _apply(
+        self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
+    ) -> tuple[Float[Tensor, "n c h w"], ...]:
+        """What a call does, unchecked, for loops."""
         shape = batches[0].shape
         device = generator.device if generator is not None else batches[0].device
         moved = torch.randint(2, (shape[0],), generator=generator, device=device) == 0
@@ -104,7 +120,7 @@ def crop_scale_rotate(
         top: first row of the window, from where it shows the centre, in pixels.
         left: first column of the window, likewise.
         height: the image's height after scaling, in pixels, by the nearest ones.
-        width: the same of its width.
+        width: the image's width after scaling, likewise.
         degrees: the angle, against the clock for positive ones.
         zero_fill: the images around which is zero; around the others is the batch's mean of each channel.
 
@@ -123,8 +139,7 @@ def _source(side: int, shift: Int[Tensor, " n"], scaled: Int[Tensor, " n"]) -> I
     return place.mul(side).div(scaled[:, None], rounding_mode="floor")
 
 
-def _check_call(generator: torch.Generator | None, batches: tuple[Tensor, ...], shared: bool) -> None:
-    check_generator(generator)
+def _check_call(batches: tuple[Tensor, ...], shared: bool) -> None:
     check_batches(batches, same_n=True)
     if shared:
-        raise ValueError("shared=True: every image has its own draw here; SiameseAugment shares one")
+        raise ValueError("shared=True: every image has a draw of its own here; SiameseAugment shares one")

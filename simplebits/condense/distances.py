@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Integer
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Finite
 
-DISTANCES = ("layerwise", "mse", "cosine")
+Distance = Literal["layerwise", "mse", "cosine"]  # of two gradients
 _EPS = 1e-6  # keeps rows without gradient defined: their cosine is 0
 
 
+@door
 def matching_distance(
-    grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: str = "layerwise"
+    grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: Distance = "layerwise"
 ) -> Float[Tensor, ""]:
-    """Distance of two gradients of one network (gradient matching, equation 10 and appendix A).
+    """Measure the distance of two gradients of one network (gradient matching, equation 10 and appendix A).
 
     `layerwise` is the paper's: in every tensor of two axes or more, a row is what leads to one output (a filter of a
     convolution, a neuron of a linear layer), and the distance is the sum of 1 - cosine over all rows. Tensors of one
@@ -39,17 +42,20 @@ def matching_distance(
     >>> round(float(matching_distance([weight, bias], [weight.flip(1), bias])), 3)
     2.0
     """
-    _check.one_of("kind", kind, DISTANCES)
     grads_a, grads_b = _gradients("grads_a", grads_a), _gradients("grads_b", grads_b)
     shapes_a, shapes_b = [list(a.shape) for a in grads_a], [list(b.shape) for b in grads_b]
     if not shapes_a or shapes_a != shapes_b:
         raise ValueError(f"grads_a, grads_b: expected the same shapes, one a parameter, got {shapes_a} and {shapes_b}")
-    pairs = list(zip(grads_a, grads_b, strict=True))
+    if kind == "layerwise" and all(len(shape) < 2 for shape in shapes_a):
+        raise ValueError("grads_a: every tensor has one axis; the layerwise distance looks at weights, not biases")
+    return distance_of_gradients(grads_a, grads_b, kind)
+
+
+def distance_of_gradients(grads_a: list[Tensor], grads_b: list[Tensor], kind: str) -> Float[Tensor, ""]:
+    """`matching_distance` of what is known to fit."""
     if kind == "layerwise":
-        rows = [_one_minus_cosine(a.flatten(1), b.flatten(1)).sum() for a, b in pairs if a.dim() > 1]
-        if not rows:
-            raise ValueError("grads_a: every tensor has one axis; the layerwise distance looks at weights, not biases")
-        return torch.stack(rows).sum()
+        weights = [(a.flatten(1), b.flatten(1)) for a, b in zip(grads_a, grads_b, strict=True) if a.dim() > 1]
+        return torch.stack([_one_minus_cosine(a, b).sum() for a, b in weights]).sum()
     flat_a, flat_b = (torch.cat([g.flatten() for g in grads]) for grads in (grads_a, grads_b))
     if kind == "mse":
         return (flat_a - flat_b).square().sum()
@@ -58,7 +64,7 @@ def matching_distance(
 
 def _gradients(argument: str, grads: Iterable[Tensor]) -> list[Tensor]:
     """The tensors, of a generator for example, as a list."""
-    if isinstance(grads, Tensor) or not isinstance(grads, Iterable):
+    if isinstance(grads, Tensor):
         raise TypeError(f"{argument}: expected a tensor for each parameter, in a list, got {type(grads).__name__}")
     grads = list(grads)
     for i, value in enumerate(grads):
@@ -74,13 +80,14 @@ def _one_minus_cosine(a: Float[Tensor, "rows d"], b: Float[Tensor, "rows d"]) ->
     return 1 - (a * b).sum(1) / (norms + _EPS)
 
 
+@door
 def distribution_distance(
-    features_a: Float[Tensor, "n d"],
-    features_b: Float[Tensor, "m d"],
-    labels_a: Int64[Tensor, " n"],
-    labels_b: Int64[Tensor, " m"],
+    features_a: Annotated[Float[Tensor, "n d"], Finite()],
+    features_b: Annotated[Float[Tensor, "m d"], Finite()],
+    labels_a: Integer[Tensor, " n"],
+    labels_b: Integer[Tensor, " m"],
 ) -> Float[Tensor, ""]:
-    """Sum over classes of the squared distance between their mean features (the loss of distribution matching).
+    """Sum over classes the squared distance between their mean features (the loss of distribution matching).
 
     Args:
         features_a: features of the first set.
@@ -100,39 +107,29 @@ def distribution_distance(
     >>> distribution_distance(torch.zeros(3, 5), torch.ones(2, 5), labels, torch.tensor([1, 0]))
     tensor(10.)
     """
-    distance = distance_of_means(features_a, features_b, labels_a, labels_b)
-    for name, features in (("features_a", features_a), ("features_b", features_b)):
-        if not torch.isfinite(features).all():
-            raise ValueError(f"{name}: holds NaN or infinity; every value must be a finite number")
-    return distance
+    if features_a.shape[1:] != features_b.shape[1:]:
+        raise ValueError(
+            f"features_a, features_b: expected [n, d] and [m, d], got {list(features_a.shape)} and "
+            f"{list(features_b.shape)}"
+        )
+    for name, labels, features in (("labels_a", labels_a, features_a), ("labels_b", labels_b, features_b)):
+        if labels.shape != (len(features),):
+            raise ValueError(f"{name}: expected [{len(features)}], one for each feature row, got {list(labels.shape)}")
+    if only := set(labels_a.tolist()) ^ set(labels_b.tolist()):
+        raise ValueError(
+            f"labels_a, labels_b: classes {sorted(only)} occur in one set only; their means cannot be compared"
+        )
+    return distance_of_means(features_a, features_b, labels_a, labels_b)
 
 
 def distance_of_means(
     features_a: Float[Tensor, "n d"],
     features_b: Float[Tensor, "m d"],
-    labels_a: Int64[Tensor, " n"],
-    labels_b: Int64[Tensor, " m"],
+    labels_a: Integer[Tensor, " n"],
+    labels_b: Integer[Tensor, " m"],
 ) -> Float[Tensor, ""]:
-    """`distribution_distance` of features that may be not finite: a run that diverges says so by its loss."""
-    for name, value in (
-        ("features_a", features_a), ("features_b", features_b), ("labels_a", labels_a), ("labels_b", labels_b)
-    ):  # fmt: skip
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")
-    if features_a.dim() != 2 or features_a.shape[1:] != features_b.shape[1:]:
-        raise ValueError(
-            f"features: expected [n, d] and [m, d], got {list(features_a.shape)} and {list(features_b.shape)}"
-        )
-    if not features_a.numel() or not features_b.numel():
-        raise ValueError(
-            f"features: empty, {list(features_a.shape)} and {list(features_b.shape)}; give at least one row of each set"
-        )
-    for name, labels, features in (("labels_a", labels_a, features_a), ("labels_b", labels_b, features_b)):
-        if labels.shape != (len(features),):
-            raise ValueError(f"{name}: expected [{len(features)}], one for each feature row, got {list(labels.shape)}")
-    classes, only = labels_a.unique(), set(labels_a.tolist()) ^ set(labels_b.tolist())
-    if only:
-        raise ValueError(f"labels: classes {sorted(only)} occur in one set only; their means cannot be compared")
+    """`distribution_distance` of what is known to fit."""
+    classes = labels_a.unique()
     means = [
         torch.stack([features[labels == c].mean(0) for c in classes])
         for features, labels in ((features_a, labels_a), (features_b, labels_b))

@@ -8,20 +8,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from simplebits._door import door
 from simplebits.condense.distances import distance_of_means
-from simplebits.condense.gradient import check_batches_of_classes, in_cache
+from simplebits.condense.gradient import ClassImages, check_batches_of_classes, in_cache
 
 
+@door
 def distribution_matching_loss(
     embed: Callable[[Tensor], Tensor],
-    real: Sequence[Float[Tensor, "_ c h w"]],
-    synthetic: Sequence[Float[Tensor, "_ c h w"]],
+    real: Sequence[ClassImages],
+    synthetic: Sequence[ClassImages],
     *,
     together: bool = False,
     bf16: bool = False,
     embed_real: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, ""]:
-    """Squared distance between the mean features of real and synthetic images, summed over classes.
+    """Sum over classes the squared distance between the mean features of real and synthetic images.
 
     Args:
         embed: maps standardised images to features [n, d], `network.embed` for example; frozen.
@@ -35,14 +37,28 @@ def distribution_matching_loss(
         The distance, differentiable in the synthetic images; 0 where the means of all classes agree.
 
     Raises:
-        ValueError: no class, or other numbers of them in real and synthetic.
+        TypeError: embed is no function, or a batch no tensor.
+        ValueError: no class, an empty batch, values that are not finite, other numbers of classes in real and
+            synthetic, or images of different shapes.
 
     >>> real = [torch.ones(4, 1, 2, 2), torch.zeros(4, 1, 2, 2)]
     >>> distribution_matching_loss(torch.nn.Flatten(), real, [torch.zeros(1, 1, 2, 2)] * 2)
     tensor(4.)
     """
-    check_batches_of_classes(real, synthetic)
-    embed_real = embed_real or embed
+    check_batches_of_classes(real=real, synthetic=synthetic)
+    return feature_loss(embed, real, synthetic, together=together, bf16=bf16, embed_real=embed_real or embed)
+
+
+def feature_loss(
+    embed: Callable[[Tensor], Tensor],
+    real: Sequence[Tensor],
+    synthetic: Sequence[Tensor],
+    *,
+    together: bool,
+    bf16: bool,
+    embed_real: Callable[[Tensor], Tensor],
+) -> Float[Tensor, ""]:
+    """`distribution_matching_loss` of what is known to fit; not finite where a run diverges."""
     batches = [torch.cat(list(real))] if together else [part for batch in real for part in in_cache(batch)]
     # The real images get no gradient: nothing of their passes is kept.
     with torch.no_grad(), torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):

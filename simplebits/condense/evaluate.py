@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from simplebits import _check, _progress
+from simplebits import _progress
+from simplebits._door import door
 from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
-from simplebits.condense.augment import SiameseAugment
+from simplebits.condense.arguments import Augmentation, NetworkMaker, Seeds
+from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
 from simplebits.condense.gradient import batch_norms, in_cache
 from simplebits.condense.network import check_network, maker
 from simplebits.data import ImageSet
+from simplebits.domains import Count, Device, Momentum, NonNegative, Positive, Probability
 
-AUGMENTATIONS = (SiameseAugment, CropScaleRotate, CropNoise)
 
-
+@door
 @dataclass(frozen=True)
 class Evaluation:
     """Test accuracy of networks that have seen the condensed set only.
@@ -34,16 +36,16 @@ class Evaluation:
         accuracies: one for each seed, 0 to 1.
     """
 
-    accuracies: tuple[float, ...]
+    accuracies: tuple[Probability, ...]
 
     @property
     def mean(self) -> float:
-        """Mean accuracy."""
+        """Average the accuracies."""
         return statistics.fmean(self.accuracies)
 
     @property
     def sd(self) -> float:
-        """Population standard deviation, as in the papers."""
+        """Take the population standard deviation, as in the papers."""
         return statistics.pstdev(self.accuracies)
 
     def __repr__(self) -> str:
@@ -51,23 +53,24 @@ class Evaluation:
         return f"Evaluation({self.mean:.1%} ± {self.sd:.1%}, {n} network{'s'[: n > 1]})"
 
 
+@door
 def evaluate(
     condensed: CondensedSet,
     test: ImageSet,
-    network: str | Callable[[], nn.Module] = "ConvNet",
-    seeds: int | Iterable[int] = range(5),
+    network: NetworkMaker = "ConvNet",
+    seeds: Seeds = range(5),
     *,
-    network_options: dict[str, Any] | None = None,
-    epochs: int = 300,
-    batch_size: int = 256,
-    learning_rate: float = 0.01,
-    momentum: float = 0.9,
-    weight_decay: float = 5e-4,
-    augment: str | Sequence[str] | SiameseAugment | CropScaleRotate | CropNoise | None = None,
-    noise: float = 0.0,
+    network_options: Mapping[str, Any] | None = None,
+    epochs: Count = 300,
+    batch_size: Count = 256,
+    learning_rate: Positive = 0.01,
+    momentum: Momentum = 0.9,
+    weight_decay: NonNegative = 5e-4,
+    augment: Augmentation = None,
+    noise: NonNegative = 0.0,
     together: bool | None = None,
-    bf16: bool | None = False,
-    device: torch.device | str = "cpu",
+    bf16: bool | None = None,
+    device: Device = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
@@ -92,7 +95,7 @@ def evaluate(
         noise: width of uniform noise that is drawn once and added to the images; SimpleBits' code has 1/255.
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast; None: where the device is faster in it.
-        device: where to compute.
+        device: where to compute; None: a GPU where there is one.
         checkpoint: file to write the accuracies of finished networks to, and to read them back from.
         progress: show a bar; None: on a terminal only.
 
@@ -100,7 +103,7 @@ def evaluate(
         An accuracy for each seed.
 
     Raises:
-        TypeError: condensed, test or augment is of another kind.
+        TypeError: an argument of the wrong kind.
         ValueError: an argument out of range, other classes, no seed or one that occurs twice, a network that does not
             fit, a function with `network_options`, networks with batch normalisation together, or the
             checkpoint of another evaluation.
@@ -112,104 +115,116 @@ def evaluate(
     >>> evaluate(few, sb.data.load("digits", "test"), "MLP", seeds=[0], epochs=40).mean > 0.5
     True
     """
-    if not isinstance(condensed, CondensedSet):
-        hint = "; CondensedSet.of(images, train) makes one" if isinstance(condensed, ImageSet) else ""
-        raise TypeError(f"condensed: expected a CondensedSet, got {type(condensed).__name__}{hint}")
-    _check.image_set("test", test)
-    if len(test.classes) != len(condensed.classes):
-        raise ValueError(f"test: has {len(test.classes)} classes, the condensed set {len(condensed.classes)}")
-    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("learning_rate", learning_rate)
-    _check.share("momentum", momentum)
-    for name, value in {"weight_decay": weight_decay, "noise": noise}.items():
-        _check.positive(name, value, allow_zero=True)
-    if not len(test):
-        raise ValueError("test: the set is empty; give at least one image")
-    if augment is not None and not callable(augment):
-        augment = SiameseAugment(augment)
-    if augment is not None and not isinstance(augment, AUGMENTATIONS):
-        kinds = ", ".join(kind.__name__ for kind in AUGMENTATIONS)
-        raise TypeError(f"augment: expected a strategy such as 'crop_scale' or one of {kinds}, got {augment!r}")
+    _check_test(condensed, test)
     if isinstance(augment, SiameseAugment):
-        augment.warn_of_mirrored_signs(test.name)
-    seeds = [_check.seed("seeds", value) for value in (seeds if isinstance(seeds, Iterable) else [seeds])]
-    if not seeds:
-        raise ValueError("seeds: none given; give at least one")
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds={seeds!r}: one occurs twice, and would count the same network twice")
-    device = torch.device(device)
+        warn_of_mirrored_signs(augment, test.name, stacklevel=4)  # past the door
+    seeds = [seeds] if isinstance(seeds, int) else list(seeds)
+    device = cast(torch.device, device)  # the door has made it one
     bf16 = choose_bf16(bf16, device)
-    channels, size = condensed.images.shape[1:3]
-
-    make = maker(network, len(condensed.classes), channels, size, network_options or {})
-
-    def fresh(seed: int) -> nn.Module:
-        with globally_seeded(seed, device):
-            return make().to(device)
-
-    nets = [fresh(seed) for seed in seeds]
-    check_network(nets[0], len(condensed.classes), channels, size, device)
-    together = device.type == "cuda" and not batch_norms(nets[0]) if together is None else together
-    if together and batch_norms(nets[0]):
+    classes, (channels, size) = len(condensed.classes), condensed.images.shape[1:3]
+    make = maker(network, classes, channels, size, network_options or {})
+    nets = {seed: _fresh(make, seed, device) for seed in seeds}
+    first = nets[seeds[0]]
+    check_network(first, classes, channels, size, device)
+    together = device.type == "cuda" and not batch_norms(first) if together is None else together
+    if together and batch_norms(first):
         raise ValueError("together: batch normalisation keeps a state that cannot be stacked; leave together out")
     images = condensed.images
     if noise:
         images = images + noise * torch.rand(images.shape, generator=step_generator(0, 0)).to(images.device)
-    x, labels = condensed.standardised(images).to(device), condensed.labels.to(device)
-
-    def batches(seed: int, epoch: int) -> list[tuple[Tensor, Tensor]]:
-        """What this network sees in this epoch; the draws depend on both numbers alone."""
-        generator = step_generator(seed, epoch)
-        parts = []
-        for index in torch.randperm(len(x), generator=generator).split(batch_size):
-            batch = x[index.to(device)]
-            if augment is not None:
-                (batch,) = augment(generator, batch, shared=False)
-            parts.append((batch, labels[index.to(device)]))
-        return parts
-
-    settings = {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay}
-    known = settings | {
-        "epochs": epochs, "batch_size": batch_size, "augment": repr(augment), "noise": noise, "bf16": bf16,
+    x, labels = condensed._standardised(images).to(device), condensed.labels.to(device)
+    lessons = Lessons(x, labels, batch_size, cast(SiameseAugment | CropScaleRotate | CropNoise | None, augment))
+    sgd = Schedule(learning_rate, momentum, weight_decay, epochs)
+    settings = asdict(sgd) | {
+        "batch_size": batch_size, "augment": repr(augment), "noise": noise, "bf16": bf16,
         "condensed": digest(condensed.images, condensed.labels), "test": digest(test.images, test.labels),
-        "network": digest(*nets[0].parameters()),
+        "network": digest(*first.parameters()),
     }  # fmt: skip
-    state, path, accuracies = TrainingState({}, {}, known), checkpoint and Path(checkpoint), {}
+    state, path, accuracies = TrainingState({}, {}, settings), checkpoint and Path(checkpoint), {}
     if path and path.is_file():
         accuracies = {int(seed): value for seed, value in state.load(path)[0]["accuracies"].items()}
-    left = [i for i, seed in enumerate(seeds) if seed not in accuracies]
-    groups = ([left] if left else []) if together else [[i] for i in left]
+    left = [seed for seed in seeds if seed not in accuracies]
+    groups = ([left] if left else []) if together else [[seed] for seed in left]
+    train = _train_together if together else _train_one
     with _progress.bar(len(groups) * (epochs + 1), 0, "evaluate", progress) as bar:
         for group in groups:
-            train = _train_together if together else _train_one
-            own = [seeds[i] for i in group]
-            train([nets[i] for i in group], lambda epoch, own=own: [batches(s, epoch) for s in own], epochs, settings,
-                  bf16, bar.update)  # fmt: skip
-            for i in group:
-                if not all(torch.isfinite(p).all() for p in nets[i].parameters()):
+            train([nets[seed] for seed in group], group, lessons, sgd, bf16, bar.update)
+            for seed in group:
+                if not all(torch.isfinite(p).all() for p in nets[seed].parameters()):
                     raise FloatingPointError(
-                        f"the network of seed {seeds[i]} has weights that are not finite; lower the learning rate"
+                        f"the network of seed {seed} has weights that are not finite; lower the learning rate"
                     )
-                accuracies[seeds[i]] = _test(nets[i], condensed, test, device, bf16)
+                accuracies[seed] = _test(nets[seed], condensed, test, device, bf16)
             if path:
                 state.save(path, {"accuracies": accuracies})
     return Evaluation(tuple(accuracies[seed] for seed in seeds))
 
 
-Batches = Callable[[int], list[list[tuple[Tensor, Tensor]]]]  # epoch -> for each network, its batches
+def _fresh(make: Callable[[], nn.Module], seed: int, device: torch.device) -> nn.Module:
+    with globally_seeded(seed, device):
+        return make().to(device)
+
+
+def _check_test(condensed: CondensedSet, test: ImageSet) -> None:
+    if len(test.classes) != len(condensed.classes):
+        raise ValueError(f"test: has {len(test.classes)} classes, the condensed set {len(condensed.classes)}")
+    if not len(test):
+        raise ValueError("test: the set is empty; give at least one image")
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a network sees.
+
+    Attributes:
+        x: the condensed images, standardised.
+        labels: their classes.
+        batch_size: images a step.
+        augment: draws new parameters for each image at each step; None: images stay.
+    """
+
+    x: Tensor
+    labels: Tensor
+    batch_size: int
+    augment: SiameseAugment | CropScaleRotate | CropNoise | None
+
+    def of(self, seed: int, epoch: int) -> list[tuple[Tensor, Tensor]]:
+        """List the batches that the network of this seed sees in this epoch; the draws depend on both alone."""
+        generator = step_generator(seed, epoch)
+        batches = []
+        for index in torch.randperm(len(self.x), generator=generator).split(self.batch_size):
+            index = index.to(self.x.device)
+            batch = self.x[index]
+            if self.augment is not None:
+                (batch,) = self.augment._apply(generator, batch, shared=False)
+            batches.append((batch, self.labels[index]))
+        return batches
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """SGD whose rate falls to a tenth after half of the epochs, where its momentum starts anew."""
+
+    lr: float
+    momentum: float
+    weight_decay: float
+    epochs: int
+
+    def rate(self, epoch: int) -> float | None:
+        """The learning rate from this epoch on; None where rate and momentum go on."""
+        return {0: self.lr, self.epochs // 2 + 2: self.lr * 0.1}.get(epoch)
 
 
 def _train_one(
-    nets: list[nn.Module], batches: Batches, epochs: int, settings: dict[str, float], bf16: bool, tick: Callable
+    nets: list[nn.Module], seeds: list[int], lessons: Lessons, sgd: Schedule, bf16: bool, tick: Callable[[], object]
 ) -> None:
-    (net,) = nets
+    (net,), (seed,) = nets, seeds
     net.train()
-    for epoch in range(epochs + 1):
-        if epoch in (0, epochs // 2 + 2):
-            rate = settings["lr"] * (0.1 if epoch else 1.0)
-            optimiser = torch.optim.SGD(net.parameters(), **(settings | {"lr": rate}))
-        for x, labels in batches(epoch)[0]:
+    for epoch in range(sgd.epochs + 1):
+        rate = sgd.rate(epoch)
+        if rate is not None:
+            optimiser = torch.optim.SGD(net.parameters(), lr=rate, momentum=sgd.momentum, weight_decay=sgd.weight_decay)
+        for x, labels in lessons.of(seed, epoch):
             with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
                 logits = net(x)
             optimiser.zero_grad()
@@ -219,9 +234,9 @@ def _train_one(
 
 
 def _train_together(
-    nets: list[nn.Module], batches: Batches, epochs: int, settings: dict[str, float], bf16: bool, tick: Callable
+    nets: list[nn.Module], seeds: list[int], lessons: Lessons, sgd: Schedule, bf16: bool, tick: Callable[[], object]
 ) -> None:
-    """The same, all networks at once: their weights are stacked, one vectorised pass gives all gradients."""
+    """Do the same for all networks at once: their weights are stacked, one vectorised pass gives all gradients."""
     for net in nets:
         net.train()
     stacked, _ = stack_module_state(nets)
@@ -230,17 +245,17 @@ def _train_together(
     def loss(weights: dict[str, Tensor], x: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(functional_call(nets[0], weights, x).float(), labels)
 
-    gradients = vmap(grad(loss), randomness="different")
-    for epoch in range(epochs + 1):
-        if epoch in (0, epochs // 2 + 2):
-            rate = settings["lr"] * (0.1 if epoch else 1.0)
-            velocity = {name: torch.zeros_like(value) for name, value in weights.items()}
-        for step in zip(*batches(epoch), strict=True):
+    slopes_of = vmap(grad(loss), randomness="different")
+    for epoch in range(sgd.epochs + 1):
+        new_rate = sgd.rate(epoch)
+        if new_rate is not None:
+            rate, velocity = new_rate, {name: torch.zeros_like(value) for name, value in weights.items()}
+        for step in zip(*(lessons.of(seed, epoch) for seed in seeds), strict=True):
             x, labels = (torch.stack(parts) for parts in zip(*step, strict=True))
             with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
-                found = gradients(weights, x, labels)
+                slopes = slopes_of(weights, x, labels)
             for name, value in weights.items():
-                velocity[name].mul_(settings["momentum"]).add_(found[name] + settings["weight_decay"] * value)
+                velocity[name].mul_(sgd.momentum).add_(slopes[name] + sgd.weight_decay * value)
                 value.sub_(rate * velocity[name])
         tick()
     for i, net in enumerate(nets):
@@ -254,6 +269,6 @@ def _test(net: nn.Module, condensed: CondensedSet, test: ImageSet, device: torch
     right = 0
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         for x, labels in test.batches(500, size, channels, device):
-            logits = torch.cat([net(part) for part in in_cache(condensed.standardised(x))])
+            logits = torch.cat([net(part) for part in in_cache(condensed._standardised(x))])
             right += int((logits.argmax(1) == labels).sum())
     return right / len(test)

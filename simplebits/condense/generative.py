@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Annotated, cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check, _progress
-from simplebits._training_state import globally_seeded, step_generator
+from simplebits._door import door
+from simplebits._training import Training
+from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.condense.coresets import class_members
 from simplebits.data import ImageSet, to_bytes
+from simplebits.domains import Count, Device, Known, Seed
 
 HIDDEN = 256  # units of each of the two hidden layers, in all networks
 LEARNING_RATE, BETAS = 2e-3, (0.5, 0.999)  # of Adam, for all three
@@ -40,28 +44,26 @@ class ConditionalGenerator(nn.Module, ABC):
 
     def __init__(self, pixels: int, classes: int, latent: int = 16) -> None:
         super().__init__()
-        for name, value in {"pixels": pixels, "classes": classes, "latent": latent}.items():
-            _check.positive(name, value, integer=True)
         self.latent = latent
         self.decoder = _mlp(latent + classes, pixels)
 
     def noise(self, n: int, generator: torch.Generator) -> Float[Tensor, "n latent"]:
-        """Standard normal, drawn on the CPU: one seed gives one draw on every device."""
+        """Draw standard normal noise on the CPU: one seed gives one draw on every device."""
         return torch.randn(n, self.latent, generator=generator)
 
     def sample(self, y: Float[Tensor, "n classes"], generator: torch.Generator) -> Float[Tensor, "n pixels"]:
-        """Images in [0, 1] of the one-hot classes y."""
+        """Draw images in [0, 1] of the one-hot classes y."""
         return self.decoder(torch.cat([self.noise(len(y), generator).to(y), y], 1)).sigmoid()
 
     def players(self) -> tuple[nn.Module, ...]:
-        """What is trained, each by its own loss."""
+        """Name what is trained, each by a loss of its own."""
         return (self,)
 
     @abstractmethod
     def losses(
         self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"], generator: torch.Generator
     ) -> Iterator[Float[Tensor, ""]]:
-        """The loss of each player; each is updated before the next one's is asked for.
+        """Give the loss of each player; each is updated before the next one's is asked for.
 
         Args:
             x: real images in [0, 1].
@@ -84,7 +86,7 @@ class VAE(ConditionalGenerator):
     def losses(
         self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"], generator: torch.Generator
     ) -> Iterator[Float[Tensor, ""]]:
-        """Cross-entropy of the pixels, read as probabilities, and KL(q(z | x, y) || N(0, 1))."""
+        """Give the cross-entropy of the pixels, read as probabilities, and KL(q(z | x, y) || N(0, 1))."""
         mean, log_variance = self.encoder(torch.cat([x, y], 1)).chunk(2, dim=1)
         log_variance = 10 * (log_variance / 10).tanh()  # else one odd batch can make its exponential infinite
         z = mean + (log_variance / 2).exp() * self.noise(len(x), generator).to(x)
@@ -98,20 +100,20 @@ class GMMN(ConditionalGenerator):
     """Generative moment matching network (Li, Swersky and Zemel 2015): the squared MMD to the real images."""
 
     def noise(self, n: int, generator: torch.Generator) -> Float[Tensor, "n latent"]:
-        """Uniform in [-1, 1], as there."""
+        """Draw uniform noise in [-1, 1], as there."""
         return 2 * torch.rand(n, self.latent, generator=generator) - 1
 
     def losses(
         self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"], generator: torch.Generator
     ) -> Iterator[Float[Tensor, ""]]:
-        """`class_mmd` of the real images and as many samples of the same classes."""
+        """Give `class_mmd` of the real images and as many samples of the same classes."""
         yield class_mmd(x, self.sample(y, generator), y)
 
 
 def class_mmd(
     real: Float[Tensor, "n pixels"], fake: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"]
 ) -> Float[Tensor, ""]:
-    """Squared maximum mean discrepancy of images together with their classes (biased estimate).
+    """Measure the squared maximum mean discrepancy of images together with their classes (biased estimate).
 
     The kernel of two images is a sum of Gaussians exp(-|a - b|^2 / (s m)), s of `BANDWIDTHS`, m the mean squared
     distance of the real images; of two images of different classes it is 0.
@@ -145,37 +147,38 @@ class GAN(ConditionalGenerator):
         self.discriminator = _mlp(pixels + classes, 1)
 
     def players(self) -> tuple[nn.Module, ...]:
-        """The discriminator, then the decoder."""
+        """Name the discriminator, then the decoder."""
         return self.discriminator, self.decoder
 
     def losses(
         self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"], generator: torch.Generator
     ) -> Iterator[Float[Tensor, ""]]:
-        """Cross-entropy of real against fake; then, for the decoder, that of its fakes taken for real."""
+        """Give the cross-entropy of real against fake; then, for the decoder, that of its fakes taken for real."""
         fake = self.sample(y, generator)
         yield F.softplus(-self._realness(x, y)).mean() + F.softplus(self._realness(fake.detach(), y)).mean()
         yield F.softplus(-self._realness(fake, y)).mean()
 
     def _realness(self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n 1"]:
-        """Logits."""
+        """How real images look, as logits."""
         return self.discriminator(torch.cat([x, y], 1))
 
 
 METHODS: dict[str, type[ConditionalGenerator]] = {"vae": VAE, "gmmn": GMMN, "gan": GAN}
 
 
+@door
 def generative_set(
     train: ImageSet,
-    method: str,
-    images_per_class: int,
+    method: Annotated[str, Known(lambda: METHODS)],
+    images_per_class: Count,
     *,
-    size: int | None = None,
-    channels: int | None = None,
-    steps: int = 2000,
-    batch_size: int = 128,
-    latent: int = 16,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
+    size: Count | None = None,
+    channels: Count | None = None,
+    steps: Count = 2000,
+    batch_size: Count = 128,
+    latent: Count = 16,
+    seed: Seed = 0,
+    device: Device = None,
     progress: bool | None = None,
 ) -> ImageSet:
     """Train a generative model on the whole set and draw a few images of each class from it (table T1).
@@ -190,7 +193,7 @@ def generative_set(
         batch_size: real images a step. `gmmn` compares images of one class: give several times the number of classes.
         latent: dimensions of the noise.
         seed: of the initial weights, batches and noise.
-        device: where to train.
+        device: where to train; None: a GPU where there is one.
         progress: show a bar; None: on a terminal only.
 
     Returns:
@@ -205,31 +208,27 @@ def generative_set(
     >>> generative_set(data.load("digits", "train"), "gmmn", images_per_class=3, size=8, steps=2)
     ImageSet('digits/train, gmmn': 30 images 1x8x8, 10 classes)
     """
-    _check.one_of("method", method, METHODS)
-    counts = {"images_per_class": images_per_class, "steps": steps, "batch_size": batch_size, "latent": latent}
-    for name, value in counts.items():
-        _check.positive(name, value, integer=True)
-    seed = _check.seed("seed", seed)
     class_members(train)  # refuses a class with no image
-    device, classes = torch.device(device), len(train.classes)
-    shape = train.subset([0]).to_float(size, channels).shape[1:]
+    device = cast(torch.device, device)  # the door has made it one
+    classes, shape = len(train.classes), train.subset([0]).to_float(size, channels).shape[1:]
     with globally_seeded(seed, device):
         model = METHODS[method](shape.numel(), classes, latent).to(device)
     optimisers = [torch.optim.Adam(player.parameters(), LEARNING_RATE, BETAS) for player in model.players()]
-    with _progress.bar(steps, 0, method, progress) as bar:
-        for step in range(steps):
-            generator = step_generator(seed, step)
-            batch = train.subset(torch.randint(len(train), (batch_size,), generator=generator))
-            x = batch.to_float(size, channels, device).flatten(1)
-            y = F.one_hot(batch.labels, classes).to(x)
-            for optimiser, loss in zip(optimisers, model.losses(x, y, generator), strict=True):
-                if not torch.isfinite(loss):
-                    raise FloatingPointError(f"the loss of {method} is {loss.item()} at step {step}; try another seed")
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-            bar.update()
+    training = Training(
+        steps, method, state=TrainingState({}, {}, {}), history=SimpleNamespace(seconds=0.0),
+        remedy="try another seed", progress=progress,
+    )  # fmt: skip
+    for step in training:
+        generator = step_generator(seed, step)
+        batch = train.subset(torch.randint(len(train), (batch_size,), generator=generator))
+        x = batch.to_float(size, channels, device).flatten(1)
+        y = F.one_hot(batch.labels, classes).to(x)
+        for optimiser, loss in zip(optimisers, model.losses(x, y, generator), strict=True):
+            training.proceed(loss)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
     labels = torch.arange(classes).repeat_interleave(images_per_class)
     with torch.no_grad():
-        images = model.sample(F.one_hot(labels, classes).to(x), step_generator(seed, steps))
+        images = model.sample(F.one_hot(labels, classes).float().to(device), step_generator(seed, steps))
     return ImageSet(to_bytes(images.view(-1, *shape)).cpu(), labels, train.classes, f"{train.name}, {method}")

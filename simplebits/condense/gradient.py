@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated, cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from simplebits.condense.distances import matching_distance
+from simplebits import _check
+from simplebits._door import door
+from simplebits._gradients import ExactNormalisation, can_be_vectorised
+from simplebits.condense.distances import Distance, distance_of_gradients
+from simplebits.domains import Count, Finite
+
+ClassImages = Annotated[Float[Tensor, "_ c h w"], Finite(filled=False)]  # standardised images of one class
 
 # Steps of the outer loop (T) and epochs of the network between two of them, by images per class (its appendix B).
 CURRICULUM = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 
 
-def curriculum(images_per_class: int) -> tuple[int, int]:
-    """The published (T, epochs) for this many images per class; between two published ones, those of the nearest.
+@door
+def curriculum(images_per_class: Count) -> tuple[int, int]:
+    """Look up the published (T, epochs) for so many images per class; between two numbers, those of the nearest.
 
     >>> curriculum(10), curriculum(2)
     ((10, 50), (1, 1))
@@ -26,45 +35,56 @@ def curriculum(images_per_class: int) -> tuple[int, int]:
 
 
 def in_cache(x: Float[Tensor, "n c h w"]) -> Sequence[Float[Tensor, "_ c h w"]]:
-    """On a CPU, parts small enough for what a layer leaves to be in the cache when the next one wants it."""
+    """Split images on a CPU, so that what a layer leaves of a part is in the cache when the next layer wants it."""
     return x.split(16) if x.device.type == "cpu" else [x]
 
 
+@door
 def class_gradients(
     network: nn.Module,
-    batches: Sequence[Float[Tensor, "_ c h w"]],
+    batches: Sequence[ClassImages],
     *,
     create_graph: bool = False,
     together: bool = False,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Tensor]:
-    """Gradient of each class's mean cross-entropy in all parameters (gradient matching, algorithm 1, line 7).
+    """Take the gradient of each class's mean cross-entropy in all parameters (gradient matching, algorithm 1, line 7).
 
     Args:
         network: maps standardised images to logits.
         batches: the images of class 0, of class 1, ...
         create_graph: so that the result can be differentiated in the images.
-        together: all classes in one vectorised pass, if all batches have one size; else one after the other.
+        together: all classes in one vectorised pass, if all batches have one size and the network is no TorchScript,
+            which warns; else one after the other.
         forward: what to call in place of the network, its compiled twin; only one after the other.
 
     Returns:
         A tensor for each parameter, with a first axis of classes.
 
     Raises:
-        ValueError: no class, an empty batch, more classes than outputs, or `together` with batch normalisation that
-            still follows its batches.
+        TypeError: network is no module, or a batch no tensor.
+        ValueError: no class, an empty batch, values that are not finite, batches of different shapes, of another dtype
+            or device than the network, more classes than outputs, or `together` with batch normalisation that still
+            follows its batches.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> [list(g.shape) for g in class_gradients(network, [torch.rand(3, 1, 4, 4), torch.rand(5, 1, 4, 4)])]
     [[2, 2, 16], [2, 2]]
     """
-    check_batches_of_classes(batches)
-    if together and any(layer.training for layer in batch_norms(network)):
-        raise ValueError(
-            "together: batch normalisation keeps a state that a vectorised pass cannot change; leave together out, or "
-            "put these layers into evaluation mode"
-        )
-    parameters = dict(network.named_parameters())
+    check_classes_fit(network, together, batches=batches)
+    return gradients_of_classes(network, batches, create_graph=create_graph, together=together, forward=forward)
+
+
+def gradients_of_classes(
+    network: nn.Module,
+    batches: Sequence[Tensor],
+    *,
+    create_graph: bool = False,
+    together: bool = False,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> list[Tensor]:
+    """`class_gradients` of what is known to fit."""
+    parameters: dict[str, Tensor] = dict(network.named_parameters())
     labels = torch.arange(len(batches), device=batches[0].device)
 
     def loss(logits: Tensor, label: Tensor) -> Tensor:
@@ -77,12 +97,12 @@ def class_gradients(
         return F.cross_entropy(logits, label.expand(len(logits)))
 
     # A class with fewer images than the batch asks for cannot be stacked with the others.
-    if together and len({len(x) for x in batches}) == 1:
+    if together and len({len(x) for x in batches}) == 1 and can_be_vectorised(network):
 
         def of_parameters(parameters: dict[str, Tensor], x: Tensor, label: Tensor) -> Tensor:
             return loss(functional_call(network, parameters, x), label)
 
-        with torch.set_grad_enabled(create_graph):
+        with torch.set_grad_enabled(create_graph), ExactNormalisation(), sdpa_kernel(SDPBackend.MATH):
             # torch.func differentiates by itself; the outer graph is recorded only where it is wanted.
             stacked = vmap(grad(of_parameters), in_dims=(None, 0, 0))(parameters, torch.stack(list(batches)), labels)
         return list(stacked.values())
@@ -95,23 +115,26 @@ def class_gradients(
             )
             for part in in_cache(x)
         ]
-        return [sum(gradients) for gradients in zip(*parts, strict=True)]
+        return [cast(Tensor, sum(gradients)) for gradients in zip(*parts, strict=True)]
 
-    each = [of_class(x, label) for x, label in zip(batches, labels, strict=True)]
+    # The faster kinds of attention have no second derivative.
+    with sdpa_kernel(SDPBackend.MATH):
+        each = [of_class(x, label) for x, label in zip(batches, labels, strict=True)]
     return [torch.stack(gradients) for gradients in zip(*each, strict=True)]
 
 
+@door
 def gradient_matching_loss(
     network: nn.Module,
-    real: Sequence[Float[Tensor, "_ c h w"]],
-    synthetic: Sequence[Float[Tensor, "_ c h w"]],
+    real: Sequence[ClassImages],
+    synthetic: Sequence[ClassImages],
     *,
-    kind: str = "layerwise",
+    kind: Distance = "layerwise",
     together: bool = False,
     bf16: bool = False,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, " classes"]:
-    """The matching loss of each class (equation 9); its gradient for the synthetic images goes through the network's.
+    """Compare the gradients of each class (equation 9); the loss is differentiable through them, in the images.
 
     Args:
         network: with the weights at which gradients are compared.
@@ -126,28 +149,88 @@ def gradient_matching_loss(
         One distance a class, differentiable in the synthetic images; 0 where both cause the same gradient.
 
     Raises:
-        ValueError: no class, an empty batch, other numbers of classes in real and synthetic, more of them than
-            outputs, an unknown kind, or `together` with batch normalisation that still follows its batches.
+        TypeError, ValueError: as `class_gradients`; other numbers of classes in real and synthetic, or an unknown kind.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     >>> real = [torch.ones(3, 1, 4, 4), -torch.ones(3, 1, 4, 4)]
     >>> bool(gradient_matching_loss(network, real, [x[:1] for x in real]).abs().max() < 1e-4)
     True
     """
-    check_batches_of_classes(real, synthetic)
+    check_classes_fit(network, together, real=real, synthetic=synthetic)
+    if kind == "layerwise":
+        check_weights(network)
+    return gradient_loss(network, real, synthetic, kind=kind, together=together, bf16=bf16, forward=forward)
+
+
+def gradient_loss(
+    network: nn.Module,
+    real: Sequence[Tensor],
+    synthetic: Sequence[Tensor],
+    *,
+    kind: str,
+    together: bool,
+    bf16: bool,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> Float[Tensor, " classes"]:
+    """`gradient_matching_loss` of what is known to fit."""
+    wanted, reached = both_gradients(network, real, synthetic, together=together, bf16=bf16, forward=forward)
+    return vmap(lambda a, b: distance_of_gradients(a, b, kind))(wanted, reached)
+
+
+def both_gradients(
+    network: nn.Module,
+    real: Sequence[Tensor],
+    synthetic: Sequence[Tensor],
+    *,
+    together: bool,
+    bf16: bool,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Gradients of the real images, which are constants, and of the synthetic ones, which depend on these."""
     with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
-        wanted = [g.detach() for g in class_gradients(network, real, together=together, forward=forward)]
-    reached = class_gradients(network, synthetic, create_graph=True, together=together)
-    return vmap(lambda a, b: matching_distance(a, b, kind))(wanted, reached)
+        wanted = [g.detach() for g in gradients_of_classes(network, real, together=together, forward=forward)]
+    return wanted, gradients_of_classes(network, synthetic, create_graph=True, together=together)
 
 
-def check_batches_of_classes(*sets: Sequence[Tensor]) -> None:
-    """Raise ValueError unless there are classes, equally many in all sets, and each has an image."""
-    lengths = [[len(batch) for batch in batches] for batches in sets]
-    if not lengths[0] or not all(map(all, lengths)) or len({len(own) for own in lengths}) > 1:
+def check_batches_of_classes(**sets: Sequence[Tensor]) -> None:
+    """Raise ValueError unless there are classes, equally many in all sets, and their batches can be compared."""
+    lengths = [[len(batch) for batch in batches] for batches in sets.values()]
+    if not lengths[0] or not all(map(all, lengths)) or len({len(each) for each in lengths}) > 1:
         raise ValueError(
-            f"a batch of each class is needed, of at least one image, and as many synthetic ones as real ones; got "
-            f"batches of {' and '.join(map(str, lengths))} images"
+            f"{', '.join(sets)}: a batch of each class is needed, of at least one image, and as many synthetic ones as "
+            f"real ones; got batches of {' and '.join(map(str, lengths))} images"
+        )
+    first = next(iter(sets.values()))[0]
+    for name, batches in sets.items():
+        for i, batch in enumerate(batches):
+            if (batch.shape[1:], batch.dtype, batch.device) != (first.shape[1:], first.dtype, first.device):
+                raise ValueError(
+                    f"{name}[{i}]: expected images {list(first.shape[1:])}, {first.dtype} on {first.device}, as in the "
+                    f"first batch, got {list(batch.shape[1:])}, {batch.dtype} on {batch.device}"
+                )
+
+
+def check_classes_fit(network: nn.Module, together: bool, **sets: Sequence[Tensor]) -> None:
+    """Raise ValueError unless the network's gradients can be taken of these batches of classes."""
+    check_batches_of_classes(**sets)
+    weight = next(network.parameters(), None)
+    if weight is None:
+        raise ValueError(f"network: {type(network).__name__} has no parameters, so that there are no gradients")
+    for name, batches in sets.items():
+        _check.fits(f"{name}[0]", batches[0], like=weight)
+    if together and any(layer.training for layer in batch_norms(network)):
+        raise ValueError(
+            "together: batch normalisation keeps a state that a vectorised pass cannot change; leave together out, or "
+            "put these layers into evaluation mode"
+        )
+
+
+def check_weights(network: nn.Module) -> None:
+    """Raise ValueError unless the network has weights with rows, which the layerwise distance compares."""
+    if all(parameter.dim() < 2 for parameter in network.parameters()):
+        raise ValueError(
+            f"network: every parameter of {type(network).__name__} has one axis; the layerwise distance looks at "
+            f"weights, not biases"
         )
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits.domains import nearest
 from simplebits.networks import CLASSIFIERS, build
 from simplebits.networks.evaluation_mode import evaluation_mode
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A network whose features can be asked for, as those of `simplebits.networks`."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Features [n, d] of images [n, c, h, w]."""
+        ...
 
 
 def maker(
@@ -20,20 +29,15 @@ def maker(
     """What makes a network with fresh weights.
 
     Raises:
-        TypeError: network is a network, or nothing that could make one; an option that it does not have.
-        ValueError: an unknown name, or a function with options, which nothing would pass on to it.
+        TypeError: an option that the network of this name does not have.
+        ValueError: a function with options, which nothing would pass on to it.
     """
     if isinstance(network, str):
-        known = inspect.signature(CLASSIFIERS[_check.one_of("network", network, CLASSIFIERS)]).parameters
+        known = inspect.signature(CLASSIFIERS[network]).parameters
         for name in options:
             if name not in known:
-                raise TypeError(f"network_options: {network} has no option {name!r}; {_check.nearest(name, known)}")
+                raise TypeError(f"network_options: {network} has no option {name!r}; {nearest(name, known)}")
         return lambda: build(network, classes, channels, size, **options)
-    if isinstance(network, nn.Module) or not callable(network):
-        raise TypeError(
-            f"network: expected a name, or a function that gives a network with fresh weights each time, got "
-            f"{type(network).__name__}; for example lambda: sb.networks.ConvNet({classes}, {channels}, {size})"
-        )
     if options:
         raise ValueError(
             f"network_options={dict(options)!r}: these are for a network by name; build them into the function instead"
@@ -56,3 +60,13 @@ def check_network(network: nn.Module, classes: int, channels: int, size: int, de
         raise ValueError(
             f"network: expected logits [n, {classes}], one for each class, got [n, {', '.join(map(str, shape[1:]))}]"
         )
+
+
+def embedding(argument: str, network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network's function from images to features; raises TypeError where there is none."""
+    if not isinstance(network, Embeds) or not callable(network.embed):
+        raise TypeError(
+            f"{argument}: {type(network).__name__} has no embed(x) -> [n, d]; take a network of "
+            f"simplebits.networks, or add the method"
+        )
+    return network.embed

@@ -14,20 +14,22 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from simplebits import _check
-from simplebits.condense.gradient import check_batches_of_classes, class_gradients
+from simplebits._door import door
+from simplebits.condense.gradient import ClassImages, both_gradients, check_classes_fit, gradients_of_classes
+from simplebits.domains import Positive
 
 
+@door
 def gradient_product_loss(
     network: nn.Module,
-    real: Sequence[Float[Tensor, "_ c h w"]],
-    synthetic: Sequence[Float[Tensor, "_ c h w"]],
+    real: Sequence[ClassImages],
+    synthetic: Sequence[ClassImages],
     *,
     together: bool = False,
     bf16: bool = False,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, ""]:
-    """The negative inner product of the two gradients of the mean cross-entropy over all classes.
+    """Multiply the two gradients of the mean cross-entropy over all classes: their inner product, negative.
 
     To first order, what a small step of training on the synthetic images does to the loss on the real ones, divided by
     the learning rate.
@@ -51,23 +53,35 @@ def gradient_product_loss(
     >>> bool(gradient_product_loss(network, real, real) < 0)
     True
     """
-    check_batches_of_classes(real, synthetic)
-    with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
-        wanted = [g.detach() for g in class_gradients(network, real, together=together, forward=forward)]
-    reached = class_gradients(network, synthetic, create_graph=True, together=together)
+    check_classes_fit(network, together, real=real, synthetic=synthetic)
+    return product_loss(network, real, synthetic, together=together, bf16=bf16, forward=forward)
+
+
+def product_loss(
+    network: nn.Module,
+    real: Sequence[Tensor],
+    synthetic: Sequence[Tensor],
+    *,
+    together: bool,
+    bf16: bool,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> Float[Tensor, ""]:
+    """`gradient_product_loss` of what is known to fit."""
+    wanted, reached = both_gradients(network, real, synthetic, together=together, bf16=bf16, forward=forward)
     return -torch.stack([(a.mean(0) * b.mean(0)).sum() for a, b in zip(wanted, reached, strict=True)]).sum()
 
 
+@door
 def unrolled_step_loss(
     network: nn.Module,
-    real: Sequence[Float[Tensor, "_ c h w"]],
-    synthetic: Sequence[Float[Tensor, "_ c h w"]],
+    real: Sequence[ClassImages],
+    synthetic: Sequence[ClassImages],
     *,
-    learning_rate: float = 0.01,
+    learning_rate: Positive = 0.01,
     together: bool = False,
     bf16: bool = False,
 ) -> Float[Tensor, ""]:
-    """The cross-entropy on real images after one step of SGD on the synthetic ones, mean over classes.
+    """Take the cross-entropy on real images after one step of SGD on the synthetic ones, mean over classes.
 
     Args:
         network: with the weights before the step; it is not changed.
@@ -88,9 +102,21 @@ def unrolled_step_loss(
     >>> bool(unrolled_step_loss(network, real, real, learning_rate=0.1) < unrolled_step_loss(network, real, real))
     True
     """
-    _check.positive("learning_rate", learning_rate)
-    check_batches_of_classes(real, synthetic)
-    gradients = class_gradients(network, synthetic, create_graph=True, together=together)
+    check_classes_fit(network, together, real=real, synthetic=synthetic)
+    return unrolled_loss(network, real, synthetic, learning_rate=learning_rate, together=together, bf16=bf16)
+
+
+def unrolled_loss(
+    network: nn.Module,
+    real: Sequence[Tensor],
+    synthetic: Sequence[Tensor],
+    *,
+    learning_rate: float,
+    together: bool,
+    bf16: bool,
+) -> Float[Tensor, ""]:
+    """`unrolled_step_loss` of what is known to fit."""
+    gradients = gradients_of_classes(network, synthetic, create_graph=True, together=together)
     stepped = {
         name: p.detach() - learning_rate * g.mean(0)
         for (name, p), g in zip(network.named_parameters(), gradients, strict=True)

@@ -20,6 +20,9 @@ class FreePixels(nn.Module):
         std: of the standardisation, [c].
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, start: Float[Tensor, "n c h w"], mean: Float[Tensor, " c"], std: Float[Tensor, " c"]) -> None:
         super().__init__()
         self.values = nn.Parameter(start.clone())
@@ -27,15 +30,15 @@ class FreePixels(nn.Module):
         self.register_buffer("std", std[:, None, None], persistent=False)
 
     def images(self) -> Float[Tensor, "n c h w"]:
-        """The images: 0 is black, 1 white, some values lie beyond."""
+        """Show the images: 0 is black, 1 white, some values lie beyond."""
         return self.values * self.std + self.mean
 
     def standardised(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """(x - mean)/std."""
+        """Give (x - mean)/std."""
         return (x - self.mean) / self.std
 
     def forward(self, generator: torch.Generator | None = None) -> Float[Tensor, "n c h w"]:
-        """What networks see."""
+        """Give what networks see."""
         return self.values
 
 
@@ -58,11 +61,11 @@ class BoundedPixels(FreePixels):
         self.bit_depth = bit_depth
 
     def images(self) -> Float[Tensor, "n c h w"]:
-        """The images, in [0, 1], on the density's grey levels."""
+        """Show the images, in [0, 1], on the density's grey levels."""
         return quantise(torch.sigmoid(self.values), self.bit_depth)
 
     def forward(self, generator: torch.Generator | None = None) -> Float[Tensor, "n c h w"]:
-        """What networks see; noise comes with a generator."""
+        """Give what networks see; noise comes with a generator."""
         x = self.images()
         if generator is not None:
             x = x + (torch.rand(x.shape, generator=generator) / (2**self.bit_depth - 1)).to(x)
@@ -72,25 +75,26 @@ class BoundedPixels(FreePixels):
 def start_pixels(
     noise: Float[Tensor, "n c h w"],
     drawn: Float[Tensor, "n c h w"],
-    init: str,
+    start: str,
     train: ImageSet,
     density: DensityModel | None,
 ) -> FreePixels:
-    """The images to begin with.
+    """Make the images to begin with.
 
     Args:
         noise: from N(0, 1).
         drawn: real images, in [0, 1].
-        init: which of them: `noise` or `real`.
+        start: which of them: `noise` or `real`.
         train: the set whose mean and deviation standardise free pixels.
         density: measures the bits of bounded ones; None: free pixels.
     """
     channels = noise.shape[1]
     if density is None:
         mean, std = constants(train, channels)
-        return FreePixels(noise if init == "noise" else (drawn - mean[:, None, None]) / std[:, None, None], mean, std)
+        values = noise if start == "noise" else (drawn - mean[:, None, None]) / std[:, None, None]
+        return FreePixels(values, mean, std)
     # SimpleBits' networks see images centred as the density centres them, x (L - 1)/L - 1/2 with L grey levels.
     levels = 2**density.bit_depth
     std = torch.full((channels,), levels / (levels - 1))
-    begin = 0.2 * noise if init == "noise" else torch.logit(drawn, eps=0.01)
-    return BoundedPixels(begin, std / 2, std, density.bit_depth)
+    alpha = 0.2 * noise if start == "noise" else torch.logit(drawn, eps=0.01)
+    return BoundedPixels(alpha, std / 2, std, density.bit_depth)

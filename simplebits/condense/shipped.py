@@ -7,28 +7,32 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.condense.condensed_set import CondensedSet
-from simplebits.condense.settings import METHODS
+from simplebits.domains import Count, NonNegative, Probability, one_of
 
 FOLDER = Path(__file__).parent / "sets"
+RENAMED = {"lambda_sim": "bit_weight"}
 
 
+@door(renamed=RENAMED)
 def file_name(
-    name: str, method: str, images_per_class: int, siamese: bool = False, lambda_sim: float | None = None
+    name: str, method: str, images_per_class: Count, siamese: bool = False, bit_weight: NonNegative | None = None
 ) -> str:
-    """What a shipped set is called.
+    """Say what a shipped set is called.
 
-    >>> file_name("mnist", "gradient", 10, siamese=True), file_name("mnist", "gradient", 1, lambda_sim=100.0)
+    >>> file_name("mnist", "gradient", 10, siamese=True), file_name("mnist", "gradient", 1, bit_weight=100.0)
     ('mnist-gradient-siamese-10', 'mnist-gradient-1-lambda-100')
     """
     augmented = "-siamese" if siamese else ""
-    weighed = "" if lambda_sim is None else f"-lambda-{lambda_sim:g}"
+    weighed = "" if bit_weight is None else f"-lambda-{bit_weight:g}"
     return f"{name}-{method}{augmented}-{images_per_class}{weighed}"
 
 
-def keep(condensed: CondensedSet, accuracies: Sequence[float], *, epochs: int, augmented: bool) -> Path | None:
+@door
+def keep(condensed: CondensedSet, accuracies: Sequence[Probability], *, epochs: Count, augmented: bool) -> Path | None:
     """Write a set and what it measured to the folder that the environment variable SIMPLEBITS_SETS names.
 
     So the shipped sets are made: by the chapters, in the runs that the ledger holds. Without the variable nothing is
@@ -44,12 +48,13 @@ def keep(condensed: CondensedSet, accuracies: Sequence[float], *, epochs: int, a
         The file, or None.
 
     Raises:
-        ValueError: no accuracy or one that is no share, or a set that `condense` has not made.
+        TypeError: condensed is no CondensedSet, or accuracies no sequence.
+        ValueError: no accuracy, one that is no share, or a set that `condense` has not made.
         OSError: the file could not be written.
     """
     folder, made = os.environ.get("SIMPLEBITS_SETS"), condensed.made
-    if not accuracies or not all(0 <= value <= 1 for value in accuracies):
-        raise ValueError(f"accuracies={accuracies!r}: give at least one, each a share from 0 to 1")
+    if not accuracies:
+        raise ValueError("accuracies: none given; give at least one, each a share from 0 to 1")
     if "bit_depth" not in made:
         raise ValueError(f"condensed: {condensed!r} was not made by condense, so nothing says how")
     if not folder:
@@ -58,34 +63,36 @@ def keep(condensed: CondensedSet, accuracies: Sequence[float], *, epochs: int, a
         "mean": statistics.fmean(accuracies), "sd": statistics.pstdev(accuracies), "networks": len(accuracies),
         "epochs": epochs, "augmented": augmented,
     }  # fmt: skip
-    lambda_sim = made["lambda_sim"] if made["bit_depth"] else None
+    bit_weight = made["bit_weight"] if made["bit_depth"] else None
     origin, siamese = made["set"].split("/")[0], bool(made["augment"])
-    name = file_name(origin, made["method"], made["images_per_class"], siamese, lambda_sim)
+    name = file_name(origin, made["method"], made["images_per_class"], siamese, bit_weight)
     return replace(condensed, made=made | {"accuracy": measured}).save(Path(folder) / name, half=True)
 
 
+@door
 def shipped(folder: str | Path = FOLDER) -> list[str]:
-    """The names of all sets in the folder, as `file_name` makes them."""
+    """List the names of all sets in the folder, as `file_name` makes them."""
     return sorted(path.stem for path in Path(folder).glob("*.safetensors"))
 
 
+@door(renamed=RENAMED)
 def load(
     name: str,
-    method: str = "gradient",
-    images_per_class: int = 1,
+    method: Literal["gradient", "distribution"] = "gradient",
+    images_per_class: Count = 1,
     *,
     siamese: bool = False,
-    lambda_sim: float | None = None,
+    bit_weight: NonNegative | None = None,
     folder: str | Path = FOLDER,
 ) -> CondensedSet:
-    """A condensed set that comes with the package.
+    """Read a condensed set that comes with the package.
 
     Args:
         name: of the image set: `mnist`, `fashion-mnist` or `cifar10`.
         method: `gradient` or `distribution`.
         images_per_class: how many images each class has.
         siamese: condensed under siamese augmentation.
-        lambda_sim: the weight of bits of a set whose images are simple too; None: one in which bits did not count.
+        bit_weight: the weight of bits of a set whose images are simple too; None: one in which bits did not count.
         folder: where the sets lie; the package's own by default.
 
     Raises:
@@ -95,11 +102,8 @@ def load(
     >>> load("mnist", method="gradient", images_per_class=1)
     CondensedSet('mnist/train, gradient': 1 image per class, 10 x 1x28x28)
     """
-    _check.one_of("method", method, METHODS[:2])
-    _check.positive("images_per_class", images_per_class, integer=True)
-    if lambda_sim is not None:
-        _check.positive("lambda_sim", lambda_sim, allow_zero=True)
-    wanted = file_name(name, method, images_per_class, siamese, lambda_sim)
-    if not shipped(folder):
+    wanted = file_name(name, method, images_per_class, siamese, bit_weight)
+    names = shipped(folder)
+    if not names:
         raise ValueError(f"{folder} holds no condensed set; leave folder out for those that come with the package")
-    return CondensedSet.read(Path(folder) / _check.one_of("set", wanted, shipped(folder)))
+    return CondensedSet.read(Path(folder) / one_of("name", wanted, names))

@@ -149,11 +149,15 @@ def test_forgetting_takes_the_most_forgotten_and_breaks_ties_at_random():
         ({"train": torch.zeros(5)}, TypeError, "expected an ImageSet, got Tensor"),
         ({"features": None}, ValueError, r"penultimate_features\(classifier, train\) makes them"),
         ({"features": [[1.0]] * 5}, TypeError, "expected a torch.Tensor"),
-        ({"features": torch.zeros(4, 2)}, ValueError, r"expected shape \[5, d\], .* got \[4, 2\]"),
-        ({"features": torch.zeros(5)}, ValueError, r"expected shape \[5, d\]"),
+        ({"features": torch.zeros(4, 2)}, ValueError, r"features: expected 5 rows, .* got \[4, 2\]"),
+        ({"features": torch.zeros(5)}, ValueError, r"features: expected shape \[n, d\], got \[5\]"),
         ({"features": torch.full((5, 2), torch.nan)}, ValueError, "holds NaN"),
         ({"method": "forgetting"}, ValueError, "count_forgetting"),
-        ({"method": "forgetting", "forgetting": torch.zeros(5, 1)}, ValueError, r"expected shape \[5\]"),
+        (
+            {"method": "forgetting", "forgetting": torch.zeros(5, 1)},
+            ValueError,
+            r"forgetting: expected shape \[n\], got \[5, 1\]",
+        ),
     ],
 )
 def test_wrong_use_is_explained(change, error, message):

@@ -73,7 +73,7 @@ def test_wrong_input_is_named():
         matching_distance([torch.ones(3)], [torch.ones(3)])
     weight = torch.ones(2, 3)
     for wrong, message in (
-        (None, "grads_b: expected a tensor for each parameter, in a list, got NoneType"),
+        (None, "grads_b: expected an iterable, got NoneType"),
         (weight, "in a list, got Tensor"),
         ([weight.tolist()], r"grads_b\[0\]: expected a floating point tensor, got list"),
         ([None], "got NoneType; leave out parameters without gradient"),
@@ -88,9 +88,9 @@ def test_wrong_input_is_named():
         distribution_distance(features, features, labels, torch.tensor([0, 2]))
     with pytest.raises(ValueError, match="one for each feature row"):
         distribution_distance(features, features, labels, labels[:1])
-    with pytest.raises(TypeError, match=r"features_b: expected a torch\.Tensor, got list"):
+    with pytest.raises(TypeError, match=r"features_b: expected a torch\.Tensor \[m, d\], got list"):
         distribution_distance(features, features.tolist(), labels, labels)
-    with pytest.raises(ValueError, match="at least one row"):
+    with pytest.raises(ValueError, match="features_a: is empty, .*give at least one value"):
         distribution_distance(features[:0], features[:0], labels[:0], labels[:0])
     with pytest.raises(ValueError, match=r"\[n, d\]"):
         distribution_distance(features, features[:, :2], labels, labels)

@@ -173,7 +173,7 @@ def test_a_class_without_images_is_refused(digits):
 @pytest.mark.parametrize("method", ["vae", "gan"])
 def test_a_loss_that_is_not_finite_ends_the_training(digits, monkeypatch, method):
     monkeypatch.setattr(generative, "LEARNING_RATE", 1e30)
-    with pytest.raises(FloatingPointError, match=f"the loss of {method} is (nan|inf) at step"):
+    with pytest.raises(FloatingPointError, match="the loss is (nan|inf) at step [0-9]+; try another seed"):
         generative_set(digits["train"], method, 1, steps=20, **QUICK)
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision.models import VisionTransformer
 
 from simplebits.condense import (
     class_gradients,
@@ -14,6 +15,7 @@ from simplebits.condense import (
     unrolled_step_loss,
 )
 from simplebits.condense.gradient import freeze_batch_norm
+from simplebits.networks.convnet import NORMS
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -46,6 +48,80 @@ def test_its_gradient_in_the_images_equals_finite_differences(kind, network, bat
         return gradient_matching_loss(net, real, list(images), kind=kind).sum()
 
     assert torch.autograd.gradcheck(loss, start.requires_grad_(True), eps=1e-6, atol=1e-6, fast_mode=True)
+
+
+def perturbed(net):
+    """In evaluation mode, away from its initial weights, where normalisations do nothing and heads may be zero."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for p in net.parameters():
+            p += 0.3 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+    return net.eval()
+
+
+def transformer():
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(0)
+        return VisionTransformer(
+            16, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16, num_classes=3
+        ).double()
+
+
+def assert_slope(loss, net, real, synthetic, together):
+    def of_images(images):
+        return loss(net, real, list(images), together=together).sum()
+
+    start = torch.stack(synthetic).requires_grad_()
+    assert torch.autograd.gradcheck(of_images, start, eps=1e-6, atol=1e-7, rtol=1e-5, fast_mode=True)
+
+
+def long_step_loss(*args, **options):
+    return unrolled_step_loss(*args, learning_rate=1.0, **options)
+
+
+each_loss = pytest.mark.parametrize("loss", [gradient_matching_loss, gradient_product_loss, long_step_loss])
+
+
+@each_loss
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("together", [False, True])
+def test_its_gradient_is_exact_for_every_normalisation_in_both_paths(loss, norm, together, network, batches):
+    net = perturbed(network(norm=norm, activation="swish"))
+    assert_slope(loss, net, batches(5), batches(1, seed=1), together)
+
+
+@each_loss
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nn.LayerNorm((4, 8, 8)),
+        lambda: nn.InstanceNorm2d(4, affine=True),
+        lambda: nn.BatchNorm2d(4, track_running_stats=False),
+    ],
+)
+def test_its_gradient_is_exact_with_layers_of_torch(loss, together, layer, network, batches):
+    net = network(norm="none", activation="swish")
+    net.features[1] = layer().double()
+    assert_slope(loss, perturbed(net), batches(5), batches(2, seed=1), together)
+
+
+@each_loss
+@pytest.mark.parametrize("together", [False, True])
+def test_its_gradient_is_exact_for_a_transformer(loss, together):
+    generator = torch.Generator().manual_seed(0)
+    real, synthetic = (
+        [torch.randn(n, 3, 16, 16, generator=generator, dtype=torch.float64) for _ in range(3)] for n in (5, 1)
+    )
+    assert_slope(loss, perturbed(transformer()), real, synthetic, together)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_torchscript_is_differentiated_one_class_after_the_other(network, batches):
+    net = perturbed(network(norm="none", activation="swish"))
+    net.features[1] = torch.jit.trace(nn.LayerNorm((4, 8, 8)).double(), torch.rand(1, 4, 8, 8).double())
+    with pytest.warns(UserWarning, match="TorchScript"):
+        assert_slope(gradient_matching_loss, net, batches(5), batches(1, seed=1), together=True)
 
 
 def test_the_loss_is_the_distance_of_the_gradients_and_zero_on_the_real_images_themselves(network, batches):

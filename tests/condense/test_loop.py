@@ -7,9 +7,11 @@ import torch.nn.functional as F
 import simplebits as sb
 from simplebits._training_state import step_generator
 from simplebits.condense import Condensation, SiameseAugment, condense, matching_distance
+from simplebits.condense.matching import METHODS
 from simplebits.networks import ConvNet
 
-SMALL = {"size": 8, "network_options": {"width": 8, "depth": 2}, "real_batch": 12, "init": "real", "progress": False}
+SMALL = {"size": 8, "network_options": {"width": 8, "depth": 2}, "real_batch": 12, "start": "real"}
+SMALL |= {"bf16": False, "device": "cpu", "progress": False}
 EACH, CLASSES, INNER, RATE = 2, 10, 3, 0.1
 
 
@@ -69,12 +71,18 @@ def test_the_network_learns_from_the_images_between_two_steps(digits, momentum):
 
 
 def test_the_momentum_of_the_network_is_simplebits_with_a_density(digits):
-    plain = {"network_options": SMALL["network_options"], "real_batch": 4, "progress": False}
+    plain = {
+        "network_options": SMALL["network_options"],
+        "real_batch": 4,
+        "bf16": False,
+        "device": "cpu",
+        "progress": False,
+    }
     density = sb.density.load("glow-16px")
     assert Condensation(digits, "gradient", 1, **plain).settings["network_momentum"] == 0.0
     assert Condensation(digits, "gradient", 1, density=density, **plain).settings["network_momentum"] == 0.5
     told = Condensation(digits, "gradient", 1, density=density, network_momentum=0.0, **plain)
-    assert told.network_momentum == 0.0
+    assert told.method.network_momentum == 0.0
 
 
 @pytest.mark.parametrize("method", ["gradient", "distribution"])
@@ -82,11 +90,11 @@ def test_each_class_has_one_draw_for_its_real_and_its_synthetic_images(digits, m
     """One call for each class in turn, with both of its batches."""
     seen = []
 
-    def matching(self, real, synthetic):
+    def loss(self, passes, real, synthetic):
         seen.extend(zip(real, synthetic, strict=True))
         return sum(x.square().sum() for x in synthetic)
 
-    monkeypatch.setattr(Condensation, "_matching", matching)
+    monkeypatch.setattr(METHODS[method], "loss", loss)
     options = SMALL | {"augment": SiameseAugment("crop_scale_rotate")} | ({"outer": 1} if method == "gradient" else {})
     run = Condensation(digits, method, EACH, iterations=1, **options)
     start = run.pixels.values.detach().clone()

@@ -8,7 +8,14 @@ import simplebits as sb
 from simplebits.condense import condense, gradient_product_loss, unrolled_step_loss
 from simplebits.networks import ConvNet
 
-SMALL = {"network_options": {"width": 8, "depth": 1}, "size": 8, "real_batch": 16, "progress": False}
+SMALL = {
+    "network_options": {"width": 8, "depth": 1},
+    "size": 8,
+    "real_batch": 16,
+    "bf16": False,
+    "device": "cpu",
+    "progress": False,
+}
 
 
 @pytest.fixture
@@ -74,7 +81,13 @@ def test_images_condensed_with_either_teach_more_than_where_they_began(distance,
     train = sb.data.load("digits", "train")
     few = condense(train, "gradient", 1, distance=distance, learning_rate=rate, iterations=40, **SMALL)
     found = sb.condense.evaluate(
-        few, train.draw(300), seeds=[0, 1], network_options=SMALL["network_options"], epochs=100, progress=False
+        few,
+        train.draw(300),
+        seeds=[0, 1],
+        network_options=SMALL["network_options"],
+        epochs=100,
+        bf16=False,
+        progress=False,
     )
     assert found.mean > 0.35
 

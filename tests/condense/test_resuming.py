@@ -4,10 +4,19 @@ import pytest
 import torch
 
 import simplebits as sb
+from simplebits import _files
 from simplebits.condense import condense
+from simplebits.condense.condensed_set import RENAMED
 from simplebits.data import ImageSet
 
-SMALL = {"size": 8, "network_options": {"width": 8, "depth": 2}, "real_batch": 16, "progress": False}
+SMALL = {
+    "size": 8,
+    "network_options": {"width": 8, "depth": 2},
+    "real_batch": 16,
+    "bf16": False,
+    "device": "cpu",
+    "progress": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +32,7 @@ def digits():
         ("gradient", {"network_options": {"width": 8, "depth": 2, "norm": "batch"}, "outer": 2}),
         ("distribution", {"network_options": {"width": 8, "depth": 2, "norm": "batch"}}),
         ("distribution", {"augment": "crop_rotate"}),
-        ("gradient", {"density": "glow-16px", "lambda_sim": 10.0}),
+        ("gradient", {"density": "glow-16px", "bit_weight": 10.0}),
     ],
 )
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(digits, method, options, tmp_path):
@@ -38,6 +47,20 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(digits, method, opti
     assert whole.history.losses == again.history.losses and whole.history.bits == again.history.bits
     kept = [dict(run.history.kept) for run in (whole, again)]
     assert {0, 2, 4} <= kept[1].keys() and all(torch.equal(kept[0][at], kept[1][at]) for at in kept[0])
+
+
+def test_a_checkpoint_with_the_names_of_before_is_gone_on_from(digits, tmp_path):
+    path, options = tmp_path / "run.safetensors", SMALL | {"keep_every": 1}
+    whole = condense(digits, "distribution", 1, iterations=2, **options)
+    condense(digits, "distribution", 1, iterations=1, checkpoint=path, **options)
+    tensors, note = _files.read_tensors(path)
+    before = {new: old for old, new in RENAMED.items()}
+    note["settings"] = {before.get(name, name): value for name, value in note["settings"].items()}
+    note["note"] = {name: note["note"][name] for name in ("step", "history")}
+    assert {"init", "lambda_sim"} <= note["settings"].keys()
+    _files.write_tensors(path, tensors, note)
+    again = condense(digits, "distribution", 1, iterations=2, checkpoint=path, **options)
+    assert torch.equal(again.images, whole.images) and again.history.losses == whole.history.losses
 
 
 def test_another_runs_checkpoint_is_refused(digits, tmp_path):
@@ -57,7 +80,7 @@ def test_a_cooled_run_is_not_resumed_with_another_end(digits, tmp_path):
 def test_a_longer_run_is_not_taken_for_a_shorter_one(digits, tmp_path):
     path = tmp_path / "run.safetensors"
     four = condense(digits, "distribution", 1, iterations=4, checkpoint=path, **SMALL)
-    with pytest.raises(ValueError, match="holds 4 iterations, iterations=2 asks for fewer; give at least 4"):
+    with pytest.raises(ValueError, match="holds 4 iterations, iterations=2 asks for fewer"):
         condense(digits, "distribution", 1, iterations=2, checkpoint=path, **SMALL)
     again = condense(digits, "distribution", 1, iterations=4, checkpoint=path, **SMALL)
     assert torch.equal(again.images, four.images)
