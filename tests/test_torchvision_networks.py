@@ -38,7 +38,7 @@ def images():
 
 def test_images_are_simplified(network, images):
     glow = Glow(levels=1, steps=1, hidden=4, image_size=SIZE, generator=torch.Generator().manual_seed(0))
-    result = simplify_after_training(network, glow, images, iterations=3, start="image", bit_weight=0.3)
+    result = simplify_after_training(network, glow, images, steps=3, start="image", bit_weight=0.3)
     assert result.images.isfinite().all() and not torch.equal(result.images, images)
     assert result.history["gradient"].abs().max() > 0 and not result.not_finite.any()
 

@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import CountOrZero, instance, refuse_kind
 
 
+@door
 @dataclass(frozen=True)
 class RandomShift:
     """Shift every image by a random whole number of pixels in both axes, black (zero) moving in; then mirror, or not.
@@ -35,12 +37,9 @@ class RandomShift:
     (True, False)
     """
 
-    pixels: int = 4
+    pixels: CountOrZero = 4
     flip: bool = False
     one_sided: bool = False
-
-    def __post_init__(self) -> None:
-        _check.positive("pixels", self.pixels, allow_zero=True, integer=True)
 
     def __call__(
         self, generator: torch.Generator | None, *batches: Shaped[Tensor, "n _ h w"]
@@ -55,9 +54,11 @@ class RandomShift:
             A tuple, even of one batch; shapes, dtypes and devices as they came.
 
         Raises:
-            TypeError: a batch is not a tensor.
+            TypeError: no generator, or a batch that is not a tensor.
             ValueError: no batch, one that has not four axes, or batches of different n, h or w.
         """
+        if generator is not None:
+            instance("generator", generator, torch.Generator)
         n, h, w = _common_shape(batches)
         if self.pixels == 0 and not self.flip:
             return batches
@@ -88,7 +89,7 @@ def _common_shape(batches: tuple[Tensor, ...]) -> tuple[int, int, int]:
         raise ValueError("batches: none given; pass at least one tensor [n, c, h, w] after the generator")
     for i, batch in enumerate(batches):
         if not isinstance(batch, Tensor):
-            raise TypeError(f"batches[{i}]: expected a torch.Tensor [n, c, h, w], got {type(batch).__name__}")
+            refuse_kind(f"batches[{i}]", batch, Tensor, " [n, c, h, w]")
         if batch.dim() != 4:
             hint = "; add a batch dimension with [None]" if batch.dim() == 3 else ""
             raise ValueError(f"batches[{i}]: expected shape [n, c, h, w], got {list(batch.shape)}{hint}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 
-from simplebits import _check
-from simplebits.data.corruptions import CORRUPTIONS, corrupt
+from simplebits._door import door
+from simplebits.data.corruptions import CORRUPTIONS, Severity, corrupt
 from simplebits.data.image_set import ImageSet
 from simplebits.data.torchvision_sets import root
+from simplebits.domains import CountOrZero, Filled, Known, Seed
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 #: The corruptions that CIFAR-10-C has a file for.
@@ -23,8 +25,9 @@ CIFAR10_C = (
 _PER_SEVERITY = 10_000
 
 
-def cifar10_c(corruption: str, severity: int) -> ImageSet:
-    """One corruption of CIFAR-10's 10,000 test images, from its official file (Hendrycks and Dietterich 2019).
+@door
+def cifar10_c(corruption: Annotated[str, Known(lambda: CIFAR10_C)], severity: Severity) -> ImageSet:
+    """Read one corruption of CIFAR-10's 10,000 test images, from its official file (Hendrycks and Dietterich 2019).
 
     Args:
         corruption: one of `CIFAR10_C`.
@@ -34,17 +37,15 @@ def cifar10_c(corruption: str, severity: int) -> ImageSet:
         ValueError: unknown corruption, severity out of range, or a damaged file.
         FileNotFoundError: the files are not under `root()`; says what to place where.
     """
-    _check.one_of("corruption", corruption, CIFAR10_C)
-    if severity not in range(1, 6) or isinstance(severity, bool):
-        raise ValueError(f"severity={severity!r}: give 1, 2, 3, 4 or 5")
     hint = "CIFAR-10-C.tar of https://zenodo.org/records/2535967, unpacked; data.corrupt makes 15 of the 19 anew"
     images, labels = (_read(f"CIFAR-10-C/{name}.npy", hint) for name in (corruption, "labels"))
     part = slice((severity - 1) * _PER_SEVERITY, severity * _PER_SEVERITY)
     return _image_set(images[part], labels[part], f"cifar10-c/{corruption}-{severity}", _PER_SEVERITY)
 
 
-def cifar10_1(version: str = "v6") -> ImageSet:
-    """CIFAR-10.1, about 2,000 new images gathered as those of CIFAR-10 were (Recht et al. 2018), from its files.
+@door
+def cifar10_1(version: Literal["v4", "v6"] = "v6") -> ImageSet:
+    """Read CIFAR-10.1, about 2,000 new images gathered as those of CIFAR-10 were (Recht et al. 2018), from its files.
 
     Args:
         version: `v6` (2,000 images, as many of each class; what the paper has) or `v4` (2,021).
@@ -53,14 +54,17 @@ def cifar10_1(version: str = "v6") -> ImageSet:
         ValueError: unknown version, or a damaged file.
         FileNotFoundError: the files are not under `root()`; says what to place where.
     """
-    count = {"v4": 2021, "v6": 2000}[_check.one_of("version", version, ("v4", "v6"))]
+    count = {"v4": 2021, "v6": 2000}[version]
     hint = "of the folder datasets of https://github.com/modestyachts/CIFAR-10.1"
     images, labels = (_read(f"CIFAR-10.1/cifar10.1_{version}_{name}.npy", hint) for name in ("data", "labels"))
     return _image_set(images, labels, f"cifar10.1-{version}", count)
 
 
-def corrupted_sets(test: ImageSet, official: bool = True, limit: int = 0, seed: int = 1234) -> Iterator[ImageSet]:
-    """Test images under every corruption and severity, one image set of them at a time, or a sample of all.
+@door
+def corrupted_sets(
+    test: Annotated[ImageSet, Filled()], official: bool = True, limit: CountOrZero = 0, seed: Seed = 1234
+) -> Iterator[ImageSet]:
+    """Yield test images under every corruption and severity, one image set of them at a time, or a sample of all.
 
     Args:
         test: CIFAR-10's test images, in their order; made anew, any images.
@@ -69,13 +73,22 @@ def corrupted_sets(test: ImageSet, official: bool = True, limit: int = 0, seed: 
         seed: of the draw.
 
     Raises:
+        ValueError: official files are to be read, and the images are not those that they hold corrupted.
         FileNotFoundError: as `cifar10_c`.
 
     >>> from simplebits.data import load
     >>> sum(map(len, corrupted_sets(load("photos", "test"), official=False, limit=5)))
     5
     """
-    _check.image_set("test", test)
+    if official and (test.images.shape[1:] != (3, 32, 32) or len(test) > _PER_SEVERITY):
+        raise ValueError(
+            f"test: {test} are not CIFAR-10's {_PER_SEVERITY} test images, whose corruptions the official files hold; "
+            f"load('cifar10', 'test') gives them, official=False corrupts any images"
+        )
+    return _corrupted_sets(test, official, limit, seed)
+
+
+def _corrupted_sets(test: ImageSet, official: bool, limit: int, seed: int) -> Iterator[ImageSet]:
     names = CIFAR10_C if official else [name for name in CORRUPTIONS if name != "saturate" or test.images.shape[1] == 3]
     parts = [(name, severity) for name in names for severity in range(1, 6)]
     drawn = torch.arange(len(parts) * len(test))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
-from simplebits import _check
-from simplebits.data.image_set import ImageSet, to_bytes, to_float
-from simplebits.data.load import NAMES, load
+from simplebits._door import door
+from simplebits.data.image_set import Channels, ImageSet, _to_bytes, _to_float
+from simplebits.data.load import SetName, Split, load
+from simplebits.domains import Count, Known, Number, Seed, ToDevice
 
 # The paper's sources: whose labels, and what distracts. None: drawn here, from no set.
 _SOURCES = {
@@ -24,12 +25,12 @@ _SOURCES = {
     "stripes": (None, "cifar10"),
 }
 COMPOSITES = tuple(_SOURCES)
-_NOISES = ("additive", "multiplicative")
 _ORIENTATIONS = ("horizontal", "vertical")
 _SIZE = 32
 _CHUNK = 1024  # images in floats at a time: 12 MB each for the part, the distractor and the mix, whatever the set holds
 
 
+@door
 @dataclass(frozen=True, eq=False, repr=False)
 class CompositeSet(ImageSet):
     """Images that are the sum of two known parts, byte by byte: `images == task_part + distractor_part`.
@@ -55,12 +56,9 @@ class CompositeSet(ImageSet):
         super().__post_init__()
         for argument in ("task_part", "distractor_part"):
             part = getattr(self, argument)
-            if not isinstance(part, Tensor):
-                raise TypeError(f"{argument}: expected a torch.Tensor [n, c, h, w], got {type(part).__name__}")
-            if part.dtype != torch.uint8 or part.shape != self.images.shape:
+            if part.shape != self.images.shape:
                 raise ValueError(
-                    f"{argument}: expected uint8 of the images' shape {list(self.images.shape)}, "
-                    f"got {part.dtype} {list(part.shape)}"
+                    f"{argument}: expected the images' shape {list(self.images.shape)}, got {list(part.shape)}"
                 )
         chunks = zip(*(t.split(_CHUNK) for t in (self.images, self.task_part, self.distractor_part)), strict=True)
         # The difference of bytes wraps round below zero: the comparison catches parts that exceed the image.
@@ -73,39 +71,30 @@ class CompositeSet(ImageSet):
     def __repr__(self) -> str:
         return super().__repr__().replace("ImageSet", "CompositeSet", 1)
 
+    @door
     def parts(
-        self, size: int | None = None, channels: int | None = None, device: torch.device | str | None = None
+        self, size: Count | None = None, channels: Channels = None, device: ToDevice = None
     ) -> tuple[Float[Tensor, "n C H W"], Float[Tensor, "n C H W"]]:
-        """The two parts of all images, (task, distractor); arguments and errors as in `simplebits.data.to_float`.
+        """Convert the two parts of all images, (task, distractor); arguments and errors as in `data.to_float`.
 
         The rule is linear, so the two add up to the images of `to_float(size, channels, device)`.
         """
-        return to_float(self.task_part, size, channels, device), to_float(self.distractor_part, size, channels, device)
-
-    def subset(self, index: Sequence[int] | Tensor, name: str | None = None) -> CompositeSet:
-        """The images at these positions (numbers or a boolean mask), in this order, with their parts."""
-        index = torch.as_tensor(index)
-        return replace(
-            self,
-            images=self.images[index],
-            labels=self.labels[index],
-            name=name or self.name,
-            task_part=self.task_part[index],
-            distractor_part=self.distractor_part[index],
-        )
+        task, distractor = (_to_float(part, size, channels, device) for part in (self.task_part, self.distractor_part))
+        return task, distractor
 
 
+@door
 def composite(
-    name: str,
-    split: str = "train",
+    name: Annotated[str, Known(lambda: COMPOSITES)],
+    split: Split = "train",
     *,
-    task: str | None = None,
-    distractor: str | None = None,
-    seed: int = 0,
-    noise: str = "additive",
-    stripe_weight: float = 0.15,
+    task: SetName | None = None,
+    distractor: SetName | None = None,
+    seed: Seed = 0,
+    noise: Literal["additive", "multiplicative"] = "additive",
+    stripe_weight: Annotated[float, Number(0, 1, open_low=True)] = 0.15,
 ) -> CompositeSet:
-    """Images 3x32x32 with a distractor put in on purpose: what a simplifier keeps of it can be measured.
+    """Make images 3x32x32 with a distractor put in on purpose: what a simplifier keeps of it can be measured.
 
     ============= ============================================================ ============================
     name          image, of a digit x and another image y                      label
@@ -155,11 +144,10 @@ def composite(
     >>> torch.equal(images.images, images.task_part + images.distractor_part)
     True
     """
-    _check_arguments(name, split, task, distractor, seed, noise, stripe_weight)
-    sources = _with_defaults(name, task, distractor)
+    sources = _sources(name, task, distractor)
     asked = "" if sources == _SOURCES[name] else ":" + "+".join(source for source in sources if source)
-    first, second = (load(source, split) if source else None for source in sources)
-    n = len(first if first is not None else second)
+    first, second = sets = [load(source, split) if source else None for source in sources]
+    n = len(next(images for images in sets if images is not None))
     # Keyed by a digest: neighbouring seeds, the splits and `ImageSet.draw` of the same seed have nothing in common.
     key = hashlib.sha256(f"composite/{name}/{split}/{seed}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "big"))
@@ -176,38 +164,31 @@ def composite(
 
     images, task_part, distractor_part = (torch.empty(n, 3, _SIZE, _SIZE, dtype=torch.uint8) for _ in range(3))
     for chunk in torch.arange(n).split(_CHUNK):
-        x = to_float(first.images[chunk], _SIZE, 3) if first is not None else None
-        y = to_float(second.images[pairs[chunk]], _SIZE, 3) if second is not None else None
+        x = _stripes(labels[chunk]) if first is None else _to_float(first.images[chunk], _SIZE, 3, None)
+        if second is None:
+            y = torch.rand(x.shape, generator=generator)
+        else:
+            y = _to_float(second.images[pairs[chunk]], _SIZE, 3, None)
         if name == "side-by-side":
             x, y = _side_by_side(x, y, left[chunk])
         elif name == "uniform-noise":
-            u = torch.rand(x.shape, generator=generator)
-            x, y = x / 2, u / 2 if noise == "additive" else u * x / 2
+            x, y = x / 2, y / 2 if noise == "additive" else y * x / 2
         elif name == "interpolated":
             x, y = x / 2, y / 2
         else:
-            x, y = stripe_weight * _stripes(labels[chunk]), (1 - stripe_weight) * y
-        images[chunk], task_part[chunk] = to_bytes(x + y), to_bytes(x)
+            x, y = stripe_weight * x, (1 - stripe_weight) * y
+        images[chunk], task_part[chunk] = _to_bytes(x + y), _to_bytes(x)
         # Rounding keeps order and y is not below zero: the task part never exceeds the mix, and no byte wraps round.
         distractor_part[chunk] = images[chunk] - task_part[chunk]
     return CompositeSet(images, labels, classes, f"{name}{asked}/{split}", task_part, distractor_part)
 
 
-def _check_arguments(
-    name: str,
-    split: str,
-    task: str | None,
-    distractor: str | None,
-    seed: int,
-    noise: str,
-    stripe_weight: float,
-) -> None:
-    _check.one_of("name", name, COMPOSITES)
-    _check.one_of("split", split, ("train", "test"))
-    _check.one_of("noise", noise, _NOISES)
-    _check.positive("seed", seed, allow_zero=True, integer=True)
-    if not isinstance(stripe_weight, int | float) or isinstance(stripe_weight, bool) or not 0 < stripe_weight <= 1:
-        raise ValueError(f"stripe_weight={stripe_weight!r}: give a number above 0 and at most 1")
+def _sources(name: str, task: str | None, distractor: str | None) -> tuple[str | None, str | None]:
+    """Name the two sources, the paper's where none is given.
+
+    Raises:
+        ValueError: a set where none is taken, or one set in both places.
+    """
     if name == "stripes" and task is not None:
         raise ValueError(
             f"task={task!r}: in 'stripes' the stripes are the task, and no set; leave task out, "
@@ -218,24 +199,17 @@ def _check_arguments(
             f"distractor={distractor!r}: in 'uniform-noise' the noise distracts, and no set; leave distractor out, "
             f"or ask for 'interpolated' to put a set below the digits"
         )
-    for argument, value in (("task", task), ("distractor", distractor)):
-        if value is not None:
-            _check.one_of(argument, value, NAMES)
-    one, other = _with_defaults(name, task, distractor)
-    if one == other:
+    sources = task or _SOURCES[name][0], distractor or _SOURCES[name][1]
+    if sources[0] == sources[1]:
         raise ValueError(
-            f"distractor={other!r}: expected another set than the task's; an image would not say which of its two "
+            f"distractor={sources[1]!r}: expected another set than the task's; an image would not say which of its two "
             f"parts the label means"
         )
-
-
-def _with_defaults(name: str, task: str | None, distractor: str | None) -> tuple[str | None, str | None]:
-    """The names of the two sources, the paper's where none is given."""
-    return task or _SOURCES[name][0], distractor or _SOURCES[name][1]
+    return sources
 
 
 def _in_random_rounds(n: int, among: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
-    """n positions below `among` in random order, every one used once before any is used again."""
+    """Draw n positions below `among` in random order, every one used once before any is used again."""
     rounds = [torch.randperm(among, generator=generator) for _ in range(math.ceil(n / among))]
     return torch.cat(rounds)[:n]
 
@@ -243,7 +217,7 @@ def _in_random_rounds(n: int, among: int, generator: torch.Generator) -> Int64[T
 def _side_by_side(
     x: Float[Tensor, "b 3 32 32"], y: Float[Tensor, "b 3 32 32"], left: Bool[Tensor, " b"]
 ) -> tuple[Float[Tensor, "b 3 32 32"], Float[Tensor, "b 3 32 32"]]:
-    """Each image at half its width on its side, black on the other; x on the left where `left` is true.
+    """Put each image at half its width on its side, black on the other; x on the left where `left` is true.
 
     Halving a width without antialiasing averages columns 2j and 2j + 1, which never lie on two sides of the seam: the
     sum of both is what the code gets by resizing the concatenated 32x64 image.
@@ -256,7 +230,7 @@ def _side_by_side(
 
 
 def _stripes(vertical: Int64[Tensor, " b"]) -> Float[Tensor, "b 3 32 32"]:
-    """Sinusoidal stripes in [0, 1], 5.5 periods: constant along rows (label 0) or along columns (label 1)."""
+    """Draw sinusoidal stripes in [0, 1], 5.5 periods: constant along rows (label 0) or along columns (label 1)."""
     wave = 0.5 + 0.5 * torch.sin(11 * math.pi / (_SIZE - 1) * torch.arange(_SIZE))
     across = wave.expand(_SIZE, _SIZE)
     return torch.where(vertical[:, None, None, None] == 1, across, across.T).expand(-1, 3, -1, -1)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import torch
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.data.image_set import ImageSet
+from simplebits.domains import Filled, Known, Number, Seed
 
 Pixels = np.ndarray  # [n, h, w, c] in [0, 1]
 Change = Callable[[Pixels, int, np.random.Generator], Pixels]  # of images by a severity, counted from 0
+Severity = Annotated[int, Number(1, 5, integer=True)]
 
 
-def corrupt(images: ImageSet, name: str, severity: int, seed: int = 0) -> ImageSet:
-    """Images with one corruption of CIFAR-10-C, regenerated: the published constants, other random draws.
+@door
+def corrupt(
+    images: Annotated[ImageSet, Filled()],
+    name: Annotated[str, Known(lambda: CORRUPTIONS)],
+    severity: Severity,
+    seed: Seed = 0,
+) -> ImageSet:
+    """Corrupt images as CIFAR-10-C does, regenerated: the published constants, other random draws.
 
     The official files are read by `cifar10_c`. These here differ from them in the draws of noise, in rounding (to the
     nearest grey level, where the files round down) and in the libraries: SciPy, scikit-image and Pillow take the place
@@ -33,22 +41,18 @@ def corrupt(images: ImageSet, name: str, severity: int, seed: int = 0) -> ImageS
 
     Raises:
         TypeError: images is no image set.
-        ValueError: unknown name, severity out of range, or grey images to saturate.
+        ValueError: no images, unknown name, severity out of range, or grey images to saturate.
 
     >>> from simplebits.data import load
     >>> corrupt(load("digits", "test"), "gaussian_noise", 3).name
     'digits/test, gaussian_noise 3 (regenerated)'
     """
-    _check.image_set("images", images)
-    _check.one_of("name", name, CORRUPTIONS)
-    if not isinstance(severity, int) or severity not in range(1, 6) or isinstance(severity, bool):
-        raise ValueError(f"severity={severity!r}: give 1, 2, 3, 4 or 5")
     if name == "saturate" and images.images.shape[1] == 1:
         raise ValueError(f"name='saturate': {images.name} is grey and has no saturation; corrupt colour images")
     x = images.images.permute(0, 2, 3, 1).cpu().numpy() / 255
-    changed = _CHANGES[name](x, severity - 1, np.random.default_rng(_check.seed("seed", seed)))
+    changed = _CHANGES[name](x, severity - 1, np.random.default_rng(seed))
     pixels = torch.from_numpy((np.clip(changed, 0, 1) * 255).round().astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
-    return replace(images, images=pixels, name=f"{images.name}, {name} {severity} (regenerated)")
+    return ImageSet(pixels, images.labels, images.classes, f"{images.name}, {name} {severity} (regenerated)")
 
 
 def _gaussian_noise(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
@@ -70,7 +74,7 @@ def _speckle_noise(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
 
 
 def _blurred(x: Pixels, sigma: float) -> Pixels:
-    """Gaussian blur of each channel, as scikit-image has it."""
+    """Blur each channel with a Gaussian, as scikit-image does."""
     from scipy.ndimage import gaussian_filter
 
     return gaussian_filter(x, (0, sigma, sigma, 0), mode="nearest", truncate=4)
@@ -126,19 +130,19 @@ def _zoom_blur(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
     from scipy.ndimage import zoom
 
     factors = np.arange(1, (1.06, 1.11, 1.16, 1.21, 1.26)[level], 0.01)
-    sides = x.shape[1:3]
+    sides = int(x.shape[1]), int(x.shape[2])
     total = x.copy()
     for factor in factors:
         rows, columns = (_middle(side, int(np.ceil(side / factor))) for side in sides)
-        large = zoom(x[:, rows, columns], (1, factor, factor, 1), order=1)
+        large = np.asarray(zoom(x[:, rows, columns], (1, factor, factor, 1), order=1))
         rows, columns = (_middle(*pair) for pair in zip(large.shape[1:3], sides, strict=True))
         total += large[:, rows, columns]
     return total / (len(factors) + 1)
 
 
-def _middle(length: int, of_it: int) -> slice:
-    """So many in the middle of an axis."""
-    return slice((length - of_it) // 2, (length - of_it) // 2 + of_it)
+def _middle(length: int, part: int) -> slice:
+    """Select so many places in the middle of an axis of this length."""
+    return slice((length - part) // 2, (length - part) // 2 + part)
 
 
 def _brightness(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
@@ -168,7 +172,7 @@ def _pixelate(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
     box = Image.Resampling.BOX
     height, width = x.shape[1:3]
     share = (0.95, 0.9, 0.85, 0.75, 0.65)[level]
-    small = (int(width * share), int(height * share))
+    small = (max(int(width * share), 1), max(int(height * share), 1))
     return _by_pillow(x, lambda image: image.resize(small, box).resize((width, height), box))
 
 

@@ -33,22 +33,22 @@ _SHRINK = (2, 4, 8)  # pixels of the photograph per pixel of the crop: texture, 
 
 
 def digits(split: str) -> ImageSet:
-    """scikit-learn's handwritten digits (UCI optical recognition set), 8x8 enlarged to 32x32 grey.
+    """Load scikit-learn's handwritten digits (UCI optical recognition set), 8x8 enlarged to 32x32 grey.
 
     1,797 images of 10 classes; the first 1,287 are `train`, the last 510 `test`. They are in the order of their
     writers, and the cut lies between two of them: no one's digits are in both.
     """
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    small = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8))[:, None]
+    pixels, target = load_digits(return_X_y=True)
+    small = torch.from_numpy(np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8))[:, None]
     part = slice(None, 1287) if split == "train" else slice(1287, None)
     images = to_bytes(to_float(small[part], size=32))
-    return ImageSet(images, torch.from_numpy(bunch.target[part]).long(), tuple("0123456789"), f"digits/{split}")
+    return ImageSet(images, torch.from_numpy(target[part]).long(), tuple("0123456789"), f"digits/{split}")
 
 
 def photos(split: str) -> ImageSet:
-    """32x32 colour crops of 14 bundled photographs at three scales, half overlapping; the label is the photograph.
+    """Cut 32x32 colour crops of 14 bundled photographs at three scales, half overlapping; the label is the photograph.
 
     The right quarter of every photograph is `test`, the rest `train`: no pixel is in both. The scales are 2, 4 and 8
     pixels of the photograph per pixel of the crop.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -11,15 +12,31 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import INTEGER, Count, Finite, Positions, Seed, ToDevice
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow and torchvision turn colour into grey
+Set = TypeVar("Set", bound="ImageSet")
 
 
+def grey_or_colour(argument: str, value: Any) -> int:
+    """1 or 3, the channels that an image can have; the domain `Channels`."""
+    channels = int(INTEGER(argument, value))
+    if channels not in (1, 3):
+        raise ValueError(f"{argument}={value!r}: give 1 (grey), 3 (colour) or None (as they are)")
+    return channels
+
+
+grey_or_colour.whole = True  # it checks the bare int too
+Channels = Annotated[int, grey_or_colour] | None
+
+
+@door
 def to_float(
     images: UInt8[Tensor, "n c h w"],
-    size: int | None = None,
-    channels: int | None = None,
-    device: torch.device | str | None = None,
+    size: Count | None = None,
+    channels: Channels = None,
+    device: ToDevice = None,
 ) -> Float[Tensor, "n C H W"]:
     """Bytes to floats in [0, 1], by the one rule for size and channels (SimpleBits, appendix S2).
 
@@ -34,31 +51,46 @@ def to_float(
 
     Raises:
         TypeError: not a tensor.
-        ValueError: not uint8, not four axes, or channels other than 1 and 3.
+        ValueError: not uint8, not four axes, channels other than 1 and 3, or no pixels to resize.
 
     >>> to_float(torch.full((1, 1, 2, 2), 255, dtype=torch.uint8), size=4, channels=3).shape
     torch.Size([1, 3, 4, 4])
     """
-    _check_bytes("images", images)
-    if channels not in (None, 1, 3):
-        raise ValueError(f"channels={channels!r}: give 1 (grey), 3 (colour) or None (as they are)")
-    if size is not None:
-        _check.positive("size", size, integer=True)
+    _grey_or_colour_images(images)
+    return _to_float(images, size, channels, device)
+
+
+def _to_float(
+    images: UInt8[Tensor, "n c h w"], size: int | None, channels: int | None, device: torch.device | str | None
+) -> Float[Tensor, "n C H W"]:
     x = images.to(device if device is not None else images.device).float() / 255
     if channels == 1 and x.shape[1] == 3:
         x = (x * x.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     if size is not None and (size, size) != tuple(x.shape[2:]):
+        if x.numel() == 0:
+            raise ValueError(f"images: shape {list(images.shape)} holds nothing to resize; give at least one image")
         x = F.interpolate(x, (size, size), mode="bilinear", align_corners=False)
     if channels == 3 and x.shape[1] == 1:
         x = x.expand(-1, 3, -1, -1).contiguous()
     return x
 
 
-def to_bytes(x: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
-    """Floats in [0, 1] to the nearest of the 256 grey levels."""
+@door
+def to_bytes(x: Annotated[Float[Tensor, "n c h w"], Finite(filled=False)]) -> UInt8[Tensor, "n c h w"]:
+    """Round floats to the nearest of the 256 grey levels, what leaves [0, 1] to its end.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: not floating point, not four axes, NaN or infinity.
+    """
+    return _to_bytes(x)
+
+
+def _to_bytes(x: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
     return (x.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
+@door
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images and their labels.
@@ -70,7 +102,7 @@ class ImageSet:
         name: how the set was asked for, `mnist/test` for example.
 
     Raises:
-        TypeError: images or labels are not tensors.
+        TypeError: images or labels are not tensors, or a class has no name.
         ValueError: wrong dtype, shape, length, or a label out of range.
 
     >>> tiny = ImageSet(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("zero", "one"), "tiny")
@@ -78,21 +110,19 @@ class ImageSet:
     torch.Size([2, 3, 16, 16])
     """
 
+    how_to_get: ClassVar[str] = "; simplebits.data.load gives one"
+
     images: UInt8[Tensor, "n c h w"]
     labels: Int64[Tensor, " n"]
     classes: tuple[str, ...]
     name: str
 
     def __post_init__(self) -> None:
-        _check_bytes("images", self.images)
-        if not isinstance(self.labels, Tensor) or self.labels.dtype != torch.int64:
-            got = self.labels.dtype if isinstance(self.labels, Tensor) else type(self.labels).__name__
-            raise TypeError(f"labels: expected an int64 tensor, got {got}")
-        if self.labels.shape != (len(self.images),):
+        _grey_or_colour_images(self.images)
+        if len(self.labels) != len(self.images):
             raise ValueError(
                 f"labels: expected shape [{len(self.images)}], one for each image, got {list(self.labels.shape)}"
             )
-        object.__setattr__(self, "classes", tuple(self.classes))
         if len(self.labels) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.classes):
             raise ValueError(
                 f"labels: must lie in 0 .. {len(self.classes) - 1} for {len(self.classes)} classes, "
@@ -106,53 +136,60 @@ class ImageSet:
         n, c, h, w = self.images.shape
         return f"ImageSet({self.name!r}: {n} images {c}x{h}x{w}, {len(self.classes)} classes)"
 
+    @door
     def to_float(
-        self, size: int | None = None, channels: int | None = None, device: torch.device | str | None = None
+        self, size: Count | None = None, channels: Channels = None, device: ToDevice = None
     ) -> Float[Tensor, "n C H W"]:
-        """All images in [0, 1]; arguments and errors as in `simplebits.data.to_float`."""
-        return to_float(self.images, size, channels, device)
+        """Convert all images to [0, 1]; arguments and errors as in `simplebits.data.to_float`."""
+        return _to_float(self.images, size, channels, device)
 
+    @door
     def batches(
         self,
-        batch_size: int,
-        size: int | None = None,
-        channels: int | None = None,
-        device: torch.device | str | None = None,
+        batch_size: Count,
+        size: Count | None = None,
+        channels: Channels = None,
+        device: ToDevice = None,
         generator: torch.Generator | None = None,
     ) -> Iterator[tuple[Float[Tensor, "b C H W"], Int64[Tensor, " b"]]]:
         """Yield (images in [0, 1], labels) by the batch, converted on the device; shuffled if there is a generator."""
-        _check.positive("batch_size", batch_size, integer=True)
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
         for index in order.split(batch_size):
             yield (
-                to_float(self.images[index], size, channels, device),
+                _to_float(self.images[index], size, channels, device),
                 self.labels[index].to(device or self.labels.device),
             )
 
-    def subset(self, index: Sequence[int] | Tensor, name: str | None = None) -> ImageSet:
-        """The images at these positions (numbers or a boolean mask), in this order."""
-        index = torch.as_tensor(index)
-        return replace(self, images=self.images[index], labels=self.labels[index], name=name or self.name)
+    @door
+    def subset(self: Set, index: Positions, name: str | None = None) -> Set:
+        """Take the images at these positions, in this order, with all that the set holds of them.
 
-    def draw(self, n: int, seed: int = 0) -> ImageSet:
-        """n images drawn without replacement; the same ones for the same seed.
+        Args:
+            index: a list, range, slice or integer array of positions, from the end where negative; or a mask of True
+                and False, one for each image.
+            name: of the result; None: this set's.
+
+        Raises:
+            ValueError: a position that does not exist, a mask of another length, or what is neither.
+        """
+        rows = _check.places("index", index, len(self)).to(self.images.device)
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        taken = {key: value[rows] for key, value in content.items() if isinstance(value, Tensor)}
+        return replace(self, **taken, name=name or self.name)
+
+    @door
+    def draw(self: Set, n: Count, seed: Seed = 0) -> Set:
+        """Draw n images without replacement; the same ones for the same seed.
 
         Raises:
             ValueError: n < 1 or more than there are.
         """
-        _check.positive("n", n, integer=True)
         if n > len(self):
             raise ValueError(f"n={n}: {self.name} holds {len(self)} images; give at most that many")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.subset(order[:n])
 
 
-def _check_bytes(argument: str, images: Tensor) -> None:
-    if not isinstance(images, Tensor):
-        raise TypeError(f"{argument}: expected a torch.Tensor [n, c, h, w], got {type(images).__name__}")
-    if images.dtype != torch.uint8:
-        raise ValueError(
-            f"{argument}: expected dtype uint8 (0 to 255), got {images.dtype}; data.to_bytes converts floats"
-        )
-    if images.dim() != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"{argument}: expected shape [n, c, h, w] with c = 1 or 3, got {list(images.shape)}")
+def _grey_or_colour_images(images: Tensor) -> None:
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images: expected shape [n, c, h, w] with c = 1 or 3, got {list(images.shape)}")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from simplebits import _check
+from typing import Annotated, Literal
+
+from simplebits._door import door
 from simplebits.data.embedded import digits, photos
 from simplebits.data.image_set import ImageSet
 from simplebits.data.torchvision_sets import SOURCES, load_torchvision
+from simplebits.domains import Known
 
 EMBEDDED = {"digits": digits, "photos": photos}
 NAMES = (*EMBEDDED, *SOURCES)
+SetName = Annotated[str, Known(lambda: NAMES)]
+Split = Literal["train", "test"]
 
 
-def load(name: str, split: str = "train") -> ImageSet:
-    """An image set by name.
+@door
+def load(name: SetName, split: Split = "train") -> ImageSet:
+    """Load an image set by name.
 
     Args:
         name: `digits` and `photos` are embedded and need no network. `mnist`, `fashion-mnist`, `cifar10`, `cifar100`,
@@ -30,6 +36,4 @@ def load(name: str, split: str = "train") -> ImageSet:
     >>> load("digits", "test")
     ImageSet('digits/test': 510 images 1x32x32, 10 classes)
     """
-    _check.one_of("name", name, NAMES)
-    _check.one_of("split", split, ("train", "test"))
     return EMBEDDED[name](split) if name in EMBEDDED else load_torchvision(name, split)

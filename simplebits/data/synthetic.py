@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.data.image_set import ImageSet
+from simplebits.domains import Count, Filled, Seed
 
-KINDS = ("flat", "gradient", "shapes", "strokes")
+Kind = Literal["flat", "gradient", "shapes", "strokes"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _OVERSAMPLE = 4  # drawn four times larger and averaged down, so that edges are smooth
 
 
-def synthetic(n: int, size: int = 32, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> ImageSet:
-    """n drawn images, the kinds in turn; half of them grey; the label is the kind.
+@door
+def synthetic(
+    n: Count,
+    size: Count = 32,
+    seed: Seed = 0,
+    kinds: Annotated[Sequence[Kind], Filled()] = KINDS,
+) -> ImageSet:
+    """Draw n simple images, the kinds in turn; half of them grey; the label is the kind.
 
     Args:
         n: how many.
@@ -26,15 +36,11 @@ def synthetic(n: int, size: int = 32, seed: int = 0, kinds: tuple[str, ...] = KI
             polygons on a flat ground), `strokes` (lines and curves of one colour on a flat ground).
 
     Raises:
-        ValueError: n or size below 1, or an unknown kind.
+        ValueError: n or size below 1, no kind or an unknown one.
 
     >>> synthetic(8).images.shape
     torch.Size([8, 3, 32, 32])
     """
-    _check.positive("n", n, integer=True)
-    _check.positive("size", size, integer=True)
-    for kind in kinds:
-        _check.one_of("kinds", kind, KINDS)
     rng = np.random.default_rng(seed)
     draw = {"flat": _flat, "gradient": _gradient, "shapes": _shapes, "strokes": _strokes}
     pictures = []
@@ -44,7 +50,7 @@ def synthetic(n: int, size: int = 32, seed: int = 0, kinds: tuple[str, ...] = KI
             picture = picture.mean(axis=2, keepdims=True).repeat(3, axis=2)
         pictures.append(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
     images = torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy())
-    return ImageSet(images, torch.arange(n) % len(kinds), kinds, f"synthetic/{seed}")
+    return ImageSet(images, torch.arange(n) % len(kinds), tuple(kinds), f"synthetic/{seed}")
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:

@@ -7,20 +7,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.data.torchvision_sets import root
+from simplebits.domains import Count, Filled, Seed, refuse_kind
 
-REVIEWS = ("small", "imdb")
+ReviewSet = Literal["small", "imdb"]
+REVIEWS: tuple[ReviewSet, ...] = get_args(ReviewSet)
 _IMDB, _GLOVE = "aclImdb", "glove.6B.300d.txt"
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words of a text, without marks and the line breaks of web pages.
+    """Split a text into its lower-case words of a text, without marks and the line breaks of web pages.
 
     >>> words("A <br />film I can't forget!")
     ['a', 'film', 'i', "can't", 'forget']
@@ -52,20 +56,33 @@ _FORMS = (
 )
 
 
+@door
 @dataclass(frozen=True)
 class TextSet:
-    """Texts and their labels, 0 for a bad and 1 for a good mood."""
+    """Texts and their labels, 0 for a bad and 1 for a good mood.
+
+    Raises:
+        TypeError: a text is none, or the labels are not a tensor.
+        ValueError: labels of another type or number than the texts.
+    """
 
     texts: tuple[str, ...]
     labels: Int64[Tensor, " n"]
     name: str
 
+    def __post_init__(self) -> None:
+        if len(self.labels) != len(self.texts):
+            raise ValueError(f"labels: expected one for each of {len(self.texts)} texts, got {len(self.labels)}")
+
     def __len__(self) -> int:
         return len(self.texts)
 
 
-def reviews(name: str = "small", split: str = "train", n: int | None = None, seed: int = 0) -> TextSet:
-    """Film reviews.
+@door
+def reviews(
+    name: ReviewSet = "small", split: Literal["train", "test"] = "train", n: Count | None = None, seed: Seed = 0
+) -> TextSet:
+    """Load film reviews, or make some.
 
     Args:
         name: `small`: made here of seven phrases, twenty nouns and forty adjectives, 2 to 12 phrases long, every fourth
@@ -86,11 +103,7 @@ def reviews(name: str = "small", split: str = "train", n: int | None = None, see
     >>> few.labels.tolist(), few.texts[0].endswith(".")
     ([0, 1], True)
     """
-    _check.one_of("name", name, REVIEWS)
-    _check.one_of("split", split, ("train", "test"))
-    if n is not None:
-        _check.positive("n", n, integer=True)
-    draw = random.Random(f"{name}/{split}/{_check.seed('seed', seed)}")  # noqa: S311
+    draw = random.Random(f"{name}/{split}/{seed}")  # noqa: S311
     if name == "small":
         labels = [i % 2 for i in range(n or 2000)]
         return TextSet(tuple(_review(label, draw) for label in labels), torch.tensor(labels), f"small/{split}")
@@ -110,8 +123,9 @@ def reviews(name: str = "small", split: str = "train", n: int | None = None, see
     return TextSet(texts, torch.tensor([label for _, label in pairs]), f"imdb/{split}")
 
 
+@door
 def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str, Float[Tensor, " d"]]:
-    """Published word vectors (Pennington et al. 2014) of those words that have one.
+    """Read published word vectors (Pennington et al. 2014) of those words that have one.
 
     Args:
         vocabulary: the words wanted.
@@ -121,25 +135,35 @@ def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str
         The vectors by word.
 
     Raises:
+        TypeError: the vocabulary is one text.
         FileNotFoundError: the file is not there; says where it is from.
+        ValueError: the file is damaged, naming it.
     """
+    if isinstance(vocabulary, str):  # which is iterable too, by its letters
+        refuse_kind("vocabulary", vocabulary, Sequence, " of words")
     path, wanted = Path(file) if file is not None else root() / _GLOVE, set(vocabulary)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is not there. Take {_GLOVE} out of glove.6B.zip (https://nlp.stanford.edu/projects/glove) and "
             f"place it so; latent_vectors makes vectors from the texts themselves"
         )
-    found = {}
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            word, _, numbers = line.partition(" ")
-            if word in wanted:
-                found[word] = torch.tensor([float(v) for v in numbers.split()])
-    return found
+    vectors = {}
+    try:
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                word, _, numbers = line.partition(" ")
+                if word in wanted:
+                    vectors[word] = torch.tensor([float(v) for v in numbers.split()])
+    except ValueError as error:  # no numbers, or no text
+        raise ValueError(f"{path} is damaged after {len(vectors)} of the words ({error}); fetch it again") from error
+    return vectors
 
 
-def latent_vectors(texts: Sequence[str], dimensions: int = 50, seed: int = 0) -> dict[str, Float[Tensor, " d"]]:
-    """Word vectors from the texts alone: latent semantic analysis, singular vectors of the words' tf-idf weights.
+@door
+def latent_vectors(
+    texts: Annotated[Sequence[str], Filled()], dimensions: Count = 50, seed: Seed = 0
+) -> dict[str, Float[Tensor, " d"]]:
+    """Compute word vectors from the texts alone, by latent semantic analysis: singular vectors of tf-idf weights.
 
     Args:
         texts: to weigh words in.
@@ -158,17 +182,22 @@ def latent_vectors(texts: Sequence[str], dimensions: int = 50, seed: int = 0) ->
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    weigh = TfidfVectorizer(analyzer=words)
+    if not any(map(words, texts)):
+        raise ValueError(f"texts: no word is in the {len(texts)} of them; give texts with words")
+    weigh = TfidfVectorizer(analyzer=words)  # pyright: ignore[reportArgumentType]  # a function will do
     table = weigh.fit_transform(texts)
-    if not 0 < dimensions < min(table.shape):
+    if dimensions >= min(table.shape):
         raise ValueError(f"dimensions={dimensions}: give at least 1 and less than {min(table.shape)}, words or texts")
-    svd = TruncatedSVD(dimensions, random_state=seed).fit(table)
-    vectors = torch.tensor(svd.components_.T, dtype=torch.float32)
+    svd = TruncatedSVD(dimensions, random_state=seed % 2**32).fit(table)  # scikit-learn takes 32 bits of a seed
+    vectors = torch.tensor(np.asarray(svd.components_).T, dtype=torch.float32)
     return dict(zip(weigh.get_feature_names_out().tolist(), vectors, strict=True))
 
 
-def mean_vectors(texts: Sequence[str], vectors: Mapping[str, Float[Tensor, " d"]]) -> Float[Tensor, "n d"]:
-    """Mean of the vectors of a text's words; words without one are passed over, a text of such words alone is zero.
+@door
+def mean_vectors(
+    texts: Annotated[Sequence[str], Filled()], vectors: Annotated[Mapping[str, Float[Tensor, " d"]], Filled()]
+) -> Float[Tensor, "n d"]:
+    """Take the mean of the vectors of a text's words; words without one are passed over, a text of none is zero.
 
     Args:
         texts: to average over.
@@ -178,16 +207,16 @@ def mean_vectors(texts: Sequence[str], vectors: Mapping[str, Float[Tensor, " d"]
         One row a text.
 
     Raises:
-        ValueError: no texts or no vectors.
+        ValueError: no texts, no vectors, or vectors of different lengths.
 
     >>> mean_vectors(["a b", "b b c"], {"a": torch.zeros(1), "b": torch.ones(1)}).tolist()
     [[0.5], [1.0]]
     """
-    if not len(texts) or not vectors:
-        raise ValueError(f"{len(texts)} texts and {len(vectors)} word vectors: give at least one of each")
     zero = torch.zeros_like(next(iter(vectors.values())))
-    known = [[vectors[word] for word in words(text) if word in vectors] for text in texts]
-    return torch.stack([torch.stack(own).mean(0) if own else zero for own in known])
+    if lengths := {len(vector) for vector in vectors.values()} - {len(zero)}:
+        raise ValueError(f"vectors: expected one length, got {sorted(lengths | {len(zero)})}")
+    of_texts = [[vectors[word] for word in words(text) if word in vectors] for text in texts]
+    return torch.stack([torch.stack(of_words).mean(0) if of_words else zero for of_words in of_texts])
 
 
 def _review(label: int, draw: random.Random) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from simplebits.data.image_set import ImageSet
 
 
 def root() -> Path:
-    """The folder of downloaded sets: `$SIMPLEBITS_DATA`, else `simplebits` in the user's cache folder."""
+    """Find the folder of downloaded sets: `$SIMPLEBITS_DATA`, else `simplebits` in the user's cache folder."""
     if folder := os.environ.get("SIMPLEBITS_DATA"):
         return Path(folder).expanduser()
     import pooch
@@ -41,7 +42,7 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def _idx(train: str, test: str, sums: tuple[str | None, str | None, str | None, str | None] = (None,) * 4) -> dict:
+def _idx(train: str, test: str, sums: Sequence[str | None] = (None,) * 4) -> dict:
     """The files of a set in MNIST's format: images and labels of `train`, images and labels of `test`."""
     names = [f"{stem}-{kind}-ubyte" for stem in (train, test) for kind in ("images-idx3", "labels-idx1")]
     files = list(zip(names, sums, strict=True))
@@ -121,7 +122,7 @@ SOURCES = {
 
 
 def load_torchvision(name: str, split: str) -> ImageSet:
-    """One of `SOURCES` as an ImageSet; what is missing or damaged under `root()` is fetched.
+    """Read one of `SOURCES` as an ImageSet; what is missing or damaged under `root()` is fetched.
 
     Raises:
         FileNotFoundError: not on disk and not to be had: says what to place where.
@@ -148,7 +149,7 @@ def load_torchvision(name: str, split: str) -> ImageSet:
     for file, kept in aside.items():
         file.rename(kept)
     try:
-        found = _convert(name, split, reader(str(folder), download=True, **options))
+        images = _convert(name, split, reader(str(folder), download=True, **options))
     except Exception as error:
         for file, kept in aside.items():
             kept.replace(file)
@@ -161,7 +162,7 @@ def load_torchvision(name: str, split: str) -> ImageSet:
         ) from error
     for kept in aside.values():
         kept.unlink()
-    return found
+    return images
 
 
 def inspect(name: str, split: str) -> tuple[list[str], list[str]]:
@@ -178,14 +179,14 @@ def inspect(name: str, split: str) -> tuple[list[str], list[str]]:
     return missing, damaged
 
 
-def _convert(name: str, split: str, found: Any) -> ImageSet:
-    pixels = torch.as_tensor(np.asarray(found.data))
+def _convert(name: str, split: str, dataset: Any) -> ImageSet:
+    pixels = torch.as_tensor(np.asarray(dataset.data))
     if pixels.dim() == 3:
         pixels = pixels[:, None]
     elif pixels.shape[-1] == 3:
         pixels = pixels.permute(0, 3, 1, 2)
-    labels = torch.as_tensor(np.asarray(found.labels if hasattr(found, "labels") else found.targets)).long()
+    labels = torch.as_tensor(np.asarray(dataset.labels if hasattr(dataset, "labels") else dataset.targets)).long()
     if name == "emnist-letters":  # the NIST files are transposed, and their letters count from 1
         pixels, labels = pixels.transpose(2, 3), labels - 1
-    classes = SOURCES[name].classes or tuple(found.classes)
+    classes = SOURCES[name].classes or tuple(dataset.classes)
     return ImageSet(pixels.contiguous(), labels, classes, f"{name}/{split}")

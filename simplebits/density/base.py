@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Images, Number, instance
+
+BitDepth = Annotated[int, Number(1, 8, integer=True)]  # images have at most 8 bits a channel
 
 
-def check_bit_depth(bit_depth: int) -> None:
-    """Raise ValueError unless it is a whole number from 1 to 8: images have at most 8 bits a channel."""
-    _check.positive("bit_depth", bit_depth, integer=True)
-    if bit_depth > 8:
-        raise ValueError(f"bit_depth={bit_depth}: images have at most 8 bits a channel; give 1 to 8")
-
-
-def quantise(x: Float[Tensor, "n c h w"], bit_depth: int = 8) -> Float[Tensor, "n c h w"]:
+@door
+def quantise(x: Float[Tensor, "n c h w"], bit_depth: BitDepth = 8) -> Float[Tensor, "n c h w"]:
     """Round to the 2^b grey levels v/(2^b - 1); the gradient passes straight through.
 
     Args:
@@ -26,19 +25,22 @@ def quantise(x: Float[Tensor, "n c h w"], bit_depth: int = 8) -> Float[Tensor, "
         bit_depth: b; 8 gives the levels of an ordinary image file.
 
     Raises:
-        ValueError: bit_depth is not a whole number from 1 to 8, or x is not floating point.
+        TypeError: x is not a tensor.
+        ValueError: bit_depth is not a whole number from 1 to 8, or x is not floating point or has not four axes.
 
     >>> quantise(torch.tensor([[[[0.0, 0.3, 1.0]]]]), bit_depth=1)
     tensor([[[[0., 0., 1.]]]])
     """
-    check_bit_depth(bit_depth)
-    if not x.is_floating_point():
-        raise ValueError(f"x: expected floating point values in [0, 1], got dtype {x.dtype}")
+    return _quantise(x, bit_depth)
+
+
+def _quantise(x: Float[Tensor, "n c h w"], bit_depth: int) -> Float[Tensor, "n c h w"]:
     top = 2**bit_depth - 1
     # x + 0 * gradient: the forward value is the rounded one, the derivative that of x.
     return x + (torch.round(x * top) / top - x).detach()
 
 
+@door
 class DensityModel(nn.Module):
     """A probability density over images, and through it a measure of how simple an image is.
 
@@ -47,54 +49,26 @@ class DensityModel(nn.Module):
     bits/dim = b - log p(g) / (d ln 2), where g = x (2^b - 1)/2^b + u/2^b - 1/2 is the *centred* image.
 
     Subclasses implement `log_density`, on centred images. `image_size`, `channels` and `bit_depth` say what the model
-    measures.
+    measures. `bits_per_dim` and `log_likelihood` look at the images that they are given; a loop whose images are known
+    to be right calls the model itself, which looks at their shape alone.
     """
 
-    def __init__(self, image_size: int, channels: int = 3, bit_depth: int = 8) -> None:
+    how_to_get = "; simplebits.density.load loads one"
+
+    def __init__(self, image_size: Count, channels: Count = 3, bit_depth: BitDepth = 8) -> None:
         super().__init__()
-        _check.positive("image_size", image_size, integer=True)
-        _check.positive("channels", channels, integer=True)
-        check_bit_depth(bit_depth)
         self.image_size, self.channels, self.bit_depth = image_size, channels, bit_depth
 
     @property
     def dims(self) -> int:
-        """d, the number of dimensions an image has: channels x height x width (3072 for 3x32x32)."""
+        """Number of dimensions d that an image has: channels x height x width (3072 for 3x32x32)."""
         return self.channels * self.image_size**2
 
     def log_density(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """log p(g) in nats, of centred images g in [-1/2, 1/2)."""
+        """Compute log p(g) in nats, of centred images g in [-1/2, 1/2)."""
         raise TypeError(f"{type(self).__name__} does not say how likely an image is: define log_density")
 
-    def forward(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Float[Tensor, " n"]:
-        """`bits_per_dim`, so that a model can be called and passed to `torch.func.functional_call`."""
-        return self.bits_per_dim(x, generator)
-
-    def check(self, x: Float[Tensor, "n c h w"]) -> None:
-        """Raise unless `x` is a batch of images that this model can measure: its size, channels, dtype and device."""
-        weight = next(self.parameters(), None)
-        _check.image_batch("x", x, channels=self.channels, size=self.image_size, like=weight)
-
-    def centre(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Images in [0, 1] to centred ones: g = x (2^b - 1)/2^b - 1/2, so that level v lands on v/2^b - 1/2."""
-        levels = 2**self.bit_depth
-        return x * ((levels - 1) / levels) - 0.5
-
-    def uncentre(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The inverse of `centre`."""
-        levels = 2**self.bit_depth
-        return (g + 0.5) * (levels / (levels - 1))
-
-    def dequantise(
-        self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "n c h w"]:
-        """Centred images with uniform noise in [0, 2^-b) added: every grey level is spread over its bin."""
-        # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
-        device = generator.device if generator is not None else x.device
-        noise = torch.rand(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)
-        return self.centre(x) + noise / 2**self.bit_depth
-
-    def log_likelihood(
+    def forward(
         self,
         x: Float[Tensor, "n c h w"],
         generator: torch.Generator | None = None,
@@ -102,7 +76,60 @@ class DensityModel(nn.Module):
         draws: int = 1,
         quantised: bool = False,
     ) -> Float[Tensor, " n"]:
-        """log P(x) of the discrete image, in nats: log p(g) - d b ln 2, averaged over draws of the noise.
+        """Compute `bits_per_dim` of images in [0, 1] without a look at their values: for loops and `functional_call`.
+
+        Raises:
+            TypeError: x is not a tensor, or generator not one.
+            ValueError: another size, number of channels, dtype or device than the model's.
+        """
+        return self._log_likelihood(x, generator, draws, quantised) / (-self.dims * math.log(2))
+
+    @door
+    def check(self, x: Images) -> None:
+        """Raise unless `x` is a batch of images that this model can measure: its size, channels, dtype and device."""
+        self._fits(x)
+
+    def _fits(self, x: Tensor) -> None:
+        _check.fits("x", x, channels=self.channels, size=self.image_size, like=next(self.parameters(), None))
+
+    @door
+    def centre(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Centre images of [0, 1]: g = x (2^b - 1)/2^b - 1/2, so that level v lands on v/2^b - 1/2."""
+        return self._centre(x)
+
+    def _centre(self, x: Tensor) -> Tensor:
+        levels = 2**self.bit_depth
+        return x * ((levels - 1) / levels) - 0.5
+
+    @door
+    def uncentre(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Invert `centre`."""
+        levels = 2**self.bit_depth
+        return (g + 0.5) * (levels / (levels - 1))
+
+    @door
+    def dequantise(
+        self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """Centre images and add uniform noise in [0, 2^-b): every grey level is spread over its bin."""
+        return self._dequantise(x, generator)
+
+    def _dequantise(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
+        device = generator.device if generator is not None else x.device
+        noise = torch.rand(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)
+        return self._centre(x) + noise / 2**self.bit_depth
+
+    @door
+    def log_likelihood(
+        self,
+        x: Images,
+        generator: torch.Generator | None = None,
+        *,
+        draws: Count = 1,
+        quantised: bool = False,
+    ) -> Float[Tensor, " n"]:
+        """Compute log P(x) of the discrete image, in nats: log p(g) - d b ln 2, averaged over draws of the noise.
 
         The mean over draws is a lower bound on the discrete log-likelihood (Jensen's inequality; Theis et al. 2016,
         equation 7).
@@ -115,29 +142,34 @@ class DensityModel(nn.Module):
                 grid need it only for a model of fewer bits; without it the measure is smooth in x.
 
         Raises:
-            TypeError: x is not a tensor.
+            TypeError: x is not a tensor, or generator not one.
             ValueError: wrong dtype, shape or range, NaN, an empty batch, or draws < 1.
         """
-        self.check(x)
-        _check.positive("draws", draws, integer=True)
+        return self._log_likelihood(x, generator, draws, quantised)
+
+    def _log_likelihood(self, x: Tensor, generator: torch.Generator | None, draws: int, quantised: bool) -> Tensor:
+        self._fits(x)
+        if generator is not None:
+            instance("generator", generator, torch.Generator)
         if quantised:
-            x = quantise(x, self.bit_depth)
-        log_p = sum(self.log_density(self.dequantise(x, generator)) for _ in range(draws)) / draws
+            x = _quantise(x, self.bit_depth)
+        log_p = cast("Tensor", sum(self.log_density(self._dequantise(x, generator)) for _ in range(draws))) / draws
         return log_p - self.dims * self.bit_depth * math.log(2)
 
+    @door
     def bits_per_dim(
         self,
-        x: Float[Tensor, "n c h w"],
+        x: Images,
         generator: torch.Generator | None = None,
         *,
-        draws: int = 1,
+        draws: Count = 1,
         quantised: bool = False,
     ) -> Float[Tensor, " n"]:
-        """Bits per dimension, -log2 P(x) / d: b - log p(g) / (d ln 2) (SimpleBits, equation 1 divided by d ln 2).
+        """Compute bits per dimension, -log2 P(x) / d: b - log p(g) / (d ln 2) (SimpleBits, eq. 1 divided by d ln 2).
 
         Differentiable in x, twice. Arguments and errors as in `log_likelihood`.
 
         Returns:
             One number per image; a uniform density gives exactly b.
         """
-        return self.log_likelihood(x, generator, draws=draws, quantised=quantised) / (-self.dims * math.log(2))
+        return self(x, generator, draws=draws, quantised=quantised)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._precision import choose_bf16
+from simplebits._training import Training, set_rates
 from simplebits._training_state import TrainingState, step_generator
-from simplebits.data import ImageSet, to_float
-from simplebits.density.base import DensityModel, quantise
+from simplebits.data import ImageSet
+from simplebits.data.image_set import _grey_or_colour_images, _to_float
+from simplebits.density.base import DensityModel, _quantise
+from simplebits.density.glow import Start
+from simplebits.domains import Count, CountOrZero, Filled, NonNegative, Positive, Seed, Share
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamax": torch.optim.Adamax}
+Bytes = ImageSet | UInt8[Tensor, "n c h w"]
 
 
 @dataclass
@@ -37,27 +42,28 @@ class FitHistory:
     seconds: float = 0.0
 
 
+@door
 def fit(
     model: DensityModel,
-    images: ImageSet | UInt8[Tensor, "n c h w"],
+    images: Annotated[Bytes, Filled(2)],
     *,
-    steps: int,
-    batch_size: int = 64,
-    learning_rate: float = 1e-3,
-    optimiser: str = "adam",
-    weight_decay: float = 0.0,
-    warm_up: int = 100,
-    cool_down: float = 0.3,
-    average: float = 0.998,
-    clip: float = 1.0,
+    steps: Count,
+    batch_size: Count = 64,
+    learning_rate: Positive = 1e-3,
+    optimiser: Literal["adam", "adamax"] = "adam",
+    weight_decay: NonNegative = 0.0,
+    warm_up: CountOrZero = 100,
+    cool_down: Share = 0.3,
+    average: Share = 0.998,
+    clip: Positive = 1.0,
     bf16: bool | None = None,
     flip: bool = True,
-    start: str = "pca",
-    seed: int = 0,
-    validation: ImageSet | UInt8[Tensor, "n c h w"] | None = None,
+    start: Start = "pca",
+    seed: Seed = 0,
+    validation: Annotated[Bytes, Filled()] | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_every: int = 500,
-    patience: int = 20,
+    checkpoint_every: Count = 500,
+    patience: Count = 20,
     progress: bool | None = None,
 ) -> FitHistory:
     """Minimise the mean bits/dim of the images; the model ends with the running average of its weights.
@@ -90,148 +96,126 @@ def fit(
         progress: show a bar; None: on a terminal only.
 
     Raises:
-        TypeError: not a density model.
-        ValueError: an argument out of range, an unknown optimiser, or a checkpoint of another fit.
+        TypeError: not a density model, or no images.
+        ValueError: an argument out of range, an unknown optimiser, fewer than two images, a model without weights to
+            learn, or a checkpoint of another fit or of more steps.
         FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
     """
-    _check.density_model("model", model)
-    whole = {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every, "patience": patience}
-    for name, value in whole.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("learning_rate", learning_rate)
-    _check.positive("clip", clip)
-    _check.positive("warm_up", warm_up, allow_zero=True)
-    _check.share("cool_down", cool_down)
-    _check.share("average", average)
-    _check.one_of("optimiser", optimiser, OPTIMISERS)
-    pool = images.images if isinstance(images, ImageSet) else images
-    convert = _Converter(model)
-    if len(pool) < 2:
-        raise ValueError(f"images: {len(pool)} of them; a density needs at least two")
-
-    bf16 = choose_bf16(bf16, next(model.parameters()).device)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("model: none of its weights can learn; model.requires_grad_(True) lets those of a shipped one")
+    pool = _Pool(images, model)
+    held_out = None if validation is None else _Pool(validation, model)
+    device = pool.device
+    bf16 = choose_bf16(bf16, device)
     # What a resumed run shares with the one it goes on from; steps and cool-down may differ, to prolong or end a run.
     settings = {
         "optimiser": optimiser, "learning_rate": learning_rate, "weight_decay": weight_decay, "batch_size": batch_size,
         "warm_up": warm_up, "average": average, "clip": clip, "bf16": bf16, "flip": flip, "start": start, "seed": seed,
+        "model": getattr(model, "config", type(model).__name__),
     }  # fmt: skip
-    state = _State(model, settings)
-    if checkpoint is not None and Path(checkpoint).is_file():
-        state.load(Path(checkpoint))
-    elif hasattr(model, "initialise"):
+    descent = OPTIMISERS[optimiser](model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    history, mean = FitHistory(), RunningAverage(model, average)
+    training = Training(
+        steps, "fit", state=TrainingState({"model": model}, {"model": descent}, settings), history=history,
+        checkpoint=checkpoint, checkpoint_every=checkpoint_every, patience=patience, progress=progress,
+        remedy=f"lower learning_rate={learning_rate}, raise warm_up={warm_up}, or give the model a scale_floor",
+        tensors=lambda: mean.weights,
+    )  # fmt: skip
+    if training.resumed is not None:
+        mean.take(training.resumed)
+    elif isinstance(model, StartsFromData):
         generator = torch.Generator().manual_seed(seed)
         first = torch.randint(len(pool), (min(256, len(pool)),), generator=generator)
-        model.initialise(convert(pool[first]), start=start, generator=generator)
-        state.restart_average()
+        model.initialise(pool[first], start=start, generator=generator)
+        mean.restart()
 
-    history, clock, bad = state.history, time.perf_counter(), 0
-    bar = _progress.bar(steps, state.step, "fit", progress)
-    with bar:
-        while state.step < steps:
-            generator = step_generator(seed, state.step)
-            x = convert(pool[torch.randint(len(pool), (batch_size,), generator=generator)])
-            if flip:
-                mirrored = torch.rand(batch_size, generator=generator).to(x.device) < 0.5
-                x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
-            for group in state.optimiser.param_groups:
-                group["lr"] = learning_rate * _rate(state.step, steps, warm_up, cool_down)
-            loss, finite = _update(model, x, state.optimiser, clip, bf16, generator)
-            history.losses.append(loss if finite else float("nan"))
-            history.skipped += not finite
-            bad = 0 if finite else bad + 1
-            if bad >= patience:
-                raise FloatingPointError(
-                    f"{bad} steps in a row gave a loss or gradient that is not finite (step {state.step}, "
-                    f"{history.skipped} skipped in all); lower learning_rate={learning_rate}, raise warm_up={warm_up}, "
-                    f"or give the model a scale_floor"
-                )
-            state.advance(average if finite else 1.0)
-            bar.update()
-            if state.step % 10 == 0:
-                bar.set_postfix({"bits/dim": f"{loss:.3f}"} | ({"skipped": history.skipped} if history.skipped else {}))
-            if state.step % checkpoint_every == 0 or state.step == steps:
-                history.seconds += time.perf_counter() - clock
-                clock = time.perf_counter()
-                if validation is not None:
-                    history.validation.append((state.step, state.measure(validation, convert, seed)))
-                if checkpoint is not None:
-                    state.save(Path(checkpoint))
-    model.load_state_dict(state.average, strict=False)
+    for step in training:
+        generator = step_generator(seed, step)
+        x = pool[torch.randint(len(pool), (batch_size,), generator=generator)]
+        if flip:
+            mirrored = torch.rand(batch_size, generator=generator).to(device) < 0.5
+            x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+            loss = model(x, generator).mean()
+        descent.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        set_rates(descent, [learning_rate], min((step + 1) / max(warm_up, 1), training.cooling(cool_down)))
+        if training.proceed(loss, norm):
+            descent.step()
+            mean.follow(step)
+            history.losses.append(float(loss.detach()))
+        else:
+            history.losses.append(float("nan"))
+            history.skipped += 1
+        if step % 10 == 9:
+            skipped = {"skipped": history.skipped} if history.skipped else {}
+            training.bar.set_postfix({"bits/dim": f"{history.losses[-1]:.3f}"} | skipped)
+        if held_out is not None and training.at(checkpoint_every):
+            history.validation.append((step + 1, mean.bits_of(held_out, seed)))
+    model.load_state_dict(mean.weights, strict=False)
     return history
 
 
-def _rate(step: int, steps: int, warm_up: int, cool_down: float) -> float:
-    """Factor on the learning rate: linear up, flat (so that a run can be prolonged or cut short), linear down."""
-    return min(1.0, (step + 1) / max(warm_up, 1), (steps - step) / max(cool_down * steps, 1))
+@runtime_checkable
+class StartsFromData(Protocol):
+    """A model that can set its weights by a first batch of images, as `Glow.initialise` does."""
+
+    def initialise(self, x: Tensor, start: Start, generator: torch.Generator) -> None:
+        """Set the weights by images in [0, 1]."""
 
 
-def _update(
-    model: DensityModel,
-    x: Tensor,
-    optimiser: torch.optim.Optimizer,
-    clip: float,
-    bf16: bool,
-    generator: torch.Generator,
-) -> tuple[float, bool]:
-    """One step of descent: (loss, True) or, without any update, (loss, False) where something is not finite."""
-    with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
-        loss = model.bits_per_dim(x, generator).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-    finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
-    if finite:
-        optimiser.step()
-    return float(loss.detach()), finite
+class RunningAverage:
+    """The exponential moving average of a model's weights.
+
+    Args:
+        model: whose weights are averaged, from the present ones on.
+        decay: share of the average that a step keeps, less while there are few steps to average.
+
+    Attributes:
+        weights: the averages, by name.
+    """
+
+    def __init__(self, model: DensityModel, decay: float) -> None:
+        self.model, self.decay = model, decay
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with the present weights."""
+        self.weights = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Go on from these averages; where their numbers lie in memory stays, on which the last digits depend."""
+        for name, value in weights.items():
+            self.weights[name].copy_(value)
+
+    def follow(self, step: int) -> None:
+        """Move towards the weights as they are after this step, counted from 0."""
+        decay = min(self.decay, (2 + step) / (11 + step))
+        names, weights = zip(*self.model.named_parameters(), strict=True)
+        averages = [self.weights[name] for name in names]
+        torch._foreach_lerp_(averages, [w.detach() for w in weights], 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+
+    @torch.no_grad()
+    def bits_of(self, pool: _Pool, seed: int) -> float:
+        """Measure the mean bits/dim of the images under the averaged weights, always with the same noise."""
+        generator = torch.Generator().manual_seed(seed)
+        parts = [pool[index] for index in torch.arange(len(pool)).split(100)]
+        bits = [torch.func.functional_call(self.model, self.weights, (part, generator)) for part in parts]
+        return float(torch.cat(bits).mean())
 
 
-class _Converter:
-    """Bytes to what the model measures: its size, channels, grey levels and device."""
+class _Pool:
+    """Images as bytes, converted by the batch to what a model measures: its size, channels, grey levels and device."""
 
-    def __init__(self, model: DensityModel) -> None:
+    def __init__(self, images: ImageSet | Tensor, model: DensityModel) -> None:
+        self.images = images.images if isinstance(images, ImageSet) else images
+        _grey_or_colour_images(self.images)
         self.size, self.channels, self.bit_depth = model.image_size, model.channels, model.bit_depth
         self.device = next(model.parameters()).device
 
-    def __call__(self, images: UInt8[Tensor, "n c h w"]) -> Tensor:
-        return quantise(to_float(images, self.size, self.channels, self.device), self.bit_depth)
+    def __len__(self) -> int:
+        return len(self.images)
 
-
-class _State:
-    """The training, the running average of its weights, its history."""
-
-    def __init__(self, model: DensityModel, settings: dict[str, Any]) -> None:
-        self.model, self.step, self.history = model, 0, FitHistory()
-        kind = OPTIMISERS[settings["optimiser"]]
-        self.optimiser = kind(model.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"])
-        described = settings | {"model": getattr(model, "config", type(model).__name__)}
-        self.training = TrainingState({"model": model}, {"model": self.optimiser}, described)
-        self.restart_average()
-
-    def restart_average(self) -> None:
-        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
-
-    def advance(self, decay: float) -> None:
-        """Count the step and move the average towards the weights, faster while there are few steps to average."""
-        self.step += 1
-        decay = min(decay, (1 + self.step) / (10 + self.step)) if decay < 1 else 1.0
-        names, weights = zip(*self.model.named_parameters(), strict=True)
-        torch._foreach_lerp_([self.average[n] for n in names], [w.detach() for w in weights], 1 - decay)
-
-    @torch.no_grad()
-    def measure(self, images: ImageSet | Tensor, convert: _Converter, seed: int) -> float:
-        """Mean bits/dim of these images under the averaged weights, always with the same noise."""
-        pool = images.images if isinstance(images, ImageSet) else images
-        generator = torch.Generator().manual_seed(seed)
-        bits = [
-            torch.func.functional_call(self.model, self.average, (convert(part), generator)) for part in pool.split(100)
-        ]
-        return float(torch.cat(bits).mean())
-
-    def save(self, path: Path) -> None:
-        self.training.save(path, {"step": self.step, "history": vars(self.history)}, self.average)
-
-    def load(self, path: Path) -> None:
-        note, average = self.training.load(path)
-        device = next(self.model.parameters()).device
-        self.average = {name: value.to(device) for name, value in average.items()}
-        self.step, self.history = note["step"], FitHistory(**note["history"])
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return _quantise(_to_float(self.images[index], self.size, self.channels, self.device), self.bit_depth)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +15,37 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
-from simplebits.density.base import DensityModel, quantise
+from simplebits._door import door
+from simplebits.density.base import BitDepth, DensityModel, quantise
 from simplebits.density.glow_step import GlowStep
+from simplebits.domains import Count, Images, NonNegative, Share
+
+Start = Literal["pca", "orthogonal"]
 
 
+@door
 def squeeze(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 4*c h//2 w//2"]:
-    """Trade space for channels: pixel (row i, column j) of each 2x2 block of channel c goes to channel 4c + 2i + j."""
+    """Trade space for channels: pixel (row i, column j) of each 2x2 block of channel c goes to channel 4c + 2i + j.
+
+    Raises:
+        TypeError: x is not a tensor.
+        ValueError: not four axes, or an odd height or width.
+    """
+    if x.shape[2] % 2 or x.shape[3] % 2:
+        raise ValueError(f"x: {x.shape[2]}x{x.shape[3]} pixels do not part into blocks of 2x2; give an even size")
     return F.pixel_unshuffle(x, 2)
 
 
+@door
 def unsqueeze(y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c//4 2*h 2*w"]:
-    """The inverse of `squeeze`."""
+    """Invert `squeeze`.
+
+    Raises:
+        TypeError: y is not a tensor.
+        ValueError: not four axes, or a number of channels that does not divide by 4.
+    """
+    if y.shape[1] % 4:
+        raise ValueError(f"y: {y.shape[1]} channels do not divide by 4, the pixels of a block")
     return F.pixel_shuffle(y, 2)
 
 
@@ -37,11 +58,11 @@ class LatentAffine(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(channels, size, size))
 
     def forward(self, h: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, ""]]:
-        """Latent and log|det|."""
+        """Compute latent and log|det|."""
         return (h + self.bias) * self.log_scale.exp(), self.log_scale.sum()
 
     def inverse(self, z: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The inverse of `forward`."""
+        """Invert `forward`."""
         return z * torch.exp(-self.log_scale) - self.bias
 
     @torch.no_grad()
@@ -51,6 +72,7 @@ class LatentAffine(nn.Module):
         self.log_scale.copy_(-h.std(0).clamp(min=1e-2).log())
 
 
+@door
 class Glow(DensityModel):
     """Multi-scale Glow: a squeeze and K steps a level; after each but the last, the first half of the channels leaves.
 
@@ -78,21 +100,19 @@ class Glow(DensityModel):
 
     def __init__(
         self,
-        levels: int = 3,
-        steps: int = 8,
-        hidden: int = 128,
-        image_size: int = 32,
-        channels: int = 3,
-        bit_depth: int = 8,
-        scale_floor: float = 0.0,
+        levels: Count = 3,
+        steps: Count = 8,
+        hidden: Count = 128,
+        image_size: Count = 32,
+        channels: Count = 3,
+        bit_depth: BitDepth = 8,
+        scale_floor: Share = 0.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(image_size, channels, bit_depth)
-        for name, value in (("levels", levels), ("steps", steps), ("hidden", hidden)):
-            _check.positive(name, value, integer=True)
-        if image_size % 2**levels:
+        if levels >= image_size.bit_length() or image_size % 2**levels:
             raise ValueError(
-                f"image_size={image_size} does not divide by 2^levels = {2**levels}; "
+                f"image_size={image_size} does not divide by 2^levels = 2^{levels}; "
                 f"give a multiple of it, or fewer levels"
             )
         self.levels, self.steps, self.hidden, self.scale_floor = levels, steps, hidden, scale_floor
@@ -107,15 +127,26 @@ class Glow(DensityModel):
 
     @property
     def config(self) -> dict[str, float]:
-        """The keyword arguments that build this architecture again."""
+        """Keyword arguments that build this architecture again."""
         names = ("levels", "steps", "hidden", "image_size", "channels", "bit_depth", "scale_floor")
         return {name: getattr(self, name) for name in names}
 
+    def _levels(self) -> list[tuple[list[GlowStep], LatentAffine]]:
+        """List the steps and the prior of each level, finest first."""
+        pairs = zip(self.flow, self.prior, strict=True)
+        return [([*cast("nn.ModuleList", steps)], prior) for steps, prior in pairs]  # pyright: ignore[reportReturnType]
+
     def flow_forward(self, g: Float[Tensor, "n c h w"]) -> tuple[list[Float[Tensor, "n _ _ _"]], Float[Tensor, " n"]]:
-        """Centred images to latents and log|det| of the whole map, per image, in nats."""
+        """Map centred images to latents; returns log|det| of the whole map too, per image, in nats.
+
+        Raises:
+            TypeError: g is not a tensor.
+            ValueError: another size or number of channels than the model's.
+        """
+        _check.shape("g", g, "n", self.channels, self.image_size, self.image_size)
         latents, log_det, h = [], g.new_zeros(g.shape[0]), g
-        for level, (steps, prior) in enumerate(zip(self.flow, self.prior, strict=True)):
-            h = squeeze(h)
+        for level, (steps, prior) in enumerate(self._levels()):
+            h = F.pixel_unshuffle(h, 2)  # squeeze
             for step in steps:
                 h, change = step(h)
                 log_det = log_det + change
@@ -128,59 +159,67 @@ class Glow(DensityModel):
             log_det = log_det + change
         return latents, log_det
 
+    @door
     def flow_inverse(self, latents: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n c h w"]:
-        """Latents to centred images: the exact inverse of `flow_forward`."""
-        self._check_latents(latents)
+        """Map latents to centred images: the exact inverse of `flow_forward`.
+
+        Raises:
+            TypeError: no sequence of tensors.
+            ValueError: the number or the shapes of the latents do not fit.
+        """
+        self._fits_latents(latents)
         h = None
-        for steps, prior, z in zip(reversed(self.flow), reversed(self.prior), reversed(latents), strict=True):
+        for (steps, prior), z in zip(reversed(self._levels()), reversed(latents), strict=True):
             leaving = prior.inverse(z)
             h = leaving if h is None else torch.cat((leaving, h), dim=1)
             for step in reversed(steps):
                 h = step.inverse(h)
-            h = unsqueeze(h)
-        return h
+            h = F.pixel_shuffle(h, 2)  # unsqueeze
+        return cast("Tensor", h)  # there is at least one level
 
     def log_density(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """log p(g) = log|det| + sum over latents of log N(z; 0, 1), in nats."""
+        """Compute log p(g) = log|det| + sum over latents of log N(z; 0, 1), in nats."""
         latents, log_det = self.flow_forward(g)
         squares = sum(z.square().flatten(1).sum(1) for z in latents)
         return log_det - 0.5 * squares - 0.5 * self.dims * math.log(2 * math.pi)
 
-    def encode(self, x: Float[Tensor, "n c h w"]) -> list[Float[Tensor, "n _ _ _"]]:
-        """Images in [0, 1] to latents, one tensor a level, finest first; under the model each entry is N(0, 1).
+    @door
+    def encode(self, x: Images) -> list[Float[Tensor, "n _ _ _"]]:
+        """Map images in [0, 1] to latents, one tensor a level, finest first; under the model each entry is N(0, 1).
 
         No noise is added, so that `decode` gives x back.
 
         Raises:
             ValueError: wrong dtype, shape or range, NaN or an empty batch.
         """
-        self.check(x)
-        return self.flow_forward(self.centre(x))[0]
+        self._fits(x)
+        return self.flow_forward(self._centre(x))[0]
 
+    @door
     def decode(self, latents: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n c h w"]:
-        """Latents to images; the inverse of `encode`. Not clipped: latents that no image has can leave [0, 1].
+        """Map latents to images; the inverse of `encode`. Not clipped: latents that no image has can leave [0, 1].
 
         Raises:
+            TypeError: no sequence of tensors.
             ValueError: the number or the shapes of the latents do not fit.
         """
         return self.uncentre(self.flow_inverse(latents))
 
     def latent_shapes(self) -> list[tuple[int, int, int]]:
-        """Shape of each level's latent, (6, 16, 16), (12, 8, 8), (48, 4, 4) for the paper's 3x32x32 and L = 3."""
-        return [tuple(prior.bias.shape) for prior in self.prior]
+        """List each level's latent shape, (6, 16, 16), (12, 8, 8), (48, 4, 4) for the paper's 3x32x32 and L = 3."""
+        return [(c, h, w) for c, h, w in (prior.bias.shape for _, prior in self._levels())]
 
+    @door
     @torch.no_grad()
     def sample(
-        self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None
+        self, n: Count, temperature: NonNegative = 1.0, generator: torch.Generator | None = None
     ) -> Float[Tensor, "n c h w"]:
         """Draw n images: latents N(0, temperature^2), decoded and clipped to [0, 1].
 
         Raises:
             ValueError: n < 1 or temperature < 0.
         """
-        _check.positive("n", n, integer=True)
-        _check.positive("temperature", temperature, allow_zero=True)
-        weight = self.prior[0].bias
+        weight = self._levels()[0][1].bias
         device = generator.device if generator is not None else weight.device
         latents = [
             temperature
@@ -189,37 +228,36 @@ class Glow(DensityModel):
         ]
         return self.decode(latents).clamp(0, 1)
 
+    @door
     @torch.no_grad()
-    def initialise(
-        self, x: Float[Tensor, "n c h w"], start: str = "pca", generator: torch.Generator | None = None
-    ) -> None:
-        """Data-dependent start: every ActNorm standardises what this batch brings to it.
+    def initialise(self, x: Images, start: Start = "pca", generator: torch.Generator | None = None) -> None:
+        """Start from data: every ActNorm standardises what this batch brings to it.
 
         Args:
             x: some hundred images in [0, 1].
             start: `orthogonal` keeps the random orthogonal 1x1 convolutions (as published). `pca` makes the first of
                 each level the principal axes of its input and the others swaps of the two halves: a linear code is in
-                place
-                before the first gradient step, which is what a short training on simple images needs (chapter 02).
+                place before the first gradient step, which is what a short training on simple images needs (chapter
+                02).
             generator: draws the de-quantisation noise.
 
         Raises:
             ValueError: unknown start, fewer than two images, or x wrong as in `encode`.
         """
-        _check.one_of("start", start, ("pca", "orthogonal"))
-        self.check(x)
+        self._fits(x)
         if x.shape[0] < 2:
             raise ValueError(f"x: a batch of {x.shape[0]} has no spread to standardise; give at least two images")
         h = self.dequantise(quantise(x, self.bit_depth), generator)
-        for level, (steps, prior) in enumerate(zip(self.flow, self.prior, strict=True)):
-            h = squeeze(h)
+        for level, (steps, prior) in enumerate(self._levels()):
+            h = F.pixel_unshuffle(h, 2)  # squeeze
             for k, step in enumerate(steps):
-                h = step.initialise(h, start if start == "orthogonal" else ("pca" if k == 0 else "swap"), len(steps))
+                mixing = "orthogonal" if start == "orthogonal" else "pca" if k == 0 else "swap"
+                h = step.initialise(h, mixing, len(steps))
             leaving = h.chunk(2, dim=1)[0] if level < self.levels - 1 else h
             prior.initialise(leaving)
             h = h.chunk(2, dim=1)[1]
 
-    def _check_latents(self, latents: Sequence[Tensor]) -> None:
+    def _fits_latents(self, latents: Sequence[Tensor]) -> None:
         got, wanted = [tuple(z.shape[1:]) for z in latents], self.latent_shapes()
         if got != wanted or len({len(z) for z in latents}) != 1:
             raise ValueError(

@@ -6,43 +6,79 @@ over the image: an ActNorm is a diagonal matrix, so it is multiplied into the we
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Finite, Share
+
+Mixing = Literal["orthogonal", "pca", "swap"]
 
 
+@door
 class ActNorm(nn.Module):
-    """y = e^s (x + b) per channel; log|det| = h w sum(s)."""
+    """y = e^s (x + b) per channel; log|det| = h w sum(s).
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: c.
+
+    Raises:
+        ValueError: channels is not a whole number above 0; of all methods, images of another number of channels.
+    """
+
+    def __init__(self, channels: Count) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(channels))
         self.log_scale = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, ""]]:
-        """The normalised image and log|det| (one number: it does not depend on x)."""
+        """Normalise; returns the image and log|det| (one number: it does not depend on x)."""
+        _check.shape("x", x, "n", len(self.bias), "h", "w")
         y = (x + self.bias[:, None, None]) * self.log_scale.exp()[:, None, None]
         return y, self.log_scale.sum() * (x.shape[2] * x.shape[3])
 
     def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The inverse of `forward`."""
+        """Invert `forward`."""
+        _check.shape("y", y, "n", len(self.bias), "h", "w")
         return y * torch.exp(-self.log_scale)[:, None, None] - self.bias[:, None, None]
 
+    @door
     @torch.no_grad()
-    def initialise(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Set b and s so that every channel of this batch gets mean 0 and standard deviation 1; returns the result."""
+    def initialise(self, x: Annotated[Float[Tensor, "n c h w"], Finite()]) -> Float[Tensor, "n c h w"]:
+        """Set b and s so that every channel of this batch gets mean 0 and standard deviation 1; returns the result.
+
+        Raises:
+            ValueError: values that are not finite, or a single one a channel, which has no spread.
+        """
+        _check.shape("x", x, "n", len(self.bias), "h", "w")
+        if x[:, 0].numel() < 2:
+            raise ValueError(f"x: shape {list(x.shape)} has no spread to standardise; give more pixels or images")
         self.bias.copy_(-x.mean((0, 2, 3)))
         self.log_scale.copy_(-x.std((0, 2, 3)).clamp(min=1e-6).log())
         return self(x)[0]
 
 
+@door
 class Conv1x1(nn.Module):
-    """y = W x at every pixel, W = P (L + I) (U + diag(sign e^w)): invertible, with log|det W| = sum(w) for free."""
+    """y = W x at every pixel, W = P (L + I) (U + diag(sign e^w)): invertible, with log|det W| = sum(w) for free.
 
-    def __init__(self, channels: int, generator: torch.Generator | None = None) -> None:
+    Args:
+        channels: c.
+        generator: draws the first W, a rotation; without one, torch's global generator does.
+
+    Raises:
+        ValueError: channels is not a whole number above 0; of all methods, images of another number of channels.
+    """
+
+    permutation: Tensor
+    sign: Tensor
+
+    def __init__(self, channels: Count, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.register_buffer("permutation", torch.eye(channels))
         self.register_buffer("sign", torch.ones(channels))
@@ -51,13 +87,15 @@ class Conv1x1(nn.Module):
         self.log_diagonal = nn.Parameter(torch.zeros(channels))
         self.set_weight(torch.linalg.qr(torch.randn(channels, channels, generator=generator))[0])
 
+    @door
     @torch.no_grad()
-    def set_weight(self, weight: Float[Tensor, "c c"]) -> None:
+    def set_weight(self, weight: Annotated[Float[Tensor, "c c"], Finite()]) -> None:
         """Take any invertible matrix as W.
 
         Raises:
-            ValueError: it has no inverse.
+            ValueError: it has another size, values that are not finite, or no inverse.
         """
+        _check.shape("weight", weight, *self.lower.shape)
         if not bool(torch.linalg.det(weight.double()) != 0):
             raise ValueError("weight: this matrix has no inverse, and a flow must run backwards")
         permutation, lower, upper = torch.linalg.lu(weight)
@@ -70,18 +108,24 @@ class Conv1x1(nn.Module):
 
     @property
     def weight(self) -> Float[Tensor, "c c"]:
-        """W, assembled."""
+        """The matrix W, assembled."""
         lower = self.lower.tril(-1) + torch.eye(len(self.lower), dtype=self.lower.dtype, device=self.lower.device)
         upper = self.upper.triu(1) + torch.diag(self.sign * self.log_diagonal.exp())
         return self.permutation @ lower @ upper
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, ""]]:
-        """The mixed channels and log|det| (one number: it does not depend on x)."""
+        """Mix the channels; returns the image and log|det| (one number: it does not depend on x)."""
+        self._fits("x", x)
         return F.conv2d(x, self.weight[:, :, None, None]), self.log_diagonal.sum() * (x.shape[2] * x.shape[3])
 
     def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The inverse of `forward`."""
+        """Invert `forward`."""
+        self._fits("y", y)
         return F.conv2d(y, torch.linalg.inv(self.weight)[:, :, None, None])
+
+    def _fits(self, argument: str, x: Tensor) -> None:
+        _check.shape(argument, x, "n", len(self.lower), "h", "w")
+        _check.beside(argument, x, self.lower)
 
 
 class ZeroConv(nn.Module):
@@ -94,24 +138,37 @@ class ZeroConv(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(channels_out))
 
     def folded(self) -> tuple[Float[Tensor, "o i 3 3"], Float[Tensor, " o"]]:
-        """Weight and bias with e^(3 s) multiplied in."""
+        """Multiply e^(3 s) into weight and bias."""
         factor = (3 * self.log_scale).exp()
         return self.weight * factor[:, None, None, None], self.bias * factor
 
 
+@door
 class Coupling(nn.Module):
     """Affine coupling: the first half of the channels stays and decides how the second moves, y2 = (x2 + t) s.
 
     A network of three convolutions gives shift t (its even output channels) and raw scale r (the odd ones) from the
     first half; s = floor + (1 - floor) sigmoid(r + 2). log|det| = sum(log s).
+
+    Args:
+        channels: c, even.
+        hidden: channels inside the network.
+        scale_floor: smallest factor s; 0 as published.
+        generator: draws the initial weights; without one, torch's global generator does.
+
+    Raises:
+        ValueError: channels is odd (there are two equal halves), or another argument is out of range; of all methods,
+            images of another number of channels.
     """
 
     def __init__(
-        self, channels: int, hidden: int, scale_floor: float = 0.0, generator: torch.Generator | None = None
+        self, channels: Count, hidden: Count, scale_floor: Share = 0.0, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
+        if channels % 2:
+            raise ValueError(f"channels={channels}: a coupling splits the channels in two halves; give an even number")
         half = channels // 2
-        self.scale_floor = scale_floor
+        self.channels, self.scale_floor = channels, scale_floor
         self.conv1 = nn.Conv2d(half, hidden, 3, padding=1, bias=False)
         self.actnorm1 = ActNorm(hidden)
         self.conv2 = nn.Conv2d(hidden, hidden, 1, bias=False)
@@ -131,7 +188,8 @@ class Coupling(nn.Module):
     def shift_and_scale(
         self, first: Float[Tensor, "n half h w"]
     ) -> tuple[Float[Tensor, "n half h w"], Float[Tensor, "n half h w"]]:
-        """t and r + 2, from the unchanged half."""
+        """Compute t and r + 2 from the unchanged half."""
+        _check.shape("first", first, "n", self.channels // 2, "h", "w")
         h = self._hidden_layer(self.conv1, self.actnorm1, first)
         h = self._hidden_layer(self.conv2, self.actnorm2, h)
         weight, bias = self.conv3.folded()
@@ -141,11 +199,12 @@ class Coupling(nn.Module):
         return shift, raw + 2
 
     def scale(self, raw: Float[Tensor, "n half h w"]) -> Float[Tensor, "n half h w"]:
-        """s = floor + (1 - floor) sigmoid(raw)."""
+        """Compute s = floor + (1 - floor) sigmoid(raw)."""
         return self.scale_floor + (1 - self.scale_floor) * raw.sigmoid()
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, " n"]]:
-        """The coupled image and log|det| per image."""
+        """Move the second half; returns the image and log|det| per image."""
+        self._fits("x", x)
         first, second = x.chunk(2, dim=1)
         shift, raw = self.shift_and_scale(first)
         s = self.scale(raw)
@@ -154,19 +213,27 @@ class Coupling(nn.Module):
         return torch.cat((first, (second + shift) * s), dim=1), log_s.flatten(1).sum(1)
 
     def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The inverse of `forward`."""
+        """Invert `forward`."""
+        self._fits("y", y)
         first, second = y.chunk(2, dim=1)
         shift, raw = self.shift_and_scale(first)
         return torch.cat((first, second / self.scale(raw) - shift), dim=1)
 
+    @door
     @torch.no_grad()
-    def initialise(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    def initialise(self, x: Annotated[Float[Tensor, "n c h w"], Finite()]) -> Float[Tensor, "n c h w"]:
         """Let both inner ActNorms standardise what this batch brings to them; returns the coupled batch."""
+        self._fits("x", x)
         h = F.relu(self.actnorm1.initialise(self.conv1(x.chunk(2, dim=1)[0])))
         self.actnorm2.initialise(self.conv2(h))
         return self(x)[0]
 
+    def _fits(self, argument: str, x: Tensor) -> None:
+        _check.shape(argument, x, "n", self.channels, "h", "w")
+        _check.beside(argument, x, self.conv1.weight)
 
+
+@door
 class GlowStep(nn.Module):
     """ActNorm, 1x1 convolution, affine coupling.
 
@@ -177,23 +244,22 @@ class GlowStep(nn.Module):
         generator: draws the initial weights; without one, torch's global generator does.
 
     Raises:
-        ValueError: `channels` is odd (a coupling needs two equal halves), or another argument is out of range.
+        ValueError: `channels` is odd (a coupling needs two equal halves), or another argument is out of range; of all
+            methods, images of another number of channels.
     """
 
     def __init__(
-        self, channels: int, hidden: int, scale_floor: float = 0.0, generator: torch.Generator | None = None
+        self, channels: Count, hidden: Count, scale_floor: Share = 0.0, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
-        if channels < 2 or channels % 2:
-            raise ValueError(f"channels={channels}: a coupling splits the channels in two halves; give an even number")
-        _check.positive("hidden", hidden, integer=True)
-        _check.share("scale_floor", scale_floor)
         self.actnorm = ActNorm(channels)
         self.conv1x1 = Conv1x1(channels, generator)
         self.coupling = Coupling(channels, hidden, scale_floor, generator)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, " n"]]:
-        """The image after the step and log|det| per image, in nats."""
+        """Take the step; returns the image and log|det| per image, in nats."""
+        _check.shape("x", x, "n", len(self.actnorm.bias), "h", "w")
+        _check.beside("x", x, self.actnorm.bias)
         # Likelihoods need every digit: only the coupling's network may run in lower precision under autocast.
         with torch.autocast(x.device.type, enabled=False):
             # W e^s (x + b) is the convolution (W e^s) x with bias W e^s b.
@@ -204,16 +270,19 @@ class GlowStep(nn.Module):
         return y, log_det + fixed
 
     def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The inverse of `forward`."""
+        """Invert `forward`."""
         h = self.coupling.inverse(y)
         with torch.autocast(y.device.type, enabled=False):
             # e^-s W^-1 h - b: again one convolution with a bias.
             weight = torch.linalg.inv(self.conv1x1.weight) * torch.exp(-self.actnorm.log_scale)[:, None]
             return F.conv2d(h, weight[:, :, None, None], -self.actnorm.bias)
 
+    @door
     @torch.no_grad()
-    def initialise(self, x: Float[Tensor, "n c h w"], mixing: str, steps: int) -> Float[Tensor, "n c h w"]:
-        """Data-dependent start of this step; returns what it makes of the batch.
+    def initialise(
+        self, x: Annotated[Float[Tensor, "n c h w"], Finite()], mixing: Mixing, steps: Count
+    ) -> Float[Tensor, "n c h w"]:
+        """Start this step from data; returns what it makes of the batch.
 
         Args:
             x: the batch as it arrives at this step.
@@ -221,6 +290,9 @@ class GlowStep(nn.Module):
                 exchanges the halves.
             steps: K; the axes are ordered so that after K - 1 swaps the strongest are in the half that stays in the
                 flow.
+
+        Raises:
+            ValueError: unknown mixing, steps < 1, values that are not finite, or too few of them.
         """
         h = self.actnorm.initialise(x)
         half = x.shape[1] // 2

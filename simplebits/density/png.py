@@ -9,12 +9,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.data import to_bytes
+from simplebits.domains import Images
 
 
-def png_bits_per_dim(x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-    """8 x bytes of the optimised PNG file / dimensions, header included.
+@door
+def png_bits_per_dim(x: Images) -> Float[Tensor, " n"]:
+    """Compute 8 x bytes of the optimised PNG file / dimensions, header included.
 
     The header and the palette-free colour format are the same for all images of one size: about 0.15 bits/dim at
     3x32x32.
@@ -30,7 +32,6 @@ def png_bits_per_dim(x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
     >>> bool(png_bits_per_dim(flat) < 1 < 8 < png_bits_per_dim(noise))
     True
     """
-    _check.image_batch("x", x)
     if x.shape[1] not in (1, 3):
         raise ValueError(f"x: a PNG has 1 or 3 channels here, got {x.shape[1]}")
     sizes = []

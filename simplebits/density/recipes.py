@@ -5,17 +5,19 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
-from simplebits import _check, data
+from simplebits import data
+from simplebits._door import door
 from simplebits.data import ImageSet, to_bytes, to_float
 from simplebits.density import weights
 from simplebits.density.base import DensityModel
 from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow
 from simplebits.density.measure import mean_bits
+from simplebits.domains import Count, Device, Known, Number, Seed
 
 # The last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that.
 HELD_OUT = 1000
@@ -52,8 +54,9 @@ RECIPES = {
 }
 
 
-def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """Images that stand for images in general: CIFAR-10 training images, and simple ones beside them.
+@door
+def general_images(simple: Annotated[float, Number(0, 0.9)] = 0.3, seed: Seed = 0) -> tuple[ImageSet, ImageSet]:
+    """Gather images that stand for images in general: CIFAR-10 training images, and simple ones beside them.
 
     The simple ones are drawn (flat colours, gradients, shapes, strokes) and crops of the bundled photographs, in colour
     and grey. No MNIST and no Fashion-MNIST: these stay unseen.
@@ -69,8 +72,6 @@ def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageS
         ValueError: `simple` out of range.
         FileNotFoundError: CIFAR-10 is not there and cannot be fetched.
     """
-    if not 0 <= simple <= 0.9:
-        raise ValueError(f"simple={simple}: give a share of 0 to 0.9")
     cifar = data.load("cifar10", "train").images
     parts, sources = [cifar[:-HELD_OUT]], ("cifar10", "photos", "synthetic")
     if simple:
@@ -87,9 +88,10 @@ def general_images(simple: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageS
     return train, held_out
 
 
+@door
 @torch.no_grad()
-def test_bits(model: DensityModel, n: int = 1000, seed: int = 0) -> dict[str, float]:
-    """Mean bits/dim of n test images of each set that is at hand, and of black images and uniform noise.
+def test_bits(model: DensityModel, n: Count = 1000, seed: Seed = 0) -> dict[str, float]:
+    """Measure the mean bits/dim of n test images of each set that is at hand, and of black images and uniform noise.
 
     Args:
         model: what measures; images are brought to its size and rounded to its bit depth.
@@ -107,23 +109,32 @@ def test_bits(model: DensityModel, n: int = 1000, seed: int = 0) -> dict[str, fl
     return {name: mean_bits(model, images, seed) for name, images in sets.items()}
 
 
+@door
 def make(
-    name: str, checkpoint: str | Path | None = None, device: str = "cpu", progress: bool | None = None, **changes: Any
+    name: Annotated[str, Known(lambda: RECIPES)],
+    checkpoint: str | Path | None = None,
+    device: Device = "cpu",
+    progress: bool | None = None,
+    **changes: Any,
 ) -> tuple[Glow, FitHistory]:
     """Fit one of the shipped models from scratch (or on from a checkpoint).
 
     Args:
         name: `glow`, `glow-5bit` or `glow-16px`.
         checkpoint: file to write and to resume from.
-        device: where to fit.
+        device: where to fit; None: a GPU where there is one.
         progress: show a bar.
         changes: settings of `fit` to take instead of the recipe's.
 
+    Returns:
+        The model and what its fit went through.
+
     Raises:
-        ValueError: unknown name.
+        ValueError: unknown name or device.
+        TypeError: a setting that `fit` does not have.
         FileNotFoundError: CIFAR-10 is not there and cannot be fetched.
     """
-    recipe = RECIPES[_check.one_of("name", name, RECIPES)]
+    recipe = RECIPES[name]
     train, held_out = general_images(recipe.simple)
     settings = recipe.fit | changes
     # Drawn on the CPU whatever the device, so that every machine starts from the same weights.
@@ -132,13 +143,14 @@ def make(
     return model, history
 
 
+@door
 def ship(
-    name: str,
+    name: Annotated[str, Known(lambda: RECIPES)],
     folder: str | Path = weights.FOLDER,
     checkpoint: str | Path | None = None,
-    device: str = "cpu",
+    device: Device = "cpu",
     progress: bool | None = None,
-    steps: int | None = None,
+    steps: Count | None = None,
 ) -> Path:
     """Make shipped weights again: fit, measure on test images, write weights and card. For the rest see `make`.
 
@@ -149,7 +161,8 @@ def ship(
     model, history = make(name, checkpoint, device, progress, **changes)
     # What is measured is what is shipped: the weights after rounding to half precision.
     model.load_state_dict({key: value.half().to(value.dtype) for key, value in model.state_dict().items()})
-    options = [f"--steps {steps}"] * (steps is not None) + [f"--device {device}"] * (device != "cpu")
+    place = torch.device(device or "cpu")
+    options = [f"--steps {steps}"] * (steps is not None) + [f"--device {place}"] * (place.type != "cpu")
     about = {
         "data": f"CIFAR-10 training images but the last {HELD_OUT}, mixed with {RECIPES[name].simple:.0%} simple ones "
         "(drawn shapes, strokes, gradients and flat colours; crops of bundled photographs)",
@@ -158,7 +171,7 @@ def ship(
         "steps": len(history.losses),
         "skipped_steps": history.skipped,
         "seconds": round(history.seconds),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else f"CPU ({platform.machine()})",
+        "device": torch.cuda.get_device_name(place) if place.type == "cuda" else f"CPU ({platform.machine()})",
         "torch": torch.__version__,
         "held_out_bits_per_dim": {str(step): round(bits, 4) for step, bits in history.validation},
         "test_bits_per_dim": {key: round(value, 4) for key, value in test_bits(model).items()},

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
-from simplebits import _check, _files
+from simplebits import _files
+from simplebits._door import door
 from simplebits.density.glow import Glow
+from simplebits.domains import Device, Known
 
 FOLDER = Path(__file__).parent / "weights"
 NAMES = ("glow", "glow-5bit", "glow-16px")
+Name = Annotated[str, Known(lambda: NAMES)]
 
 
-def load(name: str, device: torch.device | str = "cpu", folder: str | Path = FOLDER) -> Glow:
-    """A fitted density model, in single precision, in evaluation mode, its weights frozen.
+@door
+def load(name: Name, device: Device = "cpu", folder: str | Path = FOLDER) -> Glow:
+    """Load a fitted density model, in single precision, in evaluation mode, its weights frozen.
 
     Args:
         name: `glow` (8 bits, 32x32), `glow-5bit` (5 bits, 32x32) or `glow-16px` (5 bits, 16x16).
-        device: where it goes.
+        device: where it goes; None: a GPU where there is one.
         folder: where the weights lie; the package's own by default.
 
     Raises:
-        ValueError: unknown name (the nearest known one is named), or a damaged file.
+        ValueError: unknown name (the nearest known one is named) or device, or a damaged file.
         FileNotFoundError: the weights are not in the folder.
 
     >>> model = load("glow-16px")
@@ -46,25 +50,29 @@ def load(name: str, device: torch.device | str = "cpu", folder: str | Path = FOL
     return model.requires_grad_(False).eval().to(device)
 
 
-def card(name: str, folder: str | Path = FOLDER) -> dict[str, Any]:
-    """What is known of shipped weights: architecture, data, steps, time, device, seed, test bits/dim per set, command.
+@door
+def card(name: Name, folder: str | Path = FOLDER) -> dict[str, Any]:
+    """Read the card of shipped weights: architecture, data, steps, time, device, seed, test bits/dim a set, command.
 
     Raises:
-        ValueError: unknown name, or a card that is not JSON.
+        ValueError: unknown name, or a card that is not JSON or lacks what a model is built by.
         FileNotFoundError: there is no card.
     """
-    _check.one_of("name", name, NAMES)
     path = Path(folder) / f"{name}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; make it with: simplebits fit-density {name}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        described = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(described, dict) and {"glow", "sha256"} <= described.keys()):
+            raise ValueError("no architecture or no SHA-256")
     except ValueError as error:
         raise ValueError(
             f"{path} is damaged ({error}); fetch it again (git checkout, or reinstall simplebits)"
         ) from error
+    return described
 
 
+@door
 def save(model: Glow, name: str, folder: str | Path, about: dict[str, Any]) -> Path:
     """Write weights and card; returns the path of the weights.
 

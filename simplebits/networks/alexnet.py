@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
+from simplebits._door import door
+from simplebits.domains import Count
 from simplebits.networks.base import Classifier, check_size, extra_padding
+from simplebits.networks.standardise import ConstantsOf
 
 
+@door
 class AlexNet(Classifier):
     """Five convolutions, three max poolings, one linear layer: 1,872,202 parameters for 3x32x32 images, 10 classes.
 
@@ -23,7 +27,9 @@ class AlexNet(Classifier):
     1872202
     """
 
-    def __init__(self, classes: int = 10, channels: int = 3, size: int = 32, *, standardise: str | None = None) -> None:
+    def __init__(
+        self, classes: Count = 10, channels: Count = 3, size: Count = 32, *, standardise: ConstantsOf | None = None
+    ) -> None:
         super().__init__(classes, channels, size, standardise)
         check_size("AlexNet", size, 8)
         extra = extra_padding(channels, size)
@@ -46,6 +52,7 @@ class AlexNet(Classifier):
         self.linear = nn.Linear(192 * (side // 8) ** 2, classes)
 
 
+@door
 class AlexCifarNet(Classifier):
     """The smaller AlexNet that dataset distillation and its comparison with gradient matching take for CIFAR-10.
 
@@ -65,7 +72,9 @@ class AlexCifarNet(Classifier):
     1756426
     """
 
-    def __init__(self, classes: int = 10, channels: int = 3, size: int = 32, *, standardise: str | None = None) -> None:
+    def __init__(
+        self, classes: Count = 10, channels: Count = 3, size: Count = 32, *, standardise: ConstantsOf | None = None
+    ) -> None:
         super().__init__(classes, channels, size, standardise)
         check_size("AlexCifarNet", size, 8)
         extra = extra_padding(channels, size)

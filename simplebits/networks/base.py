@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
-from simplebits.networks.standardise import Standardise
+from simplebits._door import door
+from simplebits.domains import Count, Known
+from simplebits.networks.standardise import ConstantsOf, Standardise
 
 # From the number of channels. Instance normalisation: each channel of each image by itself.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "instance": lambda channels: nn.GroupNorm(channels, channels),
     "batch": nn.BatchNorm2d,
 }
+Norm = Annotated[str, Known(lambda: NORMS)]
 
 
 def extra_padding(channels: int, size: int) -> int:
@@ -35,6 +39,7 @@ def check_size(network: str, size: int, least: int) -> None:
         )
 
 
+@door
 class Classifier(nn.Module):
     """A classifier whose last layer is linear in features that can be asked for.
 
@@ -48,33 +53,29 @@ class Classifier(nn.Module):
         standardise: whose mean and standard deviation to apply first, see `Standardise`.
 
     Raises:
-        ValueError: an argument is not a positive whole number, or an unknown set of constants.
+        ValueError: an argument is not a whole number above 0, or an unknown set of constants.
     """
 
     features: nn.Module
     linear: nn.Linear
 
-    def __init__(self, classes: int, channels: int, size: int, standardise: str | None) -> None:
+    def __init__(self, classes: Count, channels: Count, size: Count, standardise: ConstantsOf | None) -> None:
         super().__init__()
-        for name, value in {"classes": classes, "channels": channels, "size": size}.items():
-            _check.positive(name, value, integer=True)
         self.image_shape = (channels, size, size)
         self.standardise = Standardise(standardise, channels)
 
     def embed(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-        """Features of images in [0, 1], before the last layer: psi of distribution matching (Zhao and Bilen 2023).
+        """Compute the features of images in [0, 1] before the last layer: psi of distribution matching (DM, 2023).
 
         Raises:
-            ValueError: images of another size or number of channels than the network was made for.
+            TypeError: x is not a tensor.
+            ValueError: images of another size or number of channels than the network was made for, that are not
+                floating point, or lie on another device.
         """
-        if tuple(x.shape[1:]) != self.image_shape:
-            channels, size, _ = self.image_shape
-            raise ValueError(
-                f"x: expected images [n, {channels}, {size}, {size}], got {list(x.shape)}; "
-                f"ImageSet.to_float(size={size}, channels={channels}) converts"
-            )
+        _check.shape("x", x, "n", *self.image_shape)
+        _check.beside("x", x, self.linear.weight)
         return self.features(self.standardise(x)).flatten(1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """Logits of images in [0, 1]."""
+        """Compute logits of images in [0, 1]; arguments and errors as in `embed`."""
         return self.linear(self.embed(x))

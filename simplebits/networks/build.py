@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import Annotated, Any
 
 from torch import nn
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Known, nearest
 from simplebits.networks.alexnet import AlexCifarNet, AlexNet
 from simplebits.networks.convnet import ConvNet
 from simplebits.networks.lenet import LeNet
@@ -34,8 +36,15 @@ CLASSIFIERS: dict[str, type[nn.Module]] = {
 }
 
 
-def build(name: str, classes: int = 10, channels: int = 3, size: int = 32, **options: Any) -> nn.Module:
-    """A classifier with fresh weights.
+@door
+def build(
+    name: Annotated[str, Known(lambda: CLASSIFIERS)],
+    classes: Count = 10,
+    channels: Count = 3,
+    size: Count = 32,
+    **options: Any,
+) -> nn.Module:
+    """Make a classifier with fresh weights.
 
     Args:
         name: name of its class, `ConvNet` for example.
@@ -46,11 +55,16 @@ def build(name: str, classes: int = 10, channels: int = 3, size: int = 32, **opt
 
     Raises:
         ValueError: unknown name, or an argument out of range.
-        TypeError: an option that the class does not have.
+        TypeError: an option that the class does not have; names those that it has.
 
     >>> build("ConvNet", classes=4, channels=1, size=16, width=32).linear
     Linear(in_features=128, out_features=4, bias=True)
     """
-    return CLASSIFIERS[_check.one_of("name", name, CLASSIFIERS)](
-        classes=classes, channels=channels, size=size, **options
-    )
+    network = CLASSIFIERS[name]
+    known = [
+        option for option in inspect.signature(network).parameters if option not in ("classes", "channels", "size")
+    ]
+    for option in options:
+        if option not in known:
+            raise TypeError(f"{option}= is no option of {name}; {nearest(option, known)}")
+    return network(classes=classes, channels=channels, size=size, **options)

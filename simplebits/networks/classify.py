@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._precision import choose_bf16
+from simplebits._training import Training, set_rates
 from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.data import ImageSet, RandomShift
+from simplebits.data.image_set import Channels, _to_float
+from simplebits.domains import Count, Filled, Images, Labels, Momentum, NonNegative, Positive, Seed
 from simplebits.networks.evaluation_mode import evaluation_mode
 
 
+@door
 def classifier_optimiser(
     classifier: nn.Module,
-    learning_rate: float = 5e-4,
-    betas: tuple[float, float] = (0.9, 0.995),
-    weight_decay: float = 1e-5,
+    learning_rate: Positive = 5e-4,
+    betas: tuple[Momentum, Momentum] = (0.9, 0.995),
+    weight_decay: NonNegative = 1e-5,
 ) -> torch.optim.AdamW:
-    """AdamW with weight decay on everything but biases (SimpleBits, section 3; betas as in its code)."""
+    """Make AdamW with weight decay on everything but biases (SimpleBits, section 3; betas as in its code).
+
+    Raises:
+        TypeError: the classifier is no module.
+        ValueError: a rate, decay or beta out of range, or a classifier without weights.
+    """
+    _learned_weight(classifier)
     decayed = [p for name, p in classifier.named_parameters() if not name.endswith("bias")]
     free = [p for name, p in classifier.named_parameters() if name.endswith("bias")]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, betas=betas)
+
+
+def _learned_weight(classifier: nn.Module) -> Tensor:
+    """Return one of the weights that learn.
+
+    Raises:
+        ValueError: there is none.
+    """
+    weight = next((p for p in classifier.parameters() if p.requires_grad), None)
+    if weight is None:
+        raise ValueError("classifier: none of its weights can learn; classifier.requires_grad_(True) lets frozen ones")
+    return weight
 
 
 def check_labels(labels: Tensor, n: int, classes: int | None = None) -> None:
@@ -44,11 +66,12 @@ def check_labels(labels: Tensor, n: int, classes: int | None = None) -> None:
         )
 
 
+@door
 @torch.no_grad()
 def predict(
-    classifier: nn.Module, x: Float[Tensor, "n c h w"], batch_size: int = 250, bf16: bool = False
+    classifier: nn.Module, x: Images, batch_size: Count = 250, bf16: bool = False
 ) -> Float[Tensor, "n classes"]:
-    """Logits in evaluation mode, by the batch, on the classifier's device; its mode is put back afterwards.
+    """Compute logits in evaluation mode, by the batch, on the classifier's device; its mode is put back afterwards.
 
     A classifier without parameters runs where x is.
 
@@ -56,28 +79,29 @@ def predict(
         TypeError: the classifier is no module, or x no tensor.
         ValueError: x wrong as an image batch, of another dtype than the classifier's weights, or batch_size < 1.
     """
-    _check.positive("batch_size", batch_size, integer=True)
-    _check.image_batch("x", x)
-    with evaluation_mode(classifier):
-        weight = next(classifier.parameters(), x)
-        if weight.dtype != x.dtype and not bf16:
-            raise ValueError(
-                f"x: expected {weight.dtype}, as the classifier's weights, got {x.dtype}; convert it with .to(...)"
-            )
-        with torch.autocast(weight.device.type, dtype=torch.bfloat16, enabled=bf16):
-            parts = [classifier(part.to(weight.device)).float() for part in x.split(batch_size)]
-        return torch.cat(parts).to(x.device)
+    weight = next(classifier.parameters(), x)
+    if weight.dtype != x.dtype and not bf16:
+        raise ValueError(
+            f"x: expected {weight.dtype}, as the classifier's weights, got {x.dtype}; convert it with .to(...)"
+        )
+    autocast = torch.autocast(weight.device.type, dtype=torch.bfloat16, enabled=bf16)
+    with evaluation_mode(classifier), autocast:
+        parts = [classifier(part.to(weight.device)).float() for part in x.split(batch_size)]
+    return torch.cat(parts).to(x.device)
 
 
-def accuracy(
-    classifier: nn.Module, x: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"], bf16: bool = False
-) -> float:
-    """Share of images whose largest logit is their label's, 0 to 1, in evaluation mode.
+@door
+def accuracy(classifier: nn.Module, x: Images, labels: Labels, bf16: bool = False) -> float:
+    """Measure the share of images whose largest logit is their label's, 0 to 1, in evaluation mode.
 
     Raises:
         TypeError: the classifier is no module, or x no tensor.
         ValueError: as for `predict`, or labels that do not fit x.
     """
+    return _accuracy(classifier, x, labels, bf16)
+
+
+def _accuracy(classifier: nn.Module, x: Tensor, labels: Tensor, bf16: bool) -> float:
     logits = predict(classifier, x, bf16=bf16)
     check_labels(labels, len(x), logits.shape[1])
     return float((logits.argmax(1) == labels.to(logits.device)).float().mean())
@@ -98,24 +122,25 @@ class ClassifierHistory:
     seconds: float = 0.0
 
 
+@door(renamed={"evaluate": "test", "evaluate_every": "measure_every"})
 def fit_classifier(
     classifier: nn.Module,
-    images: ImageSet,
+    images: Annotated[ImageSet, Filled()],
     *,
-    steps: int,
-    size: int | None = None,
-    channels: int | None = None,
-    batch_size: int = 32,
+    steps: Count,
+    size: Count | None = None,
+    channels: Channels = None,
+    batch_size: Count = 32,
     optimiser: torch.optim.Optimizer | None = None,
     schedule: Callable[[int], float] | None = None,
     augment: RandomShift | None = None,
-    noise: float = 0.0,
-    evaluate: Mapping[str, ImageSet] | None = None,
-    evaluate_every: int | None = None,
+    noise: NonNegative = 0.0,
+    test: Mapping[str, Annotated[ImageSet, Filled()]] | None = None,
+    measure_every: Count | None = None,
     bf16: bool | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     checkpoint: str | Path | None = None,
-    checkpoint_every: int = 500,
+    checkpoint_every: Count = 500,
     progress: bool | None = None,
     description: str = "classifier",
     transform: Callable[[Tensor], Tensor] | None = None,
@@ -133,8 +158,8 @@ def fit_classifier(
         schedule: what the optimiser's learning rates are multiplied by at a step, counted from 0; None: they stay.
         augment: draws crops and flips; None: images as they are.
         noise: width of uniform noise, centred on 0, added to each batch, freshly drawn; 1/255 is one grey level.
-        evaluate: sets to measure the accuracy on.
-        evaluate_every: steps between two measurements; None: at the end only.
+        test: sets to measure the accuracy on.
+        measure_every: steps between two measurements; None: at the end only.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches, augmentation, noise and dropout.
         checkpoint: file to write and to resume from.
@@ -144,76 +169,54 @@ def fit_classifier(
         transform: applied to the images of each batch before the augmentation.
 
     Raises:
-        ValueError: an argument out of range, labels that the classifier has no output for, another training's
-            checkpoint.
+        ValueError: an argument out of range, no images, labels that the classifier has no output for, no weights that
+            learn, another training's checkpoint.
         FloatingPointError: the loss is not finite.
     """
-    for name, value in {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every}.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("noise", noise, allow_zero=True)
-    if evaluate_every is not None:
-        _check.positive("evaluate_every", evaluate_every, integer=True)
-    device = next(classifier.parameters()).device
+    device = _learned_weight(classifier).device
     bf16 = choose_bf16(bf16, device)
     optimiser = optimiser or classifier_optimiser(classifier)
     rates = [group["lr"] for group in optimiser.param_groups]
-    history, step = ClassifierHistory(), 0
     settings = {
         "set": images.name, "images": len(images), "batch_size": batch_size, "augment": repr(augment), "noise": noise,
-        "bf16": bf16, "seed": seed, "learning_rate": optimiser.param_groups[0]["lr"],
+        "bf16": bf16, "seed": seed, "learning_rate": rates[0],
     }  # fmt: skip
     if schedule is not None:
         settings["schedule"] = [schedule(at) for at in range(0, steps, -(-steps // 20))]
-    state = TrainingState({"classifier": classifier}, {"classifier": optimiser}, settings)
-    if checkpoint is not None and Path(checkpoint).is_file():
-        note, _ = state.load(Path(checkpoint))
-        curve = [(at, now) for at, now in note["history"]["curve"]]  # JSON has no tuples
-        step, history = note["step"], ClassifierHistory(**(note["history"] | {"curve": curve}))
-    held = {name: (s.to_float(size, channels), s.labels) for name, s in (evaluate or {}).items()}
-    clock = time.perf_counter()
-    bar = _progress.bar(steps, step, description, progress)
+    history = ClassifierHistory()
+    training = Training(
+        steps, description, state=TrainingState({"classifier": classifier}, {"classifier": optimiser}, settings),
+        history=history, checkpoint=checkpoint, checkpoint_every=checkpoint_every, progress=progress,
+    )  # fmt: skip
+    measured = {name: (held_out.to_float(size, channels), held_out.labels) for name, held_out in (test or {}).items()}
     classifier.train()
-    with bar:
-        while step < steps:
-            generator = step_generator(seed, step)
-            index = torch.randint(len(images), (batch_size,), generator=generator)
-            batch = images.subset(index)
-            x, labels = batch.to_float(size, channels, device), batch.labels.to(device)
-            if transform is not None:
-                x = transform(x)
-            if noise:
-                x = x + noise * (torch.rand(x.shape, generator=generator) - 0.5).to(device)
-            if augment is not None:
-                (x,) = augment(generator, x)
-            with (
-                globally_seeded(seed * 1_000_003 + step, device),
-                torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16),
-            ):
-                logits = classifier(x).float()
-            if step == 0:
-                check_labels(images.labels, len(images), logits.shape[1])
-            loss = F.cross_entropy(logits, labels)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
-            if schedule is not None:
-                for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                    group["lr"] = rate * schedule(step)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            step += 1
-            history.losses.append(float(loss.detach()))
-            bar.update()
-            if step == steps or (evaluate_every and step % evaluate_every == 0):
-                now = {name: accuracy(classifier, *pair, bf16=bf16) for name, pair in held.items()}
-                history.curve.append((step, now))
-                bar.set_postfix({name: f"{value:.3f}" for name, value in now.items()})
-            if checkpoint is not None and (step == steps or step % checkpoint_every == 0):
-                history.seconds += time.perf_counter() - clock
-                clock = time.perf_counter()
-                state.save(Path(checkpoint), {"step": step, "history": vars(history)})
-    for group, rate in zip(optimiser.param_groups, rates, strict=True):
-        group["lr"] = rate
-    history.seconds += time.perf_counter() - clock
+    for step in training:
+        generator = step_generator(seed, step)
+        index = torch.randint(len(images), (batch_size,), generator=generator)
+        x, labels = _to_float(images.images[index], size, channels, device), images.labels[index].to(device)
+        if transform is not None:
+            x = transform(x)
+        if noise:
+            x = x + noise * (torch.rand(x.shape, generator=generator) - 0.5).to(device)
+        if augment is not None:
+            (x,) = augment(generator, x)
+        autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+        with globally_seeded(seed * 1_000_003 + step, device), autocast:
+            logits = classifier(x).float()
+        if step == 0:
+            check_labels(images.labels, len(images), logits.shape[1])
+        loss = F.cross_entropy(logits, labels)
+        training.proceed(loss)
+        if schedule is not None:
+            set_rates(optimiser, rates, schedule(step))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        history.losses.append(float(loss.detach()))
+        if training.at(measure_every):
+            right = {name: _accuracy(classifier, *pair, bf16) for name, pair in measured.items()}
+            history.curve.append((step + 1, right))
+            training.bar.set_postfix({name: f"{value:.3f}" for name, value in right.items()})
+    set_rates(optimiser, rates, 1.0)
     classifier.eval()
     return history

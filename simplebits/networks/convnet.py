@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Known
 from simplebits.networks.base import Classifier, extra_padding
+from simplebits.networks.standardise import ConstantsOf
 
 GROUPS = 4  # of group normalisation
+
+
+class LayerNorm(nn.LayerNorm):
+    """Normalise over channels and pixels, then apply weight and bias.
+
+    torch's layer does both in one step, whose derivative is wrong where `vmap(grad(...))` is differentiated once more.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x, times the weight, plus the bias."""
+        y = F.layer_norm(x, self.normalized_shape, eps=self.eps)
+        return (y * self.weight + self.bias).to(y.dtype)
+
+
 # From the number of channels and the side of their maps, pixels.
 NORMS: dict[str, Callable[[int, int], nn.Module]] = {
     "none": lambda channels, side: nn.Identity(),
     "batch": lambda channels, side: nn.BatchNorm2d(channels),
-    "layer": lambda channels, side: nn.LayerNorm((channels, side, side)),
+    "layer": lambda channels, side: LayerNorm([channels, side, side]),
     "instance": lambda channels, side: nn.GroupNorm(channels, channels),
     "group": lambda channels, side: nn.GroupNorm(GROUPS, channels),
 }
@@ -31,6 +49,7 @@ POOLINGS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+@door
 class ConvNet(Classifier):
     """Blocks of 3x3 convolution, normalisation, activation and 2x2 pooling, then one linear layer.
 
@@ -60,28 +79,23 @@ class ConvNet(Classifier):
 
     def __init__(
         self,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        width: int = 128,
-        depth: int = 3,
-        norm: str = "instance",
-        activation: str = "relu",
-        pooling: str = "avg",
+        standardise: ConstantsOf | None = None,
+        width: Count = 128,
+        depth: Count = 3,
+        norm: Annotated[str, Known(lambda: NORMS)] = "instance",
+        activation: Annotated[str, Known(lambda: ACTIVATIONS)] = "relu",
+        pooling: Annotated[str, Known(lambda: POOLINGS)] = "avg",
     ) -> None:
         super().__init__(classes, channels, size, standardise)
-        for name, value in {"width": width, "depth": depth}.items():
-            _check.positive(name, value, integer=True)
-        _check.one_of("norm", norm, NORMS)
-        _check.one_of("activation", activation, ACTIVATIONS)
-        _check.one_of("pooling", pooling, POOLINGS)
         if norm == "group" and width % GROUPS:
             raise ValueError(f"width={width}: norm='group' has {GROUPS} groups; give a multiple of {GROUPS}")
         extra = extra_padding(channels, size)
         side = size + 2 * extra
-        if pooling != "none" and side < 2**depth:
+        if pooling != "none" and side.bit_length() <= depth:  # side < 2^depth
             raise ValueError(
                 f"size={size}: depth={depth} halves the images {depth} times; give a depth of at most "
                 f"{side.bit_length() - 1}, images of at least {2**depth}x{2**depth} pixels, or pooling='none'"

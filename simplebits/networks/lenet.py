@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
+from simplebits._door import door
+from simplebits.domains import Count
 from simplebits.networks.base import Classifier, check_size, extra_padding
+from simplebits.networks.standardise import ConstantsOf
 
 
+@door
 class LeNet(Classifier):
     """Two 5x5 convolutions with pooling, two hidden layers: 61,706 parameters for grey 28x28 images and 10 classes.
 
@@ -23,7 +27,9 @@ class LeNet(Classifier):
     61706
     """
 
-    def __init__(self, classes: int = 10, channels: int = 3, size: int = 32, *, standardise: str | None = None) -> None:
+    def __init__(
+        self, classes: Count = 10, channels: Count = 3, size: Count = 32, *, standardise: ConstantsOf | None = None
+    ) -> None:
         super().__init__(classes, channels, size, standardise)
         check_size("LeNet", size, 16)
         padding = extra_padding(channels, size)

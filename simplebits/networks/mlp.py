@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count
 from simplebits.networks.base import Classifier
+from simplebits.networks.standardise import ConstantsOf
 
 
+@door
 class MLP(Classifier):
     """Two hidden layers with ReLU, then a linear one: 118,282 parameters for grey 28x28 images and 10 classes.
 
@@ -27,15 +30,14 @@ class MLP(Classifier):
 
     def __init__(
         self,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        width: int = 128,
+        standardise: ConstantsOf | None = None,
+        width: Count = 128,
     ) -> None:
         super().__init__(classes, channels, size, standardise)
-        _check.positive("width", width, integer=True)
         self.features = nn.Sequential(
             nn.Flatten(),
             nn.Linear(channels * size * size, width),

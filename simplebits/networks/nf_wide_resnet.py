@@ -6,6 +6,7 @@ Without normalisation an image that the simplifier makes darker stays darker ins
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Known, Number, Share
 from simplebits.networks.base import Classifier
+from simplebits.networks.standardise import ConstantsOf
 
 # gamma: 1 / standard deviation of act(z) for z ~ N(0, 1), so that variance is kept from layer to layer.
 ACTIVATIONS = {
@@ -24,9 +28,19 @@ ACTIVATIONS = {
     "tanh": (torch.tanh, 1.5939117670059204),
 }
 RESIDUAL = 0.2  # weight of the residual branch
-SHORTCUTS = ("input", "activated")
 
 
+def odd(argument: str, value: Any) -> int:
+    """Raise ValueError unless the number is odd."""
+    if value % 2 == 0:
+        raise ValueError(f"{argument}={value}: give an odd number, which has a middle pixel")
+    return value
+
+
+OddCount = Annotated[int, Number(0, open_low=True, integer=True), odd]
+
+
+@door
 class ScaledConv2d(nn.Module):
     """Convolution whose weights are standardised: g_o N^(-1/2) (W - mean_o)/(std_o + 1e-5), per output channel o.
 
@@ -40,15 +54,12 @@ class ScaledConv2d(nn.Module):
         stride: step in pixels.
 
     Raises:
-        ValueError: an argument is not a positive whole number, or the kernel is even.
+        ValueError: an argument is not a whole number above 0, or the kernel is even; in `forward`, images of another
+            number of channels.
     """
 
-    def __init__(self, channels: int, filters: int, kernel: int = 3, stride: int = 1) -> None:
+    def __init__(self, channels: Count, filters: Count, kernel: OddCount = 3, stride: Count = 1) -> None:
         super().__init__()
-        for name, value in {"channels": channels, "filters": filters, "kernel": kernel, "stride": stride}.items():
-            _check.positive(name, value, integer=True)
-        if kernel % 2 == 0:
-            raise ValueError(f"kernel={kernel}: give an odd number, which has a middle pixel")
         self.stride, self.padding = stride, kernel // 2
         self.weight = nn.Parameter(torch.empty(filters, channels, kernel, kernel))
         self.gain = nn.Parameter(torch.ones(filters, 1, 1, 1))
@@ -56,14 +67,16 @@ class ScaledConv2d(nn.Module):
         nn.init.xavier_uniform_(self.weight, gain=2**0.5)
 
     def standardised(self, scale: float = 1.0) -> Float[Tensor, "o c k k"]:
-        """The weights that convolve, times `scale`."""
+        """Compute the weights that convolve, times `scale`."""
         filters = self.weight.flatten(1)
         std, mean = torch.std_mean(filters, 1, correction=0, keepdim=True)
         factor = self.gain.flatten(1) * (scale * filters.shape[1] ** -0.5) / (std + 1e-5)
         return ((filters - mean) * factor).view_as(self.weight)
 
     def forward(self, x: Float[Tensor, "n c h w"], gamma: float = 1.0, beta: float = 1.0) -> Float[Tensor, "n o _ _"]:
-        """beta (conv(gamma x) + bias). The two factors go into the weights: far fewer numbers than the images have."""
+        """Compute beta (conv(gamma x) + bias); the two factors go into the weights, which are fewer than the pixels."""
+        _check.shape("x", x, "n", self.weight.shape[1], "h", "w")
+        _check.beside("x", x, self.weight)
         bias = self.bias if beta == 1.0 else beta * self.bias
         return F.conv2d(x, self.standardised(gamma * beta), bias, self.stride, self.padding)
 
@@ -83,7 +96,7 @@ class Block(nn.Module):
         self.activated_shortcut = shortcut == "activated"
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o _ _"]:
-        """The block's output."""
+        """Compute the block's output."""
         active = self.activation(x)
         aside = active if self.activated_shortcut else x
         residual = self.conv1(active, gamma=self.gamma)
@@ -93,6 +106,7 @@ class Block(nn.Module):
         return residual + (aside if self.shortcut is None else self.shortcut(aside))
 
 
+@door
 class NFWideResNet(Classifier):
     """Normaliser-free Wide ResNet: a stem, three stages of (depth - 4)/6 blocks, average pooling, one linear layer.
 
@@ -125,27 +139,22 @@ class NFWideResNet(Classifier):
 
     def __init__(
         self,
-        depth: int = 16,
-        widen: int = 2,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        depth: Count = 16,
+        widen: Count = 2,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        activation: str = "elu",
-        dropout: float = 0.3,
-        shortcut: str = "input",
-        stem_kernel: int = 3,
-        stem_stride: int = 1,
+        standardise: ConstantsOf | None = None,
+        activation: Annotated[str, Known(lambda: ACTIVATIONS)] = "elu",
+        dropout: Share = 0.3,
+        shortcut: Literal["input", "activated"] = "input",
+        stem_kernel: OddCount = 3,
+        stem_stride: Count = 1,
     ) -> None:
         super().__init__(classes, channels, size, standardise)
-        for name, value in {"depth": depth, "widen": widen, "stem_stride": stem_stride}.items():
-            _check.positive(name, value, integer=True)
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"depth={depth}: give 6 k + 4 for k blocks a stage, as 10, 16, 22 or 28")
-        _check.one_of("activation", activation, ACTIVATIONS)
-        _check.one_of("shortcut", shortcut, SHORTCUTS)
-        _check.share("dropout", dropout)
         stem = ScaledConv2d(channels, 16, stem_kernel, stem_stride)
         width, blocks = 16, []
         for filters, stride in ((16 * widen, 1), (32 * widen, 2), (64 * widen, 2)):

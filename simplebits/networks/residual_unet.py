@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Number
 
 CLIP = 1e-3  # logits of 0 and 1 are infinite: images are clipped to [1e-3, 1 - 1e-3] first
 
@@ -21,7 +25,7 @@ class ChannelAffine(nn.Module):
         self.factor = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, h: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Shifted and scaled channels."""
+        """Shift and scale the channels."""
         return (h + self.add) * self.factor
 
 
@@ -41,7 +45,7 @@ class UNetBlock(nn.Module):
         self.after_up = ChannelAffine(channels)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 2*c h w"]:
-        """The input and, after it, what this level makes of it."""
+        """Compute what this level makes of the input; it follows the input's channels."""
         if self.below is None:
             h = F.relu(self.down(F.leaky_relu(x, 0.2)))
         else:
@@ -49,6 +53,7 @@ class UNetBlock(nn.Module):
         return torch.cat((x, self.after_up(self.up(h))), 1)
 
 
+@door
 class ResidualUNet(nn.Module):
     """x' = sigmoid(logit(clip(x)) + m UNet(2x - 1)), the identity (but for the clip) at the start.
 
@@ -73,48 +78,56 @@ class ResidualUNet(nn.Module):
     """
 
     def __init__(
-        self, filters: int = 64, downsamplings: int = 5, channels: int = 3, merge: float = 0.0, pool: int = 1
+        self,
+        filters: Count = 64,
+        downsamplings: Annotated[int, Number(2, 16, integer=True)] = 5,
+        channels: Count = 3,
+        merge: float = 0.0,
+        pool: Count = 1,
     ) -> None:
         super().__init__()
-        for name, value in {"filters": filters, "channels": channels, "pool": pool}.items():
-            _check.positive(name, value, integer=True)
-        if not isinstance(downsamplings, int) or downsamplings < 2:
-            raise ValueError(f"downsamplings={downsamplings!r}: give a whole number of at least 2")
         self.downsamplings, self.channels, self.pool = downsamplings, channels, pool
         widths = [filters * min(2**level, 8) for level in range(downsamplings)]
-        level = None
-        for width, inner in zip(reversed(widths[:-1]), reversed(widths[1:]), strict=True):
-            level = UNetBlock(width, inner, level)
+        levels = UNetBlock(widths[-2], widths[-1], None)
+        for width, inner in zip(reversed(widths[:-2]), reversed(widths[1:-1]), strict=True):
+            levels = UNetBlock(width, inner, levels)
         self.first = nn.Conv2d(channels, filters, 4, 2, 1, bias=False)
-        self.levels = level
+        self.levels = levels
         self.last = nn.ConvTranspose2d(2 * filters, channels, 4, 2, 1)
         self.merge = nn.Parameter(torch.tensor(float(merge)))
         if merge:
-            nn.init.zeros_(self.last.weight)
-            nn.init.zeros_(self.last.bias)
+            for parameter in self.last.parameters():
+                nn.init.zeros_(parameter)
 
+    @door
     def residual(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """m UNet(2x - 1): what is added to the logits."""
-        if x.shape[1] != self.channels:
-            raise ValueError(
-                f"x: expected {self.channels} channels, got {x.shape[1]}; "
-                f"ImageSet.to_float(channels={self.channels}) converts"
-            )
-        size = 2**self.downsamplings
-        if x.shape[2] % size or x.shape[3] % size or x.shape[2] % self.pool or x.shape[3] % self.pool:
-            raise ValueError(
-                f"x: {x.shape[2]}x{x.shape[3]} pixels do not divide by 2^downsamplings = {size} and by "
-                f"pool={self.pool}; resize, or take fewer downsamplings"
-            )
+        """Compute m UNet(2x - 1): what is added to the logits; arguments and errors as in `forward`."""
+        self._fits(x)
+        return self._residual(x)
+
+    def _residual(self, x: Tensor) -> Tensor:
         h = self.last(F.elu(self.levels(self.first(2 * x - 1)))).to(x.dtype)
         if self.pool > 1:
             h = F.interpolate(F.avg_pool2d(h, self.pool), scale_factor=float(self.pool), mode="nearest")
         return self.merge * h
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Simplified images in (0, 1), of images in [0, 1].
+        """Simplify images in [0, 1]; the result lies in (0, 1).
 
         Raises:
-            ValueError: another number of channels, or a size that does not divide by 2^downsamplings and by pool.
+            TypeError: x is not a tensor.
+            ValueError: another number of channels, a size that does not divide by 2^downsamplings and by pool, values
+                that are not floating point, or another device.
         """
-        return torch.sigmoid(torch.logit(x.clamp(CLIP, 1 - CLIP)) + self.residual(x))
+        self._fits(x)
+        return torch.sigmoid(torch.logit(x.clamp(CLIP, 1 - CLIP)) + self._residual(x))
+
+    def _fits(self, x: Tensor) -> None:
+        _check.shape("x", x, "n", self.channels, "h", "w")
+        _check.beside("x", x, self.merge)
+        height, width, size = x.shape[2], x.shape[3], 2**self.downsamplings
+        if any(side % size or side % self.pool for side in (height, width)):
+            raise ValueError(
+                f"x: {height}x{width} pixels do not divide by 2^downsamplings = {size} and by pool={self.pool}; "
+                f"resize, or take fewer downsamplings"
+            )

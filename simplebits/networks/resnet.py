@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check
-from simplebits.networks.base import NORMS, Classifier, check_size
-
-DOWNSAMPLINGS = ("stride", "average")
+from simplebits._door import door
+from simplebits.domains import Count
+from simplebits.networks.base import NORMS, Classifier, Norm, check_size
+from simplebits.networks.standardise import ConstantsOf
 
 
 class Subsample(nn.Module):
@@ -25,7 +27,7 @@ class Subsample(nn.Module):
         self.stride, self.extra = stride, extra
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o _ _"]:
-        """The pixels that are kept, with the added channels."""
+        """Keep every so many pixels, and add the channels."""
         before = self.extra // 2
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.extra - before))
 
@@ -71,10 +73,11 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o _ _"]:
-        """The block's output."""
+        """Compute the block's output."""
         return F.relu(self.residual(x) + self.shortcut(x))
 
 
+@door
 class ResNet18(Classifier):
     """A convolution and four stages of two blocks: 11,173,962 parameters for 3x32x32 images and 10 classes.
 
@@ -98,17 +101,15 @@ class ResNet18(Classifier):
 
     def __init__(
         self,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        norm: str = "instance",
-        downsampling: str = "stride",
+        standardise: ConstantsOf | None = None,
+        norm: Norm = "instance",
+        downsampling: Literal["stride", "average"] = "stride",
     ) -> None:
         super().__init__(classes, channels, size, standardise)
-        _check.one_of("norm", norm, NORMS)
-        _check.one_of("downsampling", downsampling, DOWNSAMPLINGS)
         average = downsampling == "average"
         # A last map of one pixel, normalised by itself, is 0. Strides round odd sizes up, averages round them down.
         last = 2 if norm == "instance" else 1
@@ -132,6 +133,7 @@ class ResNet18(Classifier):
         self.linear = nn.Linear(512 * (size // 8) ** 2 if average else 512, classes)
 
 
+@door
 class ResNet20(Classifier):
     """A convolution and three stages of three blocks: 269,722 parameters for 3x32x32 images and 10 classes.
 
@@ -155,17 +157,15 @@ class ResNet20(Classifier):
 
     def __init__(
         self,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        norm: str = "batch",
-        width: int = 16,
+        standardise: ConstantsOf | None = None,
+        norm: Norm = "batch",
+        width: Count = 16,
     ) -> None:
         super().__init__(classes, channels, size, standardise)
-        _check.one_of("norm", norm, NORMS)
-        _check.positive("width", width, integer=True)
         check_size(f"ResNet20 with norm={norm!r}", size, 5 if norm == "instance" else 1)
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1, bias=False), NORMS[norm](width), nn.ReLU()]
         before = width

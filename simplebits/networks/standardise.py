@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Count, Known
 
 # Mean and standard deviation per channel of each training set, as in the papers' code.
 CONSTANTS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -18,6 +22,10 @@ CONSTANTS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
+ConstantsOf = Annotated[str, Known(lambda: CONSTANTS)]
+
+
+@door
 class Standardise(nn.Module):
     """(x - mean)/std per channel, with the constants of one image set.
 
@@ -33,9 +41,13 @@ class Standardise(nn.Module):
     tensor([[[[1.]]]])
     """
 
-    def __init__(self, name: str | None, channels: int) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: ConstantsOf | None, channels: Count) -> None:
         super().__init__()
-        mean, std = ((0.0,), (1.0,)) if name is None else CONSTANTS[_check.one_of("standardise", name, CONSTANTS)]
+        self.channels = channels
+        mean, std = ((0.0,), (1.0,)) if name is None else CONSTANTS[name]
         if len(mean) not in (1, channels):
             raise ValueError(f"standardise={name!r} has constants for {len(mean)} channels, the images have {channels}")
         # Not saved with the weights: they are the constructor's, and never trained.
@@ -43,5 +55,11 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The standardised images."""
+        """Standardise images [n, c, h, w] in [0, 1].
+
+        Raises:
+            TypeError: x is not a tensor.
+            ValueError: not floating point, or another number of channels.
+        """
+        _check.shape("x", x, "n", self.channels, "h", "w")
         return (x - self.mean) / self.std

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import nn
 
+from simplebits._door import door
+from simplebits.domains import Count, Number
 from simplebits.networks.base import Classifier, check_size
+from simplebits.networks.standardise import ConstantsOf
 
 
+@door
 class StridedCNN(Classifier):
     """Four convolutions that shrink by their strides, a hidden layer, ReLU: 773,505 parameters for MNIST, one output.
 
@@ -25,11 +31,15 @@ class StridedCNN(Classifier):
     """
 
     def __init__(
-        self, classes: int = 10, channels: int = 3, size: int = 32, *, standardise: str | None = None, stride: int = 1
+        self,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
+        *,
+        standardise: ConstantsOf | None = None,
+        stride: Annotated[int, Number(1, 2, integer=True)] = 1,
     ) -> None:
         super().__init__(classes, channels, size, standardise)
-        if stride not in (1, 2):
-            raise ValueError(f"stride={stride!r}: give 1 (the paper) or 2 (its code)")
         check_size("StridedCNN", size, 20 if stride == 1 else 28)
         side = (size // 2 // 2 - 3) // stride + 1 - 2
         self.features = nn.Sequential(

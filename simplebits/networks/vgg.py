@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from simplebits import _check
-from simplebits.networks.base import NORMS, Classifier, check_size, extra_padding
+from simplebits._door import door
+from simplebits.domains import Count
+from simplebits.networks.base import NORMS, Classifier, Norm, check_size, extra_padding
+from simplebits.networks.standardise import ConstantsOf
 
 
 class VGG(Classifier):
@@ -21,7 +23,6 @@ class VGG(Classifier):
 
     def __init__(self, classes: int, channels: int, size: int, standardise: str | None, norm: str) -> None:
         super().__init__(classes, channels, size, standardise)
-        _check.one_of("norm", norm, NORMS)
         extra = extra_padding(channels, size)
         side = size + 2 * extra
         check_size(type(self).__name__, side, 32)
@@ -36,6 +37,7 @@ class VGG(Classifier):
         self.linear = nn.Linear(512 * (side // 32) ** 2, classes)
 
 
+@door
 class VGG11(VGG):
     """VGG's configuration A with normalisation and one linear layer: 9,231,114 parameters for 3x32x32, 10 classes.
 
@@ -57,16 +59,17 @@ class VGG11(VGG):
 
     def __init__(
         self,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        norm: str = "instance",
+        standardise: ConstantsOf | None = None,
+        norm: Norm = "instance",
     ) -> None:
         super().__init__(classes, channels, size, standardise, norm)
 
 
+@door
 class VGG16(VGG):
     """VGG's configuration D with normalisation and one linear layer: 14,728,266 parameters for 3x32x32, 10 classes.
 
@@ -91,17 +94,18 @@ class VGG16(VGG):
 
     def __init__(
         self,
-        classes: int = 10,
-        channels: int = 3,
-        size: int = 32,
+        classes: Count = 10,
+        channels: Count = 3,
+        size: Count = 32,
         *,
-        standardise: str | None = None,
-        norm: str = "batch",
+        standardise: ConstantsOf | None = None,
+        norm: Norm = "batch",
     ) -> None:
         super().__init__(classes, channels, size, standardise, norm)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)

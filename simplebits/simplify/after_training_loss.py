@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from simplebits import _check
+from simplebits._door import door
 from simplebits.density import DensityModel
-from simplebits.simplify.gates import gate_distance, gate_gradients, kl_divergence
-
-TARGETS = ("original", "mixed")
+from simplebits.domains import Images, NonNegative, Positive
+from simplebits.simplify.arguments import AnyImages, Method, Network, Reference, images_fit, misfits_named
+from simplebits.simplify.gates import distance_of, gates_of, images_do_not_mix, kl_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,33 +37,20 @@ class AfterTrainingLoss:
     bits: Float[Tensor, " n"]
 
 
-def check_loss_weights(bit_weight: float, gradient_weight: float, prediction_weights: tuple[float, float]) -> None:
-    """Raise ValueError unless all are at least 0 and they do not add up to 0."""
-    _check.positive("bit_weight", bit_weight, allow_zero=True)
-    _check.positive("gradient_weight", gradient_weight, allow_zero=True)
-    pair = prediction_weights if isinstance(prediction_weights, tuple | list) else ()
-    if len(pair) != 2 or not all(isinstance(w, int | float) and 0 <= w < math.inf for w in pair):
-        raise ValueError(
-            f"prediction_weights={prediction_weights!r}: give two numbers of at least 0, "
-            f"of the unscaled and of the scaled prediction"
-        )
-    if bit_weight + gradient_weight + sum(prediction_weights) == 0:
-        raise ValueError("bit_weight, gradient_weight and prediction_weights are all 0: nothing is left to descend")
-
-
+@door(renamed={"target": "reference"})
 def after_training_loss(
-    classifier: nn.Module,
+    classifier: Network,
     density: DensityModel,
-    x: Float[Tensor, "n c h w"],
-    mixed: Float[Tensor, "n c h w"],
-    simplified: Float[Tensor, "n c h w"],
-    scale: float = 0.95,
+    x: Images,
+    mixed: AnyImages,
+    simplified: AnyImages,
+    scale: Positive = 0.95,
     *,
-    bit_weight: float = 1.0,
-    gradient_weight: float = 10.0,
-    prediction_weights: tuple[float, float] = (1.0, 1.0),
-    target: str = "original",
-    method: str = "vmap",
+    bit_weight: NonNegative = 1.0,
+    gradient_weight: NonNegative = 10.0,
+    prediction_weights: tuple[NonNegative, NonNegative] = (1.0, 1.0),
+    reference: Reference = "original",
+    method: Method = "vmap",
     generator: torch.Generator | None = None,
 ) -> AfterTrainingLoss:
     """Algorithms 1 and 2 of SimpleBits for one draw of s and alpha, in the weighting of its code.
@@ -83,13 +71,14 @@ def after_training_loss(
         bit_weight: lambda.
         gradient_weight: w_g.
         prediction_weights: w_1 and w_2.
-        target: what f_s is to restore on x_mix in L_grad: `original`, f(x), as in the paper; `mixed`, f(x_mix), as in
-            its code.
+        reference: what f_s is to restore on x_mix in L_grad: `original`, f(x), as in the paper; `mixed`, f(x_mix), as
+            in its code.
         method: `vmap` or `loop`, see `gate_gradients`.
         generator: draws the de-quantisation noise, one pattern for all images.
 
     Raises:
-        TypeError, ValueError: an argument out of range, or a classifier that `gate_gradients` refuses.
+        TypeError, ValueError: an argument out of range, images that density or classifier do not take, or a classifier
+            that `gate_gradients` refuses.
 
     >>> from simplebits.density import Glow
     >>> glow, net = Glow(levels=1, steps=1, hidden=4, image_size=4), nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
@@ -98,16 +87,50 @@ def after_training_loss(
     >>> loss.total.shape, bool(loss.prediction.abs().max() < 1e-6)
     (torch.Size([2]), True)
     """
-    check_loss_weights(bit_weight, gradient_weight, prediction_weights)
-    _check.one_of("target", target, TARGETS)
+    weights_fit(bit_weight, gradient_weight, prediction_weights)
+    images_do_not_mix(classifier)
+    _check.fits("x", x, channels=density.channels, size=density.image_size, like=next(density.parameters(), None))
+    for argument, images in {"mixed": mixed, "simplified": simplified}.items():
+        images_fit(argument, images, x)
+        if len(images) != len(x):
+            raise ValueError(f"{argument}: expected {len(x)} images, one for each of x, got {len(images)}")
+    with misfits_named(classifier, None, x):
+        return after_training_terms(
+            classifier, density, x, mixed, simplified, scale, bit_weight=bit_weight, gradient_weight=gradient_weight,
+            prediction_weights=prediction_weights, reference=reference, method=method, generator=generator,
+        )  # fmt: skip
+
+
+def weights_fit(bit_weight: float, gradient_weight: float, prediction_weights: tuple[float, float]) -> None:
+    """Raise ValueError where no term of the loss has a weight."""
+    if bit_weight + gradient_weight + sum(prediction_weights) == 0:
+        raise ValueError("bit_weight, gradient_weight and prediction_weights are all 0: nothing is left to descend")
+
+
+def after_training_terms(
+    classifier: nn.Module,
+    density: DensityModel,
+    x: Float[Tensor, "n c h w"],
+    mixed: Float[Tensor, "n c h w"],
+    simplified: Float[Tensor, "n c h w"],
+    scale: float,
+    *,
+    bit_weight: float,
+    gradient_weight: float,
+    prediction_weights: tuple[float, float],
+    reference: Reference,
+    method: Method,
+    generator: torch.Generator | None,
+) -> AfterTrainingLoss:
+    """`after_training_loss` for what fits together; values may be anything."""
     weights = {name: p.detach() for name, p in classifier.named_parameters()}
     logits = functional_call(classifier, weights, (x,)).detach()
     logits_mixed = functional_call(classifier, weights, (mixed,))
     # What the original asks for is a constant.
-    wanted, scaled = gate_gradients(classifier, x.detach(), logits, scale, method=method)
+    wanted, scaled = gates_of(classifier, x.detach(), logits, scale, method)
     wanted = {name: g.detach() for name, g in wanted.items()}
-    restored = logits if target == "original" else logits_mixed
-    gates, scaled_mixed = gate_gradients(classifier, mixed, restored, scale, method=method)
+    restored = logits if reference == "original" else logits_mixed
+    gates, scaled_mixed = gates_of(classifier, mixed, restored, scale, method)
 
     clipped = simplified + (simplified.clamp(0, 1) - simplified).detach()
     # One pattern of noise for all: what becomes of an image does not depend on its place in the batch.
@@ -115,8 +138,8 @@ def after_training_loss(
     centred = density.centre(clipped) + noise.to(x) / 2**density.bit_depth
     bits = density.bit_depth - density.log_density(centred) / (density.dims * math.log(2))
 
-    gradient = gate_distance(gates, wanted)
-    prediction, scaled_prediction = kl_divergence(logits, logits_mixed), kl_divergence(scaled.detach(), scaled_mixed)
+    gradient = distance_of(gates, wanted)
+    prediction, scaled_prediction = kl_of(logits, logits_mixed), kl_of(scaled.detach(), scaled_mixed)
     total = (
         gradient_weight * gradient
         + prediction_weights[0] * prediction

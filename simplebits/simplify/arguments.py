@@ -1,75 +1,158 @@
-"""Checks of what the trainings are given: a sentence that names the argument, before anything is computed."""
+"""What the arguments of this folder may be, and what those of one call must have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check
-from simplebits.data import ImageSet, RandomShift
-from simplebits.networks.classify import check_labels, predict
+from simplebits.data import ImageSet
+from simplebits.domains import Filled, Finite, NonNegative, Probability, UnitInterval, dtype_and_shape
 from simplebits.networks.evaluation_mode import evaluation_mode
 
 
-def check_set(argument: str, images: ImageSet) -> None:
-    """Raise TypeError unless this is an image set, ValueError if it is empty."""
-    _check.image_set(argument, images)
-    if not len(images):
-        raise ValueError(f"{argument}: the set is empty; give at least one image")
+@dataclass(frozen=True)
+class HasParameters:
+    """A network with weights; with `trainable`, none of them is frozen."""
+
+    trainable: bool = False
+
+    def __call__(self, argument: str, value: nn.Module) -> nn.Module:
+        """The network as it is."""
+        if next(value.parameters(), None) is None:
+            kind = type(value).__name__
+            raise ValueError(f"{argument}: {kind} has no parameters; give a network that can be trained")
+        frozen = [name for name, p in value.named_parameters() if not p.requires_grad] if self.trainable else []
+        if frozen:
+            raise ValueError(f"{argument}: {frozen[0]} is frozen; call {argument}.requires_grad_(True) first")
+        return value
 
 
-def check_network(argument: str, network: nn.Module) -> None:
-    """Raise TypeError unless this is a module, ValueError if it has no parameters to train."""
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"{argument}: expected a torch.nn.Module, got {type(network).__name__}")
-    if next(network.parameters(), None) is None:
-        raise ValueError(f"{argument}: {type(network).__name__} has no parameters; give a network that can be trained")
+Network = Annotated[nn.Module, HasParameters()]
+Trainable = Annotated[nn.Module, HasParameters(trainable=True)]
+FilledSet = Annotated[ImageSet, Filled()]
+Gate = Literal["ramp", "threshold"]
+Method = Literal["vmap", "loop"]
+Reference = Literal["original", "mixed"]
+ThreeWeights = tuple[NonNegative, NonNegative, NonNegative]
+AnyImages = Annotated[Float[Tensor, "n c h w"], Finite()]  # values may leave [0, 1]
+OtherImages = Annotated[Float[Tensor, "m c h w"], UnitInterval()]  # as many as there are, like x otherwise
+Fill = Probability | OtherImages  # a grey level, or images
 
 
-def check_trainable(argument: str, network: nn.Module) -> None:
-    """Raise ValueError if parameters of this network are frozen."""
-    frozen = [name for name, p in network.named_parameters() if not p.requires_grad]
-    if frozen:
-        raise ValueError(f"{argument}: {frozen[0]} is frozen; call {argument}.requires_grad_(True) first")
+_BATCH: Any = Float[Tensor, "n c h w"]
 
 
-def check_betas(argument: str, betas: tuple[float, float]) -> None:
-    """Raise ValueError unless these are the two decays of Adam's averages."""
-    pair = tuple(betas) if isinstance(betas, tuple | list) else ()
-    if len(pair) != 2 or not all(isinstance(b, int | float) and 0 <= b < 1 for b in pair):
-        raise ValueError(f"{argument}={betas!r}: give two numbers of at least 0 and below 1, as (0.5, 0.99)")
+def check_images(argument: str, value: Any) -> Tensor:
+    """Images that a function of the caller has made; raises unless they are a batch with values in [0, 1]."""
+    return UnitInterval()(argument, dtype_and_shape(argument, value, _BATCH))
 
 
-def check_parts_fit(
-    classifier: nn.Module,
-    simplifier: nn.Module,
-    convert: Callable[[ImageSet], Tensor],
-    images: ImageSet,
-    test: ImageSet | None,
-) -> None:
-    """Raise ValueError unless both networks take images of the density's size and the classifier has all labels."""
-    x = convert(images.subset([0]))
-    shape = "x".join(map(str, x.shape[1:]))
-    results = {}
-    for name, network in {"classifier": classifier, "simplifier": simplifier}.items():
-        try:
-            with torch.no_grad(), evaluation_mode(network):
-                results[name] = predict(network, x) if name == "classifier" else network(x)
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(
-                f"{name}: it does not take images {shape}, the size that the density measures ({error}); build it "
-                f"for this size, or load another density"
-            ) from error
-    if results["simplifier"].shape != x.shape:
-        raise ValueError(f"simplifier: made {list(results['simplifier'].shape)} of images {list(x.shape)}")
-    for own in (images, test):
-        if own is not None:
-            check_labels(own.labels, len(own), results["classifier"].shape[1])
+def outputs_of(argument: str, network: nn.Module, x: Tensor, remedy: str = "build it for this size") -> Tensor:
+    """What a network makes of images; what it cannot take is told by its name.
+
+    Raises:
+        ValueError: the network does not take these images.
+        TypeError: it gives something other than a tensor.
+    """
+    try:
+        outputs = network(x)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        shape = "x".join(map(str, x.shape[1:]))
+        raise ValueError(f"{argument}: it does not take images {shape} ({error}); {remedy}") from error
+    if not isinstance(outputs, Tensor):
+        kind = "logits, a tensor [n, classes]" if argument == "classifier" else "images, a tensor [n, c, h, w]"
+        raise TypeError(f"{argument}: expected {kind}, got {type(outputs).__name__}")
+    return outputs
 
 
-def check_augment(augment: RandomShift | None) -> None:
-    """Raise TypeError unless this is a `RandomShift` or None."""
-    if not (augment is None or isinstance(augment, RandomShift)):
-        raise TypeError(f"augment: expected a RandomShift or None, got {type(augment).__name__}")
+def logits_of(classifier: nn.Module, x: Tensor, remedy: str = "build it for this size") -> Tensor:
+    """Logits [n, classes] of images; errors as `outputs_of`, and a ValueError for outputs of another shape."""
+    logits = outputs_of("classifier", classifier, x, remedy)
+    if logits.dim() != 2 or len(logits) != len(x):
+        raise ValueError(f"classifier: expected logits [{len(x)}, classes], got {list(logits.shape)}")
+    return logits
+
+
+def networks_fit(classifier: nn.Module, simplifier: nn.Module | None, x: Tensor) -> int:
+    """Raise ValueError unless both networks, in evaluation mode, take images like x; returns the number of classes."""
+    remedy = "build it for this size"
+    if simplifier is not None:
+        remedy += ", which the density measures, or load another density"
+    with torch.no_grad(), evaluation_mode(classifier, *([simplifier] if simplifier else [])):
+        logits = logits_of(classifier, x, remedy)
+        if simplifier is not None:
+            same_shape(outputs_of("simplifier", simplifier, x, remedy), x)
+    return logits.shape[1]
+
+
+@contextlib.contextmanager
+def misfits_named(classifier: nn.Module, simplifier: nn.Module | None, x: Tensor) -> Iterator[None]:
+    """Where something fails inside, try the networks on one image, and name the one that does not take it.
+
+    Tried afterwards, not before: what fits costs nothing.
+    """
+    try:
+        yield
+    except Exception:
+        networks_fit(classifier, simplifier, x[:1])
+        raise
+
+
+def one_device(**parts: nn.Module) -> torch.device:
+    """Where all networks lie; a ValueError if they do not lie together. A density without weights lies anywhere."""
+    weights = {name: next(part.parameters(), None) for name, part in parts.items()}
+    devices = {name: weight.device for name, weight in weights.items() if weight is not None}
+    if len(set(devices.values())) > 1:
+        raise ValueError(
+            "all parts must be on one device, got "
+            + ", ".join(f"{name} on {device}" for name, device in devices.items())
+        )
+    return next(iter(devices.values()))
+
+
+def same_shape(simplified: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless the simplifier made images of the shape that it got."""
+    if simplified.shape != x.shape:
+        raise ValueError(f"simplifier: made {list(simplified.shape)} of images {list(x.shape)}; it must keep the shape")
+
+
+def labels_fit(highest: int, classes: int) -> None:
+    """Raise ValueError unless the classifier has an output for the highest label."""
+    if highest >= classes:
+        raise ValueError(
+            f"labels: must lie in 0 .. {classes - 1} for a classifier of {classes} outputs, got {highest}; "
+            f"build a classifier of at least {highest + 1}"
+        )
+
+
+def images_fit(argument: str, images: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless these are images of the size, channels, dtype and device of x."""
+    if images.shape[1:] != x.shape[1:]:
+        raise ValueError(f"{argument}: expected images {list(x.shape[1:])} as in x, got {list(images.shape[1:])}")
+    if (images.dtype, images.device) != (x.dtype, x.device):
+        raise ValueError(
+            f"{argument}: expected {x.dtype} on {x.device} as x, got {images.dtype} on {images.device}; convert with "
+            f".to(x)"
+        )
+
+
+def one_or_each(argument: str, images: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless this is one image for all of x, or one for each, like them."""
+    images_fit(argument, images, x)
+    if len(images) not in (1, len(x)):
+        raise ValueError(f"{argument}: give 1 image, or {len(x)}, one for each of x; got {len(images)}")
+
+
+def window_fits(x: Tensor, window: int, stride: int = 1) -> None:
+    """Raise ValueError unless windows of this size and stride cover images like x."""
+    if window > min(x.shape[2:]) or stride > window:
+        raise ValueError(
+            f"window={window}, stride={stride}: give a window of at most {min(x.shape[2:])} pixels and a stride of at "
+            f"most the window"
+        )

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._gradients import with_gradients
-from simplebits.networks.classify import check_labels
+from simplebits.domains import Count, Images, Known, Labels, Seed
 from simplebits.networks.evaluation_mode import evaluation_mode
+from simplebits.simplify.arguments import Fill, OtherImages, images_fit, logits_of, one_or_each, window_fits
 
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "logit": lambda logits: logits,
     "log_probability": lambda logits: logits.log_softmax(1),
     "probability": lambda logits: logits.softmax(1),
 }
+Score = Annotated[str, Known(lambda: SCORES)]
 
 
 def _captum() -> ModuleType:
@@ -41,43 +44,44 @@ class _Score(nn.Module):
 
     def __init__(self, classifier: nn.Module, score: str) -> None:
         super().__init__()
-        self.classifier, self.score = classifier, SCORES[_check.one_of("score", score, SCORES)]
+        self.classifier, self.score = classifier, SCORES[score]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.score(self.classifier(x))
 
 
-def predicted_or(classifier: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
-    """The target, checked, or the predicted class where none is given; raises for images that do not fit."""
-    _check.image_batch("x", x, like=next(classifier.parameters(), None))
+def explained_class(classifier: nn.Module, x: Tensor, target: Tensor | None) -> Int64[Tensor, " n"]:
+    """The target, or the predicted class where none is given.
+
+    Raises:
+        ValueError: the classifier does not take these images, or has no output for the target.
+    """
+    _check.fits("x", x, like=next(classifier.parameters(), None))
     with torch.no_grad():
-        logits = classifier(x)
-    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(x):
-        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"classifier: expected logits [{len(x)}, classes], got {got}")
+        logits = logits_of(classifier, x)
     if target is None:
         return logits.argmax(1)
-    check_labels(target, len(x), logits.shape[1])
+    if len(target) != len(x):
+        raise ValueError(f"target: expected [{len(x)}], one class for each of x, got {list(target.shape)}")
+    if (highest := int(target.max())) >= logits.shape[1]:
+        raise ValueError(
+            f"target: must lie in 0 .. {logits.shape[1] - 1} for a classifier of {logits.shape[1]} outputs, "
+            f"got {highest}"
+        )
     return target.to(x.device)
 
 
-def check_like(argument: str, images: Tensor, x: Tensor) -> None:
-    """Raise ValueError unless these are images of the size, channels, dtype and device of x."""
-    _check.image_batch(argument, images, like=x)
-    if images.shape[1:] != x.shape[1:]:
-        raise ValueError(f"{argument}: expected images {list(x.shape[1:])} as in x, got {list(images.shape[1:])}")
-
-
+@door
 @with_gradients
 def integrated_gradients(
     classifier: nn.Module,
-    x: Float[Tensor, "n c h w"],
-    target: Int64[Tensor, " n"] | None = None,
+    x: Images,
+    target: Labels | None = None,
     *,
-    baseline: Float[Tensor, "m c h w"] | None = None,
-    steps: int = 50,
-    score: str = "logit",
-    batch_size: int = 500,
+    baseline: OtherImages | None = None,
+    steps: Count = 50,
+    score: Score = "logit",
+    batch_size: Count = 500,
 ) -> Float[Tensor, "n c h w"]:
     """(x - x') times the mean gradient of the score on the way from x' to x (Sundararajan et al. 2017, equation 1).
 
@@ -98,15 +102,11 @@ def integrated_gradients(
         TypeError: the classifier is not a module, or x no tensor.
         ValueError: wrong images or labels, an unknown score, or steps < 1.
     """
-    _check.positive("steps", steps, integer=True)
-    _check.positive("batch_size", batch_size, integer=True)
     attr = _captum()
+    baseline = torch.zeros_like(x[:1]) if baseline is None else baseline
+    one_or_each("baseline", baseline, x)
     with evaluation_mode(classifier):
-        target = predicted_or(classifier, x, target)
-        baseline = torch.zeros_like(x[:1]) if baseline is None else baseline
-        check_like("baseline", baseline, x)
-        if len(baseline) not in (1, len(x)):
-            raise ValueError(f"baseline: give 1 image, or {len(x)}, one for each of x; got {len(baseline)}")
+        target = explained_class(classifier, x, target)
         return _along_the_path(
             attr.IntegratedGradients(_Score(classifier, score)), x, target, baseline, steps, batch_size
         )
@@ -126,18 +126,19 @@ def _along_the_path(
     ).detach()
 
 
+@door
 @with_gradients
 def expected_gradients(
     classifier: nn.Module,
-    x: Float[Tensor, "n c h w"],
-    references: Float[Tensor, "m c h w"],
-    target: Int64[Tensor, " n"] | None = None,
+    x: Images,
+    references: OtherImages,
+    target: Labels | None = None,
     *,
-    draws: int = 50,
-    steps: int = 4,
-    score: str = "logit",
-    seed: int = 0,
-    batch_size: int = 500,
+    draws: Count = 50,
+    steps: Count = 4,
+    score: Score = "logit",
+    seed: Seed = 0,
+    batch_size: Count = 500,
     progress: bool | None = None,
 ) -> Float[Tensor, "n c h w"]:
     """Integrated gradients with training images for baselines, averaged (Erion et al. 2021, equation 3).
@@ -160,15 +161,11 @@ def expected_gradients(
     Raises:
         ImportError, TypeError, ValueError: as `integrated_gradients`.
     """
-    for name, value in {"draws": draws, "steps": steps, "batch_size": batch_size}.items():
-        _check.positive(name, value, integer=True)
-    seed = _check.seed("seed", seed)
-    _check.image_batch("x", x)
-    check_like("references", references, x)
+    images_fit("references", references, x)
     drawn = torch.randperm(len(references), generator=torch.Generator().manual_seed(seed))[:draws]
     attr, total = _captum(), torch.zeros_like(x)
     with evaluation_mode(classifier), _progress.bar(len(drawn), 0, "expected gradients", progress) as bar:
-        target = predicted_or(classifier, x, target)
+        target = explained_class(classifier, x, target)
         method = attr.IntegratedGradients(_Score(classifier, score))
         for k in drawn.tolist():
             total += _along_the_path(method, x, target, references[k : k + 1], steps, batch_size)
@@ -176,15 +173,16 @@ def expected_gradients(
     return total / len(drawn)
 
 
+@door
 def occlusion(
     classifier: nn.Module,
-    x: Float[Tensor, "n c h w"],
-    target: Int64[Tensor, " n"] | None = None,
+    x: Images,
+    target: Labels | None = None,
     *,
-    fill: Float[Tensor, "m c h w"] | float = 0.0,
-    window: int = 4,
-    stride: int = 1,
-    score: str = "logit",
+    fill: Fill = 0.0,
+    window: Count = 4,
+    stride: Count = 1,
+    score: Score = "logit",
 ) -> Float[Tensor, "n h w"]:
     """How far the score falls when a window is filled, averaged over a pixel's windows (Zeiler and Fergus 2014).
 
@@ -203,18 +201,13 @@ def occlusion(
         ImportError, TypeError, ValueError: as `integrated_gradients`; a window larger than the image, or a stride
             larger than the window.
     """
-    _check.image_batch("x", x)
-    check_window(x, window, stride)
+    window_fits(x, window, stride)
     attr = _captum()
     if isinstance(fill, Tensor):
-        check_like("fill", fill, x)
-        if len(fill) not in (1, len(x)):
-            raise ValueError(f"fill: give 1 image, or {len(x)}, one for each of x; got {len(fill)}")
+        one_or_each("fill", fill, x)
         fill = fill.expand_as(x)
-    elif isinstance(fill, bool) or not isinstance(fill, int | float) or not 0 <= fill <= 1:
-        raise ValueError(f"fill={fill!r}: give a grey level in [0, 1], or images [1, c, h, w] or [n, c, h, w]")
     with evaluation_mode(classifier), torch.no_grad():
-        target = predicted_or(classifier, x, target)
+        target = explained_class(classifier, x, target)
         channels = x.shape[1]
         maps = attr.Occlusion(_Score(classifier, score)).attribute(
             x.detach(),
@@ -225,14 +218,3 @@ def occlusion(
         )
     # captum adds up in single precision.
     return maps[:, 0].to(x)
-
-
-def check_window(x: Tensor, window: int, stride: int) -> None:
-    """Raise ValueError unless windows of this size and stride cover images like x."""
-    _check.positive("window", window, integer=True)
-    _check.positive("stride", stride, integer=True)
-    if window > min(x.shape[2:]) or stride > window:
-        raise ValueError(
-            f"window={window}, stride={stride}: give a window of at most {min(x.shape[2:])} pixels and a stride of at "
-            f"most the window"
-        )

@@ -7,21 +7,25 @@ its bits belong to other images than its accuracies.
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from simplebits import _check, _progress
+from simplebits._door import door
 from simplebits._precision import choose_bf16
+from simplebits._training import Training, set_rates
 from simplebits._training_state import TrainingState, step_generator
-from simplebits.data import ImageSet, to_bytes
+from simplebits.data import to_bytes
 from simplebits.density import DensityModel
-from simplebits.simplify.arguments import check_betas, check_network, check_set, check_trainable
+from simplebits.domains import Count, Images, Momentum, NonNegative, Number, Positive, Seed, Share, UnitInterval
+from simplebits.simplify.arguments import FilledSet, Trainable, one_device, outputs_of, same_shape
 from simplebits.simplify.noise import uniform_like
 
 # The grids of the reference code: standard deviations in pixels of a 15x15 kernel (on MNIST it goes on to 4.0), and
@@ -30,7 +34,8 @@ BLUR_SIGMAS = tuple(round(0.1 * k, 1) for k in range(2, 23))
 JPEG_QUALITIES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40, 60, 80, 100)
 
 
-def blur(x: Float[Tensor, "n c h w"], sigma: float, kernel: int = 15) -> Float[Tensor, "n c h w"]:
+@door
+def blur(x: Images, sigma: Positive, kernel: Count = 15) -> Float[Tensor, "n c h w"]:
     """Gaussian blur with reflected borders.
 
     Args:
@@ -46,15 +51,13 @@ def blur(x: Float[Tensor, "n c h w"], sigma: float, kernel: int = 15) -> Float[T
     >>> float(blur(torch.ones(1, 1, 16, 16), 1.5).mean().round(decimals=4))
     1.0
     """
-    _check.image_batch("x", x)
-    _check.positive("sigma", sigma)
-    _check.positive("kernel", kernel, integer=True)
     if kernel % 2 == 0 or kernel // 2 >= min(x.shape[2:]):
         raise ValueError(f"kernel={kernel}: give an odd number below {2 * min(x.shape[2:])} for these images")
-    return gaussian_blur(x, [kernel, kernel], [float(sigma)] * 2).clamp(0, 1)
+    return gaussian_blur(x, [kernel, kernel], [sigma, sigma]).clamp(0, 1)
 
 
-def jpeg(x: Float[Tensor, "n c h w"], quality: int) -> Float[Tensor, "n c h w"]:
+@door
+def jpeg(x: Images, quality: Annotated[int, Number(0, 100, integer=True)]) -> Float[Tensor, "n c h w"]:
     """Images as a JPEG file gives them back (Pillow, its default chroma subsampling).
 
     Args:
@@ -69,12 +72,8 @@ def jpeg(x: Float[Tensor, "n c h w"], quality: int) -> Float[Tensor, "n c h w"]:
     >>> bool((jpeg(x, 100) - x).abs().mean() < (jpeg(x, 1) - x).abs().mean())
     True
     """
-    _check.image_batch("x", x)
     if x.shape[1] not in (1, 3):
         raise ValueError(f"x: a JPEG has 1 or 3 channels here, got {x.shape[1]}")
-    _check.positive("quality", quality, allow_zero=True, integer=True)
-    if quality > 100:
-        raise ValueError(f"quality={quality}: give 0 to 100")
     decoded = []
     for picture in to_bytes(x.detach()).permute(0, 2, 3, 1).cpu().numpy():
         file = io.BytesIO()
@@ -84,24 +83,31 @@ def jpeg(x: Float[Tensor, "n c h w"], quality: int) -> Float[Tensor, "n c h w"]:
     return (torch.stack(decoded).permute(0, 3, 1, 2).to(x.device).to(x.dtype) / 255).contiguous()
 
 
+@dataclass
+class _History:
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@door
 def fit_mse_simplifier(
-    simplifier: nn.Module,
+    simplifier: Trainable,
     density: DensityModel,
-    images: ImageSet,
+    images: FilledSet,
     *,
-    steps: int,
-    bit_weight: float = 1.0,
-    mse_weight: float = 10.0,
-    batch_size: int = 32,
-    learning_rate: float = 5e-4,
-    betas: tuple[float, float] = (0.5, 0.99),
-    weight_decay: float = 5e-5,
-    cool_down: float = 0.0,
-    clip: float | None = None,
+    steps: Count,
+    bit_weight: NonNegative = 1.0,
+    mse_weight: Positive = 10.0,
+    batch_size: Count = 32,
+    learning_rate: Positive = 5e-4,
+    betas: tuple[Momentum, Momentum] = (0.5, 0.99),
+    weight_decay: NonNegative = 5e-5,
+    cool_down: Share = 0.0,
+    clip: Positive | None = None,
     bf16: bool | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     checkpoint: str | Path | None = None,
-    checkpoint_every: int = 500,
+    checkpoint_every: Count = 500,
     progress: bool | None = None,
 ) -> list[float]:
     """Train a simplifier that knows no task: it lowers (10 MSE + lambda bits)/(10 + lambda), in place.
@@ -133,8 +139,8 @@ def fit_mse_simplifier(
 
     Raises:
         TypeError: the simplifier is no module, density no density model, or images no ImageSet.
-        ValueError: an argument out of range, an empty set, a simplifier without parameters, or another training's
-            checkpoint.
+        ValueError: an argument out of range, an empty set, a simplifier without parameters or one that does not take
+            the density's images or leaves [0, 1], or another training's checkpoint.
         FloatingPointError: the loss is not finite.
 
     >>> from simplebits import data, density, networks
@@ -143,25 +149,9 @@ def fit_mse_simplifier(
     >>> len(fit_mse_simplifier(simplifier, density.load("glow-16px"), images, steps=2, progress=False))
     2
     """
-    check_network("simplifier", simplifier)
-    check_trainable("simplifier", simplifier)
-    check_betas("betas", betas)
-    _check.density_model("density", density)
-    check_set("images", images)
-    for name, value in {"steps": steps, "batch_size": batch_size, "checkpoint_every": checkpoint_every}.items():
-        _check.positive(name, value, integer=True)
-    _check.positive("bit_weight", bit_weight, allow_zero=True)
-    _check.positive("mse_weight", mse_weight)
-    _check.positive("learning_rate", learning_rate)
-    if clip is not None:
-        _check.positive("clip", clip)
-    _check.seed("seed", seed)
-    _check.share("cool_down", cool_down)
-    device = next(simplifier.parameters()).device
+    device = one_device(simplifier=simplifier, density=density)
     bf16 = choose_bf16(bf16, device)
     optimiser = torch.optim.Adam(simplifier.parameters(), lr=learning_rate, betas=betas, weight_decay=weight_decay)
-    losses: list[float] = []
-    parameters = list(simplifier.parameters())
     settings = {
         "set": images.name, "images": len(images), "batch_size": batch_size, "bit_weight": bit_weight,
         "mse_weight": mse_weight, "learning_rate": learning_rate, "betas": betas, "weight_decay": weight_decay,
@@ -169,34 +159,33 @@ def fit_mse_simplifier(
     }  # fmt: skip
     if cool_down:
         settings["steps"] = steps  # where the cooling begins depends on it
-    state = TrainingState({"simplifier": simplifier}, {"simplifier": optimiser}, settings)
-    if checkpoint is not None and Path(checkpoint).is_file():
-        losses = state.load(Path(checkpoint))[0]["losses"]
+    history = _History()
+    training = Training(
+        steps, f"squared error, λ = {bit_weight:g}",
+        state=TrainingState({"simplifier": simplifier}, {"simplifier": optimiser}, settings), history=history,
+        checkpoint=checkpoint, checkpoint_every=checkpoint_every, remedy="lower the learning rate, or set clip",
+        progress=progress,
+    )  # fmt: skip
+    parameters = list(simplifier.parameters())
     simplifier.train()
-    bar = _progress.bar(steps, len(losses), f"squared error, λ = {bit_weight:g}", progress)
-    for step in range(len(losses), steps):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate * min(1.0, (steps - step) / max(cool_down * steps, 1))
+    for step in training:
+        set_rates(optimiser, [learning_rate], training.cooling(cool_down))
         generator = step_generator(seed, step)
         batch = images.subset(torch.randint(len(images), (batch_size,), generator=generator))
         x = batch.to_float(density.image_size, density.channels, device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            simple = simplifier(x).to(x.dtype)
-            bits = density.bits_per_dim(simple, generator).mean()
+            simple = outputs_of("simplifier", simplifier, x).to(x.dtype)
+            same_shape(simple, x)
+            bits = density(UnitInterval()("simplifier", simple), generator).mean()
         noise = uniform_like(x, generator) / 255
         loss = (mse_weight * (simple + noise - x).square().mean() + bit_weight * bits) / (mse_weight + bit_weight)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate, or set clip")
+        training.proceed(loss)
         # Of these parameters only: the density's get no gradient.
         for p, g in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
             p.grad = g
         if clip is not None:
-            torch.nn.utils.clip_grad_norm_(simplifier.parameters(), clip)
+            torch.nn.utils.clip_grad_norm_(parameters, clip)
         optimiser.step()
-        losses.append(float(loss.detach()))
-        bar.update()
-        if checkpoint is not None and (step + 1 == steps or (step + 1) % checkpoint_every == 0):
-            state.save(Path(checkpoint), {"losses": losses})
-    bar.close()
+        history.losses.append(float(loss.detach()))
     simplifier.eval()
-    return losses
+    return history.losses

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Images, Number, one_of
 from simplebits.networks import predict
+from simplebits.simplify.arguments import check_images
 
 FILLS = ("inpaint", "mean")
+
+
+class GreyLevelOrWord:
+    """A grey level, or the name of a way to fill."""
+
+    whole = True  # the kind is part of this check
+
+    def __call__(self, argument: str, value: Any) -> float | str:
+        """The word as it is, the grey level as a float."""
+        if isinstance(value, str):
+            return one_of(argument, value, FILLS)
+        try:
+            return Number(0, 1)(argument, value)
+        except ValueError:
+            raise ValueError(
+                f"{argument}={value!r}: give a grey level in [0, 1], or one of {', '.join(FILLS)}"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +66,10 @@ class Control:
         return self.predicted_before != self.predicted_after
 
 
+@door
 def control(
     classifier: nn.Module,
-    x: Float[Tensor, "n c h w"],
+    x: Images,
     change: Callable[[Tensor], Tensor],
     prepare: Callable[[Tensor], Tensor] | None = None,
 ) -> Control:
@@ -69,26 +91,36 @@ def control(
     >>> control(net, torch.rand(4, 3, 2, 2), grey).flipped.shape
     torch.Size([4])
     """
-    _check.image_batch("x", x)
-    for name, function in {"change": change, "prepare": prepare}.items():
-        if not callable(function) and not (name == "prepare" and function is None):
-            raise TypeError(f"{name}: expected a function of images, got {type(function).__name__}")
-    changed = change(x)
-    _check.image_batch("change(x)", changed)
+    changed = _made("change", change, x)
     if changed.shape != x.shape:
         raise ValueError(f"change: it made images {list(changed.shape)} of {list(x.shape)}; keep the shape")
-    prepare = prepare or (lambda image: image)
+    probabilities = []
+    for images in (x, changed):
+        prepared = images if prepare is None else _made("prepare", prepare, images)
+        try:
+            probabilities.append(predict(classifier, prepared).softmax(1))
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(
+                f"classifier: it does not take images {list(prepared.shape)} ({error}); give prepare=..., which makes "
+                f"its input of them (another size, grey)"
+            ) from error
+    return Control(changed, *probabilities)
+
+
+def _made(argument: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Give what the caller's function makes of images; name the function where that fails, or gives no images."""
     try:
-        before, after = (predict(classifier, prepare(images)).softmax(1) for images in (x, changed))
-    except RuntimeError as error:
-        raise ValueError(
-            f"classifier: it cannot take images {list(x.shape)} ({error}); give prepare=..., which makes its input of "
-            f"them (another size, grey)"
-        ) from error
-    return Control(changed, before, after)
+        made = function(x)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise ValueError(f"{argument}: it fails on images {list(x.shape)} ({error})") from error
+    made = check_images(f"{argument}(x)", made)
+    if len(made) != len(x):
+        raise ValueError(f"{argument}: it made {len(made)} images of {len(x)}; keep their number")
+    return made
 
 
-def grey(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+@door
+def grey(x: Images) -> Float[Tensor, "n c h w"]:
     """Images without colour: every channel becomes the luminance 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
 
     Raises:
@@ -98,12 +130,13 @@ def grey(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     >>> grey(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)).flatten()
     tensor([0.2990, 0.2990, 0.2990])
     """
-    _check.image_batch("x", x, channels=3)
+    _check.fits("x", x, channels=3)
     return (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True).expand_as(x).contiguous()
 
 
+@door
 def fill_region(
-    x: Float[Tensor, "n c h w"], region: Bool[Tensor, "... h w"], fill: str | float = "inpaint"
+    x: Images, region: Bool[Tensor, "... h w"], fill: Annotated[str | float, GreyLevelOrWord()] = "inpaint"
 ) -> Float[Tensor, "n c h w"]:
     """Images whose region is filled from what lies around it.
 
@@ -116,7 +149,7 @@ def fill_region(
     Raises:
         TypeError: x or the region is not a tensor.
         ValueError: x wrong as an image batch; a region of another shape or dtype, or one that leaves nothing; an
-            unknown fill.
+            unknown fill, or a grey level outside [0, 1].
 
     >>> x = torch.linspace(0, 1, 5).expand(1, 1, 5, 5).contiguous()
     >>> region = torch.zeros(5, 5, dtype=torch.bool)
@@ -124,21 +157,12 @@ def fill_region(
     >>> fill_region(1 - x.where(~region, 0), region).allclose(1 - x, atol=1e-5)
     True
     """
-    _check.image_batch("x", x)
     n, _, h, w = x.shape
-    if not isinstance(region, Tensor):
-        raise TypeError(f"region: expected a bool torch.Tensor [{h}, {w}], got {type(region).__name__}")
-    if region.dtype != torch.bool or tuple(region.shape) not in ((h, w), (n, h, w)):
-        raise ValueError(
-            f"region: expected bool [{h}, {w}] or [{n}, {h}, {w}], got {region.dtype} {list(region.shape)}"
-        )
+    if tuple(region.shape) not in ((h, w), (n, h, w)):
+        raise ValueError(f"region: expected bool [{h}, {w}] or [{n}, {h}, {w}], got {list(region.shape)}")
     masks = region.to(x.device).expand(n, h, w)
     if bool(masks.flatten(1).all(1).any()):
         raise ValueError("region: it covers a whole image; leave something to fill it from")
-    if isinstance(fill, str):
-        _check.one_of("fill", fill, FILLS)
-    elif isinstance(fill, bool) or not isinstance(fill, int | float) or not 0 <= fill <= 1:
-        raise ValueError(f"fill={fill!r}: give a grey level in [0, 1], or one of {', '.join(FILLS)}")
     if fill == "inpaint":
         from skimage.restoration import inpaint_biharmonic
 
@@ -149,5 +173,5 @@ def fill_region(
         kept = (~masks)[:, None].to(x)
         value = (x * kept).sum((2, 3), keepdim=True) / kept.sum((2, 3), keepdim=True)
     else:
-        value = x.new_tensor(float(fill))
+        value = x.new_tensor(fill)
     return torch.where(masks[:, None], value, x)

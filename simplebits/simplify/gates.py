@@ -16,59 +16,69 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from simplebits import _check
+from simplebits._door import door
+from simplebits._gradients import ExactNormalisation, can_be_vectorised
+from simplebits.domains import Logits, NonNegative, Positive
+from simplebits.simplify.arguments import AnyImages, Method, Network, misfits_named
 
-METHODS = ("vmap", "loop")
 
-
-def kl_divergence(target: Float[Tensor, "n classes"], logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
-    """KL(softmax(target) || softmax(logits)) of each pair, in nats.
+@door(renamed={"target": "reference"})
+def kl_divergence(reference: Logits, logits: Logits) -> Float[Tensor, " n"]:
+    """KL(softmax(reference) || softmax(logits)) of each pair, in nats.
 
     Raises:
-        ValueError: different shapes, or none of [n, classes].
+        TypeError: one of them is no tensor.
+        ValueError: different shapes, none of [n, classes], or values that are not finite.
 
     >>> kl_divergence(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([0.])
     """
-    if target.dim() != 2 or target.shape != logits.shape:
+    if reference.shape != logits.shape:
         raise ValueError(
-            f"target and logits: expected two of the same shape [n, classes], got {list(target.shape)} and "
+            f"reference and logits: expected two of the same shape [n, classes], got {list(reference.shape)} and "
             f"{list(logits.shape)}"
         )
-    return F.kl_div(logits.log_softmax(1), target.log_softmax(1), reduction="none", log_target=True).sum(1)
+    return kl_of(reference, logits)
 
 
+def kl_of(reference: Float[Tensor, "n classes"], logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
+    """`kl_divergence` of two that fit."""
+    return F.kl_div(logits.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
+
+
+@door(renamed={"target": "reference"})
 def gate_gradients(
-    classifier: nn.Module,
-    x: Float[Tensor, "n c h w"],
-    target: Float[Tensor, "n classes"],
-    scale: float = 0.95,
+    classifier: Network,
+    x: AnyImages,
+    reference: Logits,
+    scale: Positive = 0.95,
     *,
-    method: str = "vmap",
+    method: Method = "vmap",
 ) -> tuple[dict[str, Tensor], Float[Tensor, "n classes"]]:
-    """Gradient of KL(target || f_s(x)) in the gates of f_s, f with all parameters times s, for every image by itself.
+    """Gradient of KL(reference || f_s(x)) in the gates of f_s, f with all parameters times s, for each image by itself.
 
     A parameter s phi with a gate g before it has dKL/dg = s phi * dKL/d(s phi) at g = 1: the scaled parameter times its
     own gradient. Where it is negative, turning that weight up again would bring the prediction back.
 
-    Differentiable in x and target. The network is run in the mode it is in; give it in evaluation mode.
+    Differentiable in x and reference. The network is run in the mode it is in; give it in evaluation mode.
 
     Args:
         classifier: f, maps images to logits; its parameters get no gradient.
         x: images, as the classifier takes them.
-        target: logits that are to be restored, f(x) as a rule.
+        reference: logits that are to be restored, f(x) as a rule.
         scale: s, above 0; the paper draws it from U(0.8, 0.95).
         method: `vmap`: all images in one pass, on one core up to three times as fast for small networks and no slower
             for large ones, as its speed benchmark shows; `loop`: one after the other, for networks with layers that
-            vmap cannot run.
+            vmap cannot run. A network with TorchScript in it takes the loop in any case, and warns.
 
     Returns:
         By parameter name, the gradients `[n, *shape]`; and the logits of f_s.
 
     Raises:
         TypeError: the classifier is no module.
-        ValueError: unknown method, scale not above 0, a target that is not [n, classes], batch normalisation in
-            training mode or without running statistics, which would mix the images, or a classifier that vmap cannot
-            run.
+        ValueError: unknown method, scale not above 0, a reference that is not [n, classes], images that the classifier
+            does not take, batch normalisation in training mode or without running statistics, which would mix the
+            images, or a classifier that vmap cannot run.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     >>> x = torch.rand(3, 1, 2, 2)
@@ -76,55 +86,65 @@ def gate_gradients(
     >>> gates["1.weight"].shape, logits.shape
     (torch.Size([3, 2, 4]), torch.Size([3, 2]))
     """
-    _check.positive("scale", scale)
-    _check.one_of("method", method, METHODS)
-    _check_arguments(classifier, x, target)
+    if len(reference) != len(x):
+        raise ValueError(
+            f"reference: expected logits [{len(x)}, classes], one row for each image, got {list(reference.shape)}"
+        )
+    images_do_not_mix(classifier)
+    with misfits_named(classifier, None, x):
+        return gates_of(classifier, x, reference, scale, method)
+
+
+def images_do_not_mix(classifier: nn.Module) -> None:
+    """Raise ValueError where a normalisation by the batch would let images see each other."""
+    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training for layer in classifier.modules()):
+        raise ValueError("classifier: its batch normalisation is in training mode; call .eval() first")
+    _check.own_statistics("classifier", classifier)
+
+
+def gates_of(
+    classifier: nn.Module, x: Tensor, reference: Tensor, scale: float, method: Method
+) -> tuple[dict[str, Tensor], Float[Tensor, "n classes"]]:
+    """`gate_gradients` for what fits together."""
     weights = {name: scale * p.detach() for name, p in classifier.named_parameters()}
     buffers = dict(classifier.named_buffers())
 
     def lost(weights: dict[str, Tensor], image: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         logits = functional_call(classifier, (weights, buffers), (image[None],))
         if logits.shape != (1, len(wanted)):
-            raise ValueError(f"target: has {len(wanted)} classes, the classifier gives logits {list(logits.shape)}")
-        return kl_divergence(wanted[None], logits)[0], logits[0]
+            raise ValueError(f"reference: has {len(wanted)} classes, the classifier gives logits {list(logits.shape)}")
+        return kl_of(wanted[None], logits)[0], logits[0]
 
     one = grad(lost, has_aux=True)
     # The faster kinds of attention have no second derivative.
     with sdpa_kernel(SDPBackend.MATH):
-        if method == "vmap":
-            gradients, logits = _all_at_once(one, weights, x, target)
+        if method == "vmap" and can_be_vectorised(classifier):
+            gradients, logits = _all_at_once(one, weights, x, reference)
         else:
-            each = [one(weights, image, wanted) for image, wanted in zip(x, target, strict=True)]
+            each = [one(weights, image, wanted) for image, wanted in zip(x, reference, strict=True)]
             gradients = {name: torch.stack([g[name] for g, _ in each]) for name in weights}
             logits = torch.stack([of_one for _, of_one in each])
     return {name: weights[name] * gradients[name] for name in weights}, logits
 
 
 def _all_at_once(
-    one: Callable[..., tuple[dict[str, Tensor], Tensor]], weights: dict[str, Tensor], x: Tensor, target: Tensor
+    one: Callable[..., tuple[dict[str, Tensor], Tensor]], weights: dict[str, Tensor], x: Tensor, reference: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
     try:
-        return vmap(one, in_dims=(None, 0, 0))(weights, x, target)
+        with ExactNormalisation():
+            return vmap(one, in_dims=(None, 0, 0))(weights, x, reference)
     except RuntimeError as error:
         if not any(word in str(error).lower() for word in ("vmap", "batching rule")):
             raise
         raise ValueError(f"classifier: vmap cannot run it; give method='loop', which can. It says: {error}") from error
 
 
-def _check_arguments(classifier: nn.Module, x: Tensor, target: Tensor) -> None:
-    if not isinstance(classifier, nn.Module):
-        raise TypeError(f"classifier: expected a torch.nn.Module, got {type(classifier).__name__}")
-    if target.dim() != 2 or len(target) != len(x):
-        raise ValueError(
-            f"target: expected logits [{len(x)}, classes], one row for each image, got {list(target.shape)}"
-        )
-    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training for layer in classifier.modules()):
-        raise ValueError("classifier: its batch normalisation is in training mode; call .eval() first")
-    _check.own_statistics("classifier", classifier)
-
-
+@door
 def gate_distance(
-    gates: Mapping[str, Tensor], original: Mapping[str, Tensor], *, negligible: float | None = 1e-5
+    gates: Mapping[str, Float[Tensor, "n ..."]],
+    original: Mapping[str, Float[Tensor, "n ..."]],
+    *,
+    negligible: NonNegative | None = 1e-5,
 ) -> Float[Tensor, " n"]:
     """L_grad: 1 - cosine similarity of two images' gate gradients, layer by layer, averaged over layers (algorithm 1).
 
@@ -150,22 +170,31 @@ def gate_distance(
     >>> gate_distance(gates, original)  # 0 in the first layer, 2 in the second
     tensor([1.])
     """
+    if not gates:
+        raise ValueError("gates: holds no layers; gate_gradients gives those of a network")
     if gates.keys() != original.keys():
         differ = ", ".join(sorted(gates.keys() ^ original.keys()))
         raise ValueError(f"gates and original: expected those of one network, only one of them has {differ}")
-    layers = []
     for name, wanted in original.items():
         if gates[name].shape != wanted.shape:
             raise ValueError(
                 f"gates[{name!r}]: expected {list(wanted.shape)} as in original, got {list(gates[name].shape)}"
             )
+    return distance_of(gates, original, negligible)
+
+
+def distance_of(
+    gates: Mapping[str, Tensor], original: Mapping[str, Tensor], negligible: float | None = 1e-5
+) -> Float[Tensor, " n"]:
+    """`gate_distance` of two that fit."""
+    layers = []
+    for name, wanted in original.items():
         wanted = wanted.detach().flatten(1)
         negative = wanted < 0
         layers.append((gates[name].flatten(1) * negative, wanted * negative))
     norms = torch.stack([wanted.norm(dim=1) for _, wanted in layers])
     counted = torch.ones_like(norms, dtype=torch.bool)
     if negligible is not None:
-        _check.positive("negligible", negligible, allow_zero=True)
         counted = norms > negligible * norms.amax(0)
     cosines = torch.stack([F.cosine_similarity(ours, wanted, dim=1, eps=1e-12) for ours, wanted in layers])
     number = counted.sum(0)

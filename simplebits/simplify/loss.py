@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits._training_state import globally_seeded
 from simplebits.data import RandomShift
 from simplebits.density import DensityModel
+from simplebits.domains import Finite, Images, Labels, NonNegative, Positive
 from simplebits.networks.classify import check_labels
-from simplebits.simplify.arguments import check_augment, check_network
+from simplebits.simplify.arguments import Gate, Network, ThreeWeights, labels_fit, misfits_named
 from simplebits.simplify.noise import uniform_like
-from simplebits.simplify.virtual_step import virtual_adamw_step
-
-GATES = ("ramp", "threshold")
+from simplebits.simplify.virtual_step import adamw_step, optimiser_fits
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,10 @@ class PerInstanceLoss:
     gradients: dict[str, Tensor]
 
 
-def check_weights(weights: tuple[float, float, float], bit_weight: float) -> None:
-    """Raise ValueError unless these are three numbers of at least 0 that do not add up to 0 with lambda."""
-    numbers = isinstance(weights, Sequence) and all(isinstance(w, int | float) and 0 <= w < math.inf for w in weights)
-    if not numbers or len(weights) != 3 or sum(weights) + bit_weight == 0:
-        raise ValueError(
-            f"weights={weights!r}: give three numbers of at least 0, of l(f(X_sim)), l(f'(X_sim)) and l(f'(X_orig)), "
-            f"at least one of them or bit_weight above 0"
-        )
-
-
-def bit_gate(original: Float[Tensor, " n"], threshold: float = 0.1, gate: str = "ramp") -> Float[Tensor, " n"]:
+@door
+def bit_gate(
+    original: Annotated[Float[Tensor, " n"], Finite()], threshold: Positive = 0.1, gate: Gate = "ramp"
+) -> Float[Tensor, " n"]:
     """How much of the bit loss an image gets, by the loss of f' on its original.
 
     Args:
@@ -73,29 +65,30 @@ def bit_gate(original: Float[Tensor, " n"], threshold: float = 0.1, gate: str = 
     >>> bit_gate(torch.tensor([0.0, 0.05, 0.2]))
     tensor([1.0000, 0.5000, 0.0000])
     """
-    if not isinstance(original, Tensor):
-        raise TypeError(f"original: expected a tensor of losses, got {type(original).__name__}")
-    _check.one_of("gate", gate, GATES)
-    _check.positive("threshold", threshold)
+    return _bit_gate(original, threshold, gate)
+
+
+def _bit_gate(original: Float[Tensor, " n"], threshold: float, gate: Gate) -> Float[Tensor, " n"]:
     if gate == "threshold":
         return (original <= threshold).to(original.dtype)
     return ((threshold - original) / threshold).clamp(0, 1)
 
 
+@door
 def per_instance_loss(
-    classifier: nn.Module,
+    classifier: Network,
     optimiser: torch.optim.AdamW,
     density: DensityModel,
-    x: Float[Tensor, "n c h w"],
-    simplified: Float[Tensor, "n c h w"],
-    labels: Int64[Tensor, " n"],
+    x: Images,
+    simplified: Images,
+    labels: Labels,
     *,
-    bit_weight: float = 1.0,
-    threshold: float = 0.1,
-    gate: str = "ramp",
-    weights: tuple[float, float, float] = (1.0, 1.0, 10.0),
+    bit_weight: NonNegative = 1.0,
+    threshold: Positive = 0.1,
+    gate: Gate = "ramp",
+    weights: ThreeWeights = (1.0, 1.0, 10.0),
     augment: RandomShift | None = None,
-    noise: float = 0.0,
+    noise: NonNegative = 0.0,
     generator: torch.Generator | None = None,
 ) -> PerInstanceLoss:
     """Equations (2) to (5) and (S3) of SimpleBits, in the weighting of its code.
@@ -132,8 +125,9 @@ def per_instance_loss(
     Raises:
         TypeError: the classifier is no module, the optimiser not AdamW, density no density model, x or simplified no
             tensor, generator none, or augment no `RandomShift`.
-        ValueError: images of different shapes or devices, outside [0, 1], of another size than the density's; labels
-            out of range; bit_weight < 0; a classifier without parameters, or an optimiser of other ones.
+        ValueError: images of different shapes or devices, outside [0, 1], of another size than the density's or one
+            that the classifier does not take; labels out of range; bit_weight < 0; a classifier without parameters, or
+            an optimiser of other ones.
 
     >>> from simplebits import density, networks
     >>> classifier = networks.NFWideResNet(10, 1, size=16, stem_stride=2)
@@ -146,60 +140,95 @@ def per_instance_loss(
     >>> simplified.grad.shape, loss.bits.shape
     (torch.Size([4, 3, 16, 16]), torch.Size([4]))
     """
-    check_network("classifier", classifier)
-    _check.density_model("density", density)
-    check_augment(augment)
-    _check.generator("generator", generator)
-    parameters = dict(classifier.named_parameters())
-    device = next(iter(parameters.values())).device
-    _check.image_batch("x", x)
-    _check.image_batch("simplified", simplified, channels=x.shape[1], size=x.shape[2], like=x)
-    if simplified.shape != x.shape:
-        raise ValueError(f"simplified: expected shape {list(x.shape)}, that of x, got {list(simplified.shape)}")
+    _batch_fits(classifier, density, x, simplified, labels)
+    optimiser_fits(optimiser, dict(classifier.named_parameters()))
+    weights_fit(weights, bit_weight)
+    with misfits_named(classifier, None, x):
+        return loss_terms(
+            classifier, optimiser, density, x, simplified, labels, highest=int(labels.max()), bit_weight=bit_weight,
+            threshold=threshold, gate=gate, weights=weights, augment=augment, noise=noise, generator=generator,
+        )  # fmt: skip
+
+
+def _batch_fits(classifier: nn.Module, density: DensityModel, x: Tensor, simplified: Tensor, labels: Tensor) -> None:
+    got, wanted = (f"shape {list(t.shape)}, {t.dtype} on {t.device}" for t in (simplified, x))
+    if got != wanted:
+        raise ValueError(f"simplified: expected {wanted}, as x, got {got}; convert with .to(x)")
+    device = next(classifier.parameters()).device
     places = {"x": x.device, "labels": labels.device, "density": next(density.parameters(), x).device}
     for name, place in places.items():
         if place != device:
             raise ValueError(f"{name} is on {place}, the classifier on {device}; move one to the other with .to(...)")
-    if (density.image_size, density.channels) != (x.shape[2], x.shape[1]):
+    if (density.channels, density.image_size, density.image_size) != tuple(x.shape[1:]):
         raise ValueError(
             f"density measures images {density.channels}x{density.image_size}x{density.image_size}, "
             f"x is {'x'.join(map(str, x.shape[1:]))}; resize the images or load another density"
         )
-    _check.positive("bit_weight", bit_weight, allow_zero=True)
-    check_weights(weights, bit_weight)
-    _check.positive("noise", noise, allow_zero=True)
     check_labels(labels, len(x))
 
-    seen, original = simplified, x
+
+def weights_fit(weights: ThreeWeights, bit_weight: float) -> None:
+    """Raise ValueError where no term of the loss has a weight."""
+    if sum(weights) + bit_weight == 0:
+        raise ValueError(
+            f"weights={weights!r}: with bit_weight=0 nothing is left to descend; give at least one weight above 0, of "
+            f"l(f(X_sim)), l(f'(X_sim)), l(f'(X_orig)) or the bits"
+        )
+
+
+def loss_terms(
+    classifier: nn.Module,
+    optimiser: torch.optim.AdamW,
+    density: DensityModel,
+    x: Float[Tensor, "n c h w"],
+    simplified: Float[Tensor, "n c h w"],
+    labels: Tensor,
+    *,
+    highest: int,
+    bit_weight: float,
+    threshold: float,
+    gate: Gate,
+    weights: ThreeWeights,
+    augment: RandomShift | None,
+    noise: float,
+    generator: torch.Generator | None,
+) -> PerInstanceLoss:
+    """`per_instance_loss` for images that have been looked at; `highest` is the largest label of the whole set.
+
+    A label without an output stops a GPU for good, so that the outputs are counted before they are used.
+    """
+    parameters, device = dict(classifier.named_parameters()), x.device
+    shown, original = simplified, x
     if augment is not None:
-        seen, original = augment(generator, seen, original)
+        shown, original = augment(generator, shown, original)
     if noise:
-        seen = seen + noise * (uniform_like(seen, generator) - 0.5)
+        shown = shown + noise * (uniform_like(shown, generator) - 0.5)
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device if generator else None))
     run = _passes(classifier, seed, device)
 
     # Leaves of their own: the classifier's parameters get no gradient. No values are copied.
     theta = {name: p.detach().requires_grad_() for name, p in parameters.items()}
-    logits = run(theta, seen)
-    check_labels(labels, len(x), logits.shape[1])
+    logits = run(theta, shown)
+    labels_fit(highest, logits.shape[1])
     before = F.cross_entropy(logits, labels)
     gradients = torch.autograd.grad(before, list(theta.values()), create_graph=True, allow_unused=True)
     gradients = {
         name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(theta.items(), gradients, strict=True)
     }
-    theta_after = virtual_adamw_step(optimiser, parameters, gradients)
+    theta_after = adamw_step(optimiser, parameters, gradients)
 
-    after = F.cross_entropy(run(theta_after, seen), labels)
-    original = F.cross_entropy(run(theta_after, original), labels, reduction="none")
-    gates = bit_gate(original.detach(), threshold, gate)
+    after = F.cross_entropy(run(theta_after, shown), labels)
+    each = F.cross_entropy(run(theta_after, original), labels, reduction="none")
+    gates = _bit_gate(each.detach(), threshold, gate)
 
-    total = weights[0] * before + weights[1] * after + weights[2] * original.mean()
-    bits = torch.full_like(original, torch.nan).detach()
+    total = weights[0] * before + weights[1] * after + weights[2] * each.mean()
+    bits = torch.full_like(each, torch.nan).detach()
     if bit_weight > 0 and bool(gates.any()):
-        bits = density.bits_per_dim(simplified, generator)
+        bits = density(simplified, generator)  # `bits_per_dim` without a second look at the images
         total = total + bit_weight * (gates * bits).mean()
-    held = {name: g.detach() for name, g in gradients.items()}
-    return PerInstanceLoss(total / (sum(weights) + bit_weight), before, after, original, gates, bits, held)
+    total = total / (sum(weights) + bit_weight)
+    detached = {name: g.detach() for name, g in gradients.items()}
+    return PerInstanceLoss(total, before, after, each, gates, bits, detached)
 
 
 def _passes(classifier: nn.Module, seed: int, device: torch.device) -> Callable[[dict[str, Tensor], Tensor], Tensor]:

@@ -10,14 +10,18 @@ import itertools
 import math
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from simplebits import _check, _progress
+from simplebits import _progress
+from simplebits._door import door
+from simplebits.domains import Count, CountOrZero, Images, Labels, Positive, Seed
 from simplebits.networks.evaluation_mode import evaluation_mode
-from simplebits.simplify.attribution import check_like, check_window, predicted_or
+from simplebits.simplify.arguments import OtherImages, images_fit, window_fits
+from simplebits.simplify.attribution import explained_class
 
 
+@door
 class PatchGaussian:
     """A normal distribution of small patches, to draw a window from given the rest of the patch around it.
 
@@ -43,19 +47,15 @@ class PatchGaussian:
 
     def __init__(
         self,
-        images: Float[Tensor, "m c h w"],
-        window: int = 4,
-        border: int = 2,
+        images: Images,
+        window: Count = 4,
+        border: Count = 2,
         *,
-        patches: int = 20_000,
-        jitter: float = 1e-4,
-        seed: int = 0,
+        patches: Count = 20_000,
+        jitter: Positive = 1e-4,
+        seed: Seed = 0,
     ) -> None:
-        _check.image_batch("images", images)
-        check_window(images, window, 1)
-        _check.positive("border", border, integer=True)
-        _check.positive("patches", patches, integer=True)
-        _check.positive("jitter", jitter)
+        window_fits(images, window)
         self.window, self.border, self.side = window, border, window + 2 * border
         m, c, h, w = images.shape
         if self.side > min(h, w):
@@ -63,7 +63,7 @@ class PatchGaussian:
                 f"window={window}, border={border}: the patch has {self.side} pixels a side, the images have "
                 f"{min(h, w)}; give smaller ones"
             )
-        generator = torch.Generator().manual_seed(_check.seed("seed", seed))
+        generator = torch.Generator().manual_seed(seed)
         which, top, left = (
             torch.randint(high, (patches,), generator=generator) for high in (m, h - self.side + 1, w - self.side + 1)
         )
@@ -74,11 +74,29 @@ class PatchGaussian:
         self.covariance = centred.T @ centred / max(patches - 1, 1) + jitter * torch.eye(len(self.mean)).double()
         self._conditionals: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
 
-    def conditional(self, top: int, left: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of a window at this place in the patch: its indices, the others', the gain and the Cholesky factor.
+    @door
+    def conditional(self, top: CountOrZero, left: CountOrZero) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Work out the distribution of a window given the rest of its patch: mean + gain (rest - mean), and L L^T.
 
-        E[window | rest] = mean + gain (rest - mean), Cov = L L^T.
+        Args:
+            top: first row of the window within the patch.
+            left: first column.
+
+        Returns:
+            Where the window's values stand in a flattened patch, where the others stand, the gain, and the Cholesky
+            factor L of the covariance.
+
+        Raises:
+            ValueError: a window that leaves the patch.
         """
+        if max(top, left) + self.window > self.side:
+            raise ValueError(
+                f"top={top}, left={left}: the window of {self.window} pixels leaves the patch of {self.side}; give at "
+                f"most {self.side - self.window}"
+            )
+        return self._conditional(top, left)
+
+    def _conditional(self, top: int, left: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if (top, left) not in self._conditionals:
             inside = torch.zeros(self.channels, self.side, self.side, dtype=torch.bool)
             inside[:, top : top + self.window, left : left + self.window] = True
@@ -89,13 +107,42 @@ class PatchGaussian:
             self._conditionals[top, left] = a, b, gain, torch.linalg.cholesky((rest + rest.T) / 2)
         return self._conditionals[top, left]
 
+    @door
     def fill(
-        self, x: Float[Tensor, "n c h w"], top: int, left: int, samples: int, generator: torch.Generator
+        self, x: Images, top: CountOrZero, left: CountOrZero, samples: Count, generator: torch.Generator
     ) -> Float[Tensor, "n samples c h w"]:
-        """Each image `samples` times, its window at (top, left) drawn anew and clipped to [0, 1]."""
+        """Draw a window anew, given what lies around it.
+
+        Args:
+            x: images with the channels of the training images, no smaller than a patch.
+            top: first row of the window in the image.
+            left: first column.
+            samples: how often each image is filled.
+            generator: draws the samples, the same for all images.
+
+        Returns:
+            Each image `samples` times, its window clipped to [0, 1].
+
+        Raises:
+            ValueError: images of other channels, smaller ones, or a window that leaves them.
+        """
+        h, w = x.shape[2:]
+        if x.shape[1] != self.channels or min(h, w) < self.side:
+            raise ValueError(
+                f"x: expected images of {self.channels} channels and at least {self.side} pixels a side, got "
+                f"{list(x.shape[1:])}"
+            )
+        if top + self.window > h or left + self.window > w:
+            raise ValueError(
+                f"top={top}, left={left}: the window of {self.window} pixels leaves the image of {h}x{w}; give at most "
+                f"{h - self.window} and {w - self.window}"
+            )
+        return self._fill(x, top, left, samples, generator)
+
+    def _fill(self, x: Tensor, top: int, left: int, samples: int, generator: torch.Generator) -> Tensor:
         n, c, h, w = x.shape
         row, column = (min(max(at - self.border, 0), length - self.side) for at, length in ((top, h), (left, w)))
-        a, b, gain, factor = self.conditional(top - row, left - column)
+        a, b, gain, factor = self._conditional(top - row, left - column)
         patch = x[:, :, row : row + self.side, column : column + self.side].flatten(1).cpu().double() - self.mean
         noise = torch.randn(samples, len(a), generator=generator, dtype=torch.float64)
         drawn = self.mean[a] + (patch[:, b] @ gain.T)[:, None] + noise @ factor.T
@@ -106,18 +153,19 @@ class PatchGaussian:
         return filled
 
 
+@door
 def prediction_difference(
     classifier: nn.Module,
-    x: Float[Tensor, "n c h w"],
-    references: Float[Tensor, "m c h w"],
-    target: Int64[Tensor, " n"] | None = None,
+    x: Images,
+    references: OtherImages,
+    target: Labels | None = None,
     *,
-    window: int = 4,
-    border: int = 2,
-    stride: int = 1,
-    samples: int = 10,
-    seed: int = 0,
-    batch_size: int = 500,
+    window: Count = 4,
+    border: Count = 2,
+    stride: Count = 1,
+    samples: Count = 10,
+    seed: Seed = 0,
+    batch_size: Count = 500,
     progress: bool | None = None,
 ) -> Float[Tensor, "n h w"]:
     """Weight of evidence of every window, averaged over the windows that cover a pixel (Zintgraf et al. 2017).
@@ -151,17 +199,14 @@ def prediction_difference(
     >>> prediction_difference(net, images[:2], images, window=2, border=1).shape
     torch.Size([2, 6, 6])
     """
-    _check.image_batch("x", x)
-    check_like("references", references, x)
-    check_window(x, window, stride)
-    _check.positive("samples", samples, integer=True)
-    _check.positive("batch_size", batch_size, integer=True)
+    images_fit("references", references, x)
+    window_fits(x, window, stride)
     gaussian = PatchGaussian(references, window, border, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     n, _, h, w = x.shape
     total, covered = x.new_zeros(n, h, w), x.new_zeros(h, w)
     with evaluation_mode(classifier), torch.no_grad():
-        target = predicted_or(classifier, x, target)
+        target = explained_class(classifier, x, target)
 
         def probability(images: Tensor) -> Tensor:
             return torch.cat([classifier(part).softmax(1) for part in images.split(batch_size)])
@@ -175,7 +220,7 @@ def prediction_difference(
         places = list(itertools.product(range(0, h - window + 1, stride), range(0, w - window + 1, stride)))
         with _progress.bar(len(places), 0, "prediction difference", progress) as bar:
             for top, left in places:
-                filled = gaussian.fill(x, top, left, samples, generator)
+                filled = gaussian._fill(x, top, left, samples, generator)
                 without = probability(filled.flatten(0, 1)).view(n, samples, -1).mean(1)
                 place = (..., slice(top, top + window), slice(left, left + window))
                 total[place] += (known - evidence(without)).to(x)[:, None, None]

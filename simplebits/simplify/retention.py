@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from simplebits import _check
+from simplebits._door import door
+from simplebits.domains import Images
 
 # A standard deviation below this is no picture: one pixel of 512x512 one grey level off has eight times as much.
 _FLAT = 1e-6
@@ -34,11 +35,8 @@ class Retention:
     distractor_overall: float
 
 
-def retention(
-    simplified: Float[Tensor, "n c h w"],
-    task_part: Float[Tensor, "n c h w"],
-    distractor_part: Float[Tensor, "n c h w"],
-) -> Retention:
+@door
+def retention(simplified: Images, task_part: Images, distractor_part: Images) -> Retention:
     """How much of the task and of the distractor is left: simplified ~ a task + b distractor + c, for each image.
 
     Least squares over all values of an image, after the mean of each of the three is taken off: how bright an image is
@@ -69,7 +67,6 @@ def retention(
     """
     batches = {"simplified": simplified, "task_part": task_part, "distractor_part": distractor_part}
     for argument, x in batches.items():
-        _check.image_batch(argument, x)
         if (x.shape, x.device) != (simplified.shape, simplified.device):
             raise ValueError(
                 f"{argument}: expected shape {list(simplified.shape)} on {simplified.device}, as simplified, "

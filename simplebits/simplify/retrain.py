@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
-from simplebits import _check
-from simplebits.data import ImageSet, RandomShift
+from simplebits._door import door
+from simplebits.data import RandomShift
+from simplebits.data.image_set import Channels
+from simplebits.domains import Count, NonNegative, Positive, Seed
 from simplebits.networks.classify import classifier_optimiser, fit_classifier
-from simplebits.simplify.arguments import check_augment, check_network, check_set
+from simplebits.simplify.arguments import FilledSet, Network, misfits_named
 
 GREY_LEVEL = 1 / 255
 
@@ -31,21 +31,22 @@ class Retraining:
     losses: list[float]
 
 
+@door
 def retrain(
-    classifier: nn.Module,
-    simplified: ImageSet,
-    test: Mapping[str, ImageSet],
+    classifier: Network,
+    simplified: FilledSet,
+    test: Mapping[str, FilledSet],
     *,
-    steps: int,
-    size: int | None = None,
-    channels: int | None = None,
-    batch_size: int = 32,
-    learning_rate: float = 5e-4,
+    steps: Count,
+    size: Count | None = None,
+    channels: Channels = None,
+    batch_size: Count = 32,
+    learning_rate: Positive = 5e-4,
     augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
-    noise: float = GREY_LEVEL,
-    measure_every: int | None = None,
+    noise: NonNegative = GREY_LEVEL,
+    measure_every: Count | None = None,
     bf16: bool | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> Retraining:
@@ -73,8 +74,8 @@ def retrain(
 
     Raises:
         TypeError: the classifier is no module, simplified or a test set no ImageSet, or augment no `RandomShift`.
-        ValueError: no test set, an empty set, an argument out of range, labels that the classifier has no output for,
-            another training's checkpoint.
+        ValueError: no test set, an empty set, an argument out of range, images that the classifier does not take,
+            labels that it has no output for, another training's checkpoint.
         FloatingPointError: the loss is not finite.
 
     >>> from simplebits import data, networks
@@ -84,20 +85,13 @@ def retrain(
     >>> len(result.losses), list(result.accuracy)
     (2, ['original'])
     """
-    check_network("classifier", classifier)
-    check_set("simplified", simplified)
-    check_augment(augment)
-    _check.seed("seed", seed)
-    if not isinstance(test, Mapping):
-        raise TypeError(f"test: expected sets by name, as {{'original': images}}, got {type(test).__name__}")
     if not test:
         raise ValueError("test: give at least one set to measure on, as {'original': images}")
-    for name, images in test.items():
-        check_set(f"test[{name!r}]", images)
-    history = fit_classifier(
-        classifier, simplified, steps=steps, size=size, channels=channels, batch_size=batch_size, augment=augment,
-        noise=noise, evaluate=test, evaluate_every=measure_every, bf16=bf16, seed=seed, checkpoint=checkpoint,
-        progress=progress,
-        description="retrain", optimiser=classifier_optimiser(classifier, learning_rate),
-    )  # fmt: skip
+    device = next(classifier.parameters()).device
+    with misfits_named(classifier, None, simplified.subset([0]).to_float(size, channels, device)):
+        history = fit_classifier(
+            classifier, simplified, steps=steps, size=size, channels=channels, batch_size=batch_size, augment=augment,
+            noise=noise, test=test, measure_every=measure_every, bf16=bf16, seed=seed, checkpoint=checkpoint,
+            progress=progress, description="retrain", optimiser=classifier_optimiser(classifier, learning_rate),
+        )  # fmt: skip
     return Retraining(history.curve[-1][1], history.curve, history.losses)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from simplebits import _check
+from simplebits._door import door
 from simplebits.density import DensityModel
+from simplebits.domains import NonNegative, Positive
 
 
+@door
 @dataclass(frozen=True)
 class Stage:
     """One part of a schedule of densities, coarse to fine.
@@ -20,34 +23,32 @@ class Stage:
     """
 
     density: DensityModel
-    share: float = 1.0
-    factor: float = 1.0
+    share: Positive = 1.0
+    factor: NonNegative = 1.0
 
 
-def stages_of(density: DensityModel | Sequence[Stage]) -> tuple[Stage, ...]:
-    """A schedule: a single model is one stage.
+class InStages:
+    """A schedule; a single model is one stage."""
 
-    Raises:
-        TypeError: neither a model nor stages of models.
-        ValueError: a share or factor out of range, or models of different image sizes.
-    """
-    stages = (Stage(density),) if isinstance(density, DensityModel) else density
-    if (
-        not isinstance(stages, Sequence)
-        or not stages
-        or not all(isinstance(s, Stage) and isinstance(s.density, DensityModel) for s in stages)
-    ):
-        raise TypeError(
-            f"density: expected a DensityModel or a sequence of Stage(density, share, factor), "
-            f"got {type(density).__name__}"
-        )
-    for stage in stages:
-        _check.positive("share", stage.share)
-        _check.positive("factor", stage.factor, allow_zero=True)
-    sizes = {(s.density.channels, s.density.image_size) for s in stages}
-    if len(sizes) > 1:
-        raise ValueError(f"density: all stages must measure images of one size, got {sorted(sizes)} (channels, pixels)")
-    return tuple(stages)
+    whole = True  # the kind is part of this check
+
+    def __call__(self, argument: str, value: Any) -> tuple[Stage, ...]:
+        """The stages, at least one, of models that measure images of one size."""
+        stages = (Stage(value),) if isinstance(value, DensityModel) else value
+        if not isinstance(stages, Sequence) or not stages or not all(isinstance(stage, Stage) for stage in stages):
+            raise TypeError(
+                f"{argument}: expected a DensityModel or a sequence of Stage(density, share, factor), got "
+                f"{type(value).__name__}{DensityModel.how_to_get}"
+            )
+        sizes = {(stage.density.channels, stage.density.image_size) for stage in stages}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"{argument}: all stages must measure images of one size, got {sorted(sizes)} (channels, pixels)"
+            )
+        return tuple(stages)
+
+
+Schedule = Annotated[DensityModel | Sequence[Stage], InStages()]  # inside, always a tuple of stages
 
 
 def stage_at(stages: Sequence[Stage], progress: float) -> Stage:

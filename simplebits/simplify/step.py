@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,88 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simplebits import _check
-from simplebits._precision import choose_bf16
-from simplebits._training_state import globally_seeded
+from simplebits._training import set_rates
+from simplebits._training_state import TrainingState, globally_seeded
 from simplebits.data import RandomShift
-from simplebits.density import DensityModel, quantise
-from simplebits.networks.classify import classifier_optimiser
-from simplebits.simplify.arguments import check_augment, check_betas, check_network, check_trainable
-from simplebits.simplify.history import SimplifyHistory
-from simplebits.simplify.loss import GATES, PerInstanceLoss, check_weights, per_instance_loss
+from simplebits.density import quantise
+from simplebits.domains import Momentum, NonNegative, Positive, Seed, UnitInterval
+from simplebits.simplify.arguments import Gate, ThreeWeights, same_shape
+from simplebits.simplify.loss import PerInstanceLoss, loss_terms
+from simplebits.simplify.measuring import contrast
 from simplebits.simplify.noise import uniform_like
-from simplebits.simplify.schedule import Stage, stages_of
+from simplebits.simplify.schedule import Stage
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """Settings of `SimplifyWhileTraining`; the defaults are the published ones.
+
+    Attributes:
+        bit_weight: lambda, at least 0.
+        threshold: tau of the gate, nats.
+        gate: `ramp` or `threshold`, see `bit_gate`.
+        weights: of the three classification losses, see `per_instance_loss`.
+        learning_rate: of the classifier's AdamW (betas .9, .995, weight decay 1e-5 but on biases).
+        simplifier_learning_rate: of the simplifier's Adam.
+        simplifier_betas: its betas.
+        simplifier_weight_decay: its coupled L2 penalty (the paper says AdamW with 1e-5).
+        clip: largest norm of the simplifier's gradient; None: as it is.
+        augment: drawn once for both images of a pair.
+        noise: width of the uniform noise on the simplified images that the classifier sees, in grey levels of the
+            density: nothing can hide below it. The reference code's earlier runs have 1, its final ones 0. Where the
+            task is easy, dimming the whole image is a cheap way to few bits; more noise makes it a dear one. The
+            classifier's own step sees the loss's noise again, where the reference code draws anew.
+        reuse_gradient: take the classifier's step with the gradient that the loss has computed anyway, on the images as
+            they were before the simplifier's update. The reference code simplifies again and computes it anew, which
+            takes a sixth of the step's time.
+        bf16: bfloat16 autocast in both networks, not in the likelihood; None: where the device is faster in it.
+        seed: of batches, augmentation, noise and dropout.
+    """
+
+    bit_weight: NonNegative = 1.0
+    threshold: Positive = 0.1
+    gate: Gate = "ramp"
+    weights: ThreeWeights = (1.0, 1.0, 10.0)
+    learning_rate: Positive = 5e-4
+    simplifier_learning_rate: Positive = 5e-4
+    simplifier_betas: tuple[Momentum, Momentum] = (0.5, 0.99)
+    simplifier_weight_decay: NonNegative = 5e-5
+    clip: Positive | None = None
+    augment: RandomShift | None = RandomShift(4)  # noqa: RUF009 - frozen
+    noise: NonNegative = 0.0
+    reuse_gradient: bool = False
+    bf16: bool | None = None
+    seed: Seed = 0
+
+    def noted(self) -> dict[str, Any]:
+        """As in the note of a checkpoint."""
+        rates = [self.learning_rate, self.simplifier_learning_rate]
+        adam = [self.simplifier_betas, self.simplifier_weight_decay]
+        alike = ("bit_weight", "threshold", "gate", "weights", "clip", "noise", "bf16", "seed", "reuse_gradient")
+        same = {name: getattr(self, name) for name in alike}
+        return same | {"augment": repr(self.augment), "learning_rates": rates, "simplifier": adam}
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The two networks that are trained side by side, and what trains them."""
+
+    classifier: nn.Module
+    simplifier: nn.Module
+    classifier_optimiser: torch.optim.AdamW
+    simplifier_optimiser: torch.optim.Adam
+
+    def set_rates(self, settings: StepSettings, factor: float) -> None:
+        """Give both optimisers their learning rates, times a factor."""
+        of_classifier = [settings.learning_rate] * len(self.classifier_optimiser.param_groups)
+        set_rates(self.classifier_optimiser, of_classifier, factor)
+        set_rates(self.simplifier_optimiser, [settings.simplifier_learning_rate], factor)
+
+    def state(self, settings: Mapping[str, Any]) -> TrainingState:
+        """Give what a checkpoint holds of them."""
+        modules = {"classifier": self.classifier, "simplifier": self.simplifier}
+        optimisers = {"classifier": self.classifier_optimiser, "simplifier": self.simplifier_optimiser}
+        return TrainingState(modules, optimisers, settings)
 
 
 @dataclass(frozen=True)
@@ -39,148 +110,111 @@ class StepResult:
     contrast: float
 
 
-def contrast(simple: Tensor, x: Tensor) -> float:
-    """Mean standard deviation within a channel of an image, relative to the originals'."""
-    return float(simple.flatten(2).std(2).mean() / x.flatten(2).std(2).mean().clamp(min=1e-6))
+def training_step(
+    networks: Networks,
+    stage: Stage,
+    x: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+    settings: StepSettings,
+    highest: int,
+) -> StepResult:
+    """Take one step of both networks (SimpleBits, section 3 and appendix S4).
 
-
-class TrainingStep:
-    """Simplifier, classifier, their optimisers and all settings of a step (SimpleBits, section 3 and appendix S4).
-
-    `SimplifyWhileTraining`, which adds the loop, documents the arguments.
+    Args:
+        networks: simplifier, classifier and their optimisers.
+        stage: whose density measures the bits.
+        x: original images in [0, 1], of the density's size.
+        labels: theirs.
+        generator: draws augmentation, noise and dropout.
+        settings: all numbers.
+        highest: the largest label of the whole set.
     """
+    noise = settings.noise / (2**stage.density.bit_depth - 1)
+    autocast = torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bool(settings.bf16))
+    again = torch.Generator()
+    again.set_state(generator.get_state())  # the classifier's step sees the same augmentation
 
-    def __init__(
-        self,
-        classifier: nn.Module,
-        simplifier: nn.Module,
-        density: DensityModel | Sequence[Stage],
-        *,
-        bit_weight: float = 1.0,
-        threshold: float = 0.1,
-        gate: str = "ramp",
-        weights: tuple[float, float, float] = (1.0, 1.0, 10.0),
-        learning_rate: float = 5e-4,
-        simplifier_learning_rate: float = 5e-4,
-        simplifier_betas: tuple[float, float] = (0.5, 0.99),
-        simplifier_weight_decay: float = 5e-5,
-        clip: float | None = None,
-        augment: RandomShift | None = RandomShift(4),  # noqa: B008 - frozen
-        noise: float = 0.0,
-        reuse_gradient: bool = False,
-        bf16: bool | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.stages = stages_of(density)
-        check_network("classifier", classifier)
-        check_network("simplifier", simplifier)
-        check_trainable("classifier", classifier)
-        check_trainable("simplifier", simplifier)
-        check_betas("simplifier_betas", simplifier_betas)
-        check_augment(augment)
-        _check.seed("seed", seed)
-        _check.positive("bit_weight", bit_weight, allow_zero=True)
-        _check.positive("threshold", threshold)
-        _check.positive("noise", noise, allow_zero=True)
-        _check.one_of("gate", gate, GATES)
-        if clip is not None:
-            _check.positive("clip", clip)
-        _check.positive("learning_rate", learning_rate)
-        _check.positive("simplifier_learning_rate", simplifier_learning_rate)
-        check_weights(weights, bit_weight)
-        parts = {"classifier": classifier, "simplifier": simplifier}
-        parts |= {f"density {k}" if k else "density": stage.density for k, stage in enumerate(self.stages)}
-        weight = {name: next(part.parameters(), None) for name, part in parts.items()}
-        devices = {name: p.device for name, p in weight.items() if p is not None}
-        if len(set(devices.values())) > 1:
-            raise ValueError(
-                "all parts must be on one device, got "
-                + ", ".join(f"{name} on {device}" for name, device in devices.items())
-            )
-        if reuse_gradient and any(getattr(m, "track_running_stats", False) for m in classifier.modules()):
-            raise ValueError("reuse_gradient: running statistics of the classifier would never move; leave it off")
-        self.classifier, self.simplifier = classifier, simplifier
-        self.device = devices["classifier"]
-        self.bit_weight, self.threshold, self.gate, self.weights = bit_weight, threshold, gate, tuple(weights)
-        self.clip, self.augment, self.seed = clip, augment, seed
-        self.bf16 = choose_bf16(bf16, self.device)
-        self.noise, self.reuse_gradient = noise, reuse_gradient
-        self.rates = [learning_rate, simplifier_learning_rate]
-        self.classifier_optimiser = classifier_optimiser(classifier, learning_rate)
-        self.simplifier_optimiser = torch.optim.Adam(
-            simplifier.parameters(),
-            lr=simplifier_learning_rate,
-            betas=tuple(simplifier_betas),
-            weight_decay=simplifier_weight_decay,
-        )
-        self.simplifier_settings = [simplifier_betas, simplifier_weight_decay]
-        self.step, self.history = 0, SimplifyHistory()
-        self.warmed = 0  # steps that the classifier has learned alone
-        self.kept: list[tuple[int, Tensor]] = []
-        self._flat = self._bad = 0
+    with autocast:
+        simple = simplify_batch(networks.simplifier, x, stage)
+        UnitInterval()("simplifier", simple)
+        loss = loss_terms(
+            networks.classifier, networks.classifier_optimiser, stage.density, x, simple, labels, highest=highest,
+            bit_weight=settings.bit_weight * stage.factor, threshold=settings.threshold, gate=settings.gate,
+            weights=settings.weights, augment=settings.augment, noise=noise, generator=generator,
+        )  # fmt: skip
+    finite = _update_simplifier(networks, loss.total, settings.clip)
 
-    def take(self, x: Tensor, labels: Tensor, stage: Stage, generator: torch.Generator) -> StepResult:
-        """Take one step of both networks.
-
-        Args:
-            x: original images in [0, 1], of the density's size.
-            labels: theirs.
-            stage: whose density measures the bits.
-            generator: draws augmentation, noise and dropout.
-        """
-        again = torch.Generator()
-        again.set_state(generator.get_state())  # the classifier's step sees the same augmentation
-        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+    if finite and settings.reuse_gradient:
+        finite = update_classifier(networks, loss.gradients.values())
+    elif finite:
         with autocast:
-            simple = quantise(self.simplifier(x).to(x.dtype), stage.density.bit_depth)
-            loss = per_instance_loss(
-                self.classifier, self.classifier_optimiser, stage.density, x, simple, labels,
-                bit_weight=self.bit_weight * stage.factor, threshold=self.threshold, gate=self.gate,
-                weights=self.weights, augment=self.augment, noise=self._noise_width(stage), generator=generator,
-            )  # fmt: skip
-        parameters = list(self.simplifier.parameters())
-        # Of these parameters only: what the graph would give for the classifier's is never computed.
-        gradients = torch.autograd.grad(loss.total, parameters, allow_unused=True)
-        for p, g in zip(parameters, gradients, strict=True):
+            shown = _shown_to_the_classifier(networks.simplifier, x, stage, settings.augment, noise, again)
+            ordinary = _cross_entropy(networks.classifier, shown, labels, again)
+        finite = update_classifier(networks, _gradients(ordinary, networks.classifier))
+    return StepResult(loss, finite, contrast(simple.detach(), x))
+
+
+def simplify_batch(simplifier: nn.Module, x: Tensor, stage: Stage) -> Tensor:
+    """The simplifier's images, on the grid of the density's grey levels."""
+    simple = simplifier(x)
+    same_shape(simple, x)
+    return quantise(simple.to(x.dtype), stage.density.bit_depth)
+
+
+@torch.no_grad()
+def _shown_to_the_classifier(
+    simplifier: nn.Module,
+    x: Tensor,
+    stage: Stage,
+    augment: RandomShift | None,
+    noise: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """Images as the updated simplifier makes them, augmented and with noise."""
+    simple = simplify_batch(simplifier, x, stage)
+    if augment is not None:
+        (simple,) = augment(generator, simple)
+    if noise:
+        simple = simple + noise * (uniform_like(simple, generator) - 0.5)
+    return simple
+
+
+def _cross_entropy(classifier: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """The loss of an ordinary step."""
+    seed = int(torch.randint(2**62, (), generator=generator))
+    with globally_seeded(seed, x.device):
+        return F.cross_entropy(classifier(x).float(), labels)
+
+
+def _gradients(loss: Tensor, network: nn.Module) -> list[Tensor]:
+    """In the network's parameters; zero where the loss does not depend on one."""
+    parameters = list(network.parameters())
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
+
+
+def _update_simplifier(networks: Networks, total: Tensor, clip: float | None) -> bool:
+    """A step of Adam down the loss; False, and no step, if loss or gradients are not finite."""
+    parameters = list(networks.simplifier.parameters())
+    # Of these parameters only: what the graph would give for the classifier's is never computed.
+    for p, g in zip(parameters, torch.autograd.grad(total, parameters, allow_unused=True), strict=True):
+        p.grad = g
+    norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip)
+    finite = bool(torch.isfinite(total) & torch.isfinite(norm))
+    if finite:
+        networks.simplifier_optimiser.step()
+    networks.simplifier_optimiser.zero_grad()
+    return finite
+
+
+def update_classifier(networks: Networks, gradients: Iterable[Tensor]) -> bool:
+    """An ordinary step of the classifier; False, and no step, if a gradient is not finite."""
+    gradients = list(gradients)
+    finite = bool(torch.stack([torch.isfinite(g).all() for g in gradients]).all())
+    if finite:
+        for p, g in zip(networks.classifier.parameters(), gradients, strict=True):
             p.grad = g
-        norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf if self.clip is None else self.clip)
-        finite = bool(torch.isfinite(loss.total) & torch.isfinite(norm))
-        if finite:
-            self.simplifier_optimiser.step()
-            classifier_gradients = (
-                loss.gradients.values() if self.reuse_gradient else self._fresh(stage, x, labels, again, autocast)
-            )
-            finite = self._classifier_step(classifier_gradients)
-        self.simplifier_optimiser.zero_grad()
-        return StepResult(loss, finite, contrast(simple.detach(), x))
-
-    def _fresh(
-        self, stage: Stage, x: Tensor, labels: Tensor, generator: torch.Generator, autocast: Any
-    ) -> Iterable[Tensor]:
-        """The classifier's gradient on the images as the updated simplifier makes them."""
-        with torch.no_grad(), autocast:
-            simple = quantise(self.simplifier(x).to(x.dtype), stage.density.bit_depth)
-            if self.augment is not None:
-                (simple,) = self.augment(generator, simple)
-            if self.noise:
-                simple = simple + self._noise_width(stage) * (uniform_like(simple, generator) - 0.5)
-        seed = int(torch.randint(2**62, (), generator=generator))
-        with autocast, globally_seeded(seed, self.device):
-            loss = F.cross_entropy(self.classifier(simple).float(), labels)
-        parameters = list(self.classifier.parameters())
-        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-        return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
-
-    def _classifier_step(self, gradients: Iterable[Tensor]) -> bool:
-        """An ordinary step of the classifier, if all of its gradients are finite."""
-        gradients = list(gradients)
-        finite = all(bool(torch.isfinite(g).all()) for g in gradients)
-        if finite:
-            for p, g in zip(self.classifier.parameters(), gradients, strict=True):
-                p.grad = g
-            self.classifier_optimiser.step()
-            self.classifier_optimiser.zero_grad()
-        return finite
-
-    def _noise_width(self, stage: Stage) -> float:
-        return self.noise / (2**stage.density.bit_depth - 1)
+        networks.classifier_optimiser.step()
+        networks.classifier_optimiser.zero_grad()
+    return finite

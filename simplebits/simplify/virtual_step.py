@@ -7,7 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from simplebits._door import door
 
+
+@door
 def virtual_adamw_step(
     optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Parameter], gradients: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
@@ -20,14 +23,15 @@ def virtual_adamw_step(
     Args:
         optimiser: over (at least) these parameters; learning rate, betas and weight decay are those of each group.
         parameters: by name, as `dict(module.named_parameters())`.
-        gradients: of the same names.
+        gradients: of the same names and shapes.
 
     Returns:
         The new parameters by name.
 
     Raises:
         TypeError: the optimiser is not AdamW.
-        ValueError: it does not hold one of the parameters, or runs a variant (amsgrad, maximize).
+        ValueError: it does not hold one of the parameters, or runs a variant (amsgrad, maximize); a gradient is missing
+            or has another shape than its parameter.
 
     >>> layer = nn.Linear(2, 1)
     >>> optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)
@@ -36,22 +40,35 @@ def virtual_adamw_step(
     >>> bool((new["bias"] - (layer.bias * (1 - 0.1 * 0.01) - 0.1)).abs().max() < 1e-6)
     True
     """
-    if not isinstance(optimiser, torch.optim.AdamW):
-        raise TypeError(f"optimiser: the unrolled step follows torch.optim.AdamW, got {type(optimiser).__name__}")
+    optimiser_fits(optimiser, parameters)
+    for name, p in parameters.items():
+        shape = list(gradients[name].shape) if name in gradients else "none"
+        if shape != list(p.shape):
+            raise ValueError(f"gradients[{name!r}]: expected shape {list(p.shape)}, that of the parameter, got {shape}")
+    return adamw_step(optimiser, parameters, gradients)
+
+
+def optimiser_fits(optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Raise ValueError unless the optimiser holds these parameters and runs plain AdamW."""
+    of_optimiser = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    if missing := [name for name, p in parameters.items() if id(p) not in of_optimiser]:
+        names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} others" if len(missing) > 3 else "")
+        raise ValueError(f"optimiser: it does not hold {names}; build it from this classifier's parameters")
+    if any(group["amsgrad"] or group["maximize"] for group in optimiser.param_groups):
+        raise ValueError("optimiser: AdamW with amsgrad or maximize is not supported; leave both off")
+
+
+def adamw_step(
+    optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Parameter], gradients: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """`virtual_adamw_step` for what fits together."""
     names = {id(p): name for name, p in parameters.items()}
-    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
-    if missing := [name for name, p in parameters.items() if id(p) not in held]:
-        raise ValueError(
-            f"optimiser: it does not hold {', '.join(missing)}; build it from this classifier's parameters"
-        )
 
     def state(p: Tensor) -> Mapping[str, Tensor]:
         return optimiser.state.get(p, {})  # [p] would make an entry
 
     new: dict[str, Tensor] = {}
     for group in optimiser.param_groups:
-        if group["amsgrad"] or group["maximize"]:
-            raise ValueError("optimiser: AdamW with amsgrad or maximize is not supported; leave both off")
         inside = [p for p in group["params"] if id(p) in names]
         # A parameter that had no gradient in some step has taken fewer of them than the others.
         for t in {1 + float(state(p).get("step", 0)) for p in inside}:
@@ -67,8 +84,8 @@ def virtual_adamw_step(
             m = beta1 * m + (1 - beta1) * g
             v = beta2 * v + (1 - beta2) * g.square()
             # The root's derivative is infinite at 0, where a weight has never had a gradient: there it counts as 0.
-            seen = v > 0
-            root = torch.where(seen, torch.where(seen, v, 1.0).sqrt(), 0.0)
+            positive = v > 0
+            root = torch.where(positive, torch.where(positive, v, 1.0).sqrt(), 0.0)
             denominator = root / (1 - beta2**t) ** 0.5 + group["eps"]
             moved = theta * (1 - group["lr"] * group["weight_decay"]) - (group["lr"] / (1 - beta1**t)) * m / denominator
             for p, part in zip(chosen, moved.split([p.numel() for p in chosen]), strict=True):

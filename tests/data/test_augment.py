@@ -130,6 +130,14 @@ def test_batches_that_cannot_share_a_draw_are_refused(batches, error, message):
 
 
 @pytest.mark.unchecked
+def test_draws_come_from_a_generator():
+    with pytest.raises(TypeError, match="generator: expected a torch.Generator, got int"):
+        RandomShift()(3, torch.zeros(1, 1, 4, 4))
+    with pytest.raises(TypeError, match="flip='no': give True or False"):
+        RandomShift(flip="no")
+
+
+@pytest.mark.unchecked
 @pytest.mark.parametrize("pixels", [-1, 1.5, True, None])
 def test_shifts_are_whole_pixels(pixels):
     with pytest.raises(ValueError, match="pixels="):

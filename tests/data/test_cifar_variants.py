@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from simplebits.data import cifar10_1, cifar10_c, cifar_variants
+from simplebits.data import cifar10_1, cifar10_c, cifar_variants, corrupted_sets, synthetic
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +67,10 @@ def test_nothing_is_unpickled(folder):
         (lambda: cifar10_c("snwo", 1), "did you mean 'snow'"),
         (lambda: cifar10_c("snow", 6), "severity=6"),
         (lambda: cifar10_1("v5"), "version='v5'"),
+        (lambda: corrupted_sets(synthetic(4, size=8)), "test: .* are not CIFAR-10's 4 test images"),
+        (lambda: corrupted_sets(synthetic(5)), "test: .* are not CIFAR-10's 4 test images"),
+        (lambda: corrupted_sets(synthetic(4), limit=-1), "limit=-1"),
+        (lambda: corrupted_sets(synthetic(4).subset([])), "test: holds 0"),
     ],
 )
 def test_wrong_use_is_named(read, message):

@@ -213,8 +213,8 @@ def test_wrong_arguments_are_refused_by_name(arguments, message):
     [
         (torch.full((2, 1, 4, 4), 99, dtype=torch.uint8), ValueError, "in every byte"),
         (torch.full((2, 1, 4, 4), 101, dtype=torch.uint8), ValueError, "in every byte"),
-        (torch.full((1, 1, 4, 4), 100, dtype=torch.uint8), ValueError, r"task_part: expected uint8.*\[2, 1, 4, 4\]"),
-        (torch.full((2, 1, 4, 4), 100.0), ValueError, "task_part: expected uint8"),
+        (torch.full((1, 1, 4, 4), 100, dtype=torch.uint8), ValueError, r"task_part: .*images' shape \[2, 1, 4, 4\]"),
+        (torch.full((2, 1, 4, 4), 100.0), ValueError, r"task_part: expected bytes.*uint8"),
         ([100], TypeError, "task_part: expected a torch.Tensor"),
     ],
 )

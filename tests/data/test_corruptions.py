@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from simplebits.data import CIFAR10_C, CORRUPTIONS, ImageSet, corrupt, load
+from simplebits.data import CIFAR10_C, CORRUPTIONS, ImageSet, composite, corrupt, load
 
 RANDOM = {
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur", "elastic_transform"
@@ -247,5 +247,18 @@ def test_wrong_use_is_named(name, severity, message):
 
 @pytest.mark.unchecked
 def test_images_come_as_a_set():
-    with pytest.raises(TypeError, match="images: expected an ImageSet, got Tensor"):
+    with pytest.raises(TypeError, match="images: expected an ImageSet, got Tensor; simplebits.data.load gives one"):
         corrupt(torch.zeros(1, 3, 8, 8), "contrast", 1)
+    with pytest.raises(ValueError, match="images: holds 0; give at least 1"):
+        corrupt(flat(3).subset([]), "contrast", 1)
+
+
+@pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"saturate"}))
+def test_a_single_pixel_can_be_corrupted(name):
+    one = ImageSet(flat(3).images[:, :, :1, :1], flat(3).labels, flat(3).classes, "pixel")
+    assert corrupt(one, name, np.int64(5)).images.shape == one.images.shape
+
+
+def test_a_corrupted_sum_of_parts_is_a_plain_set():
+    images = composite("interpolated", "test", task="digits", distractor="photos").draw(2)
+    assert type(corrupt(images, "gaussian_noise", 3)) is ImageSet

@@ -1,5 +1,6 @@
 """The one rule for size and channels, and what wrong input gets."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -74,14 +75,18 @@ def test_draws_depend_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"images": torch.zeros(2, 1, 8, 8)}, ValueError, "uint8"),
+        ({"images": torch.zeros(2, 1, 8, 8)}, ValueError, r"bytes.*uint8.*data\.to_bytes converts"),
         ({"images": torch.zeros(2, 8, 8, dtype=torch.uint8)}, ValueError, r"\[n, c, h, w\]"),
         ({"images": torch.zeros(2, 2, 8, 8, dtype=torch.uint8)}, ValueError, "c = 1 or 3"),
         ({"images": [[0]]}, TypeError, "torch.Tensor"),
         ({"labels": torch.tensor([0, 2])}, ValueError, "0 .. 1"),
         ({"labels": torch.tensor([0, -1])}, ValueError, "0 .. 1"),
         ({"labels": torch.tensor([0])}, ValueError, "one for each image"),
-        ({"labels": torch.tensor([0.0, 1.0])}, TypeError, "int64"),
+        ({"labels": torch.tensor([0.0, 1.0])}, ValueError, r"int64.*got dtype torch.float32; convert with \.long"),
+        ({"labels": [0, 1]}, TypeError, "torch.Tensor"),
+        ({"classes": "ab"}, TypeError, "expected a tuple, got str"),
+        ({"classes": (0, 1)}, TypeError, r"classes\[0\]: expected a str, got int"),
+        ({"name": 3}, TypeError, "expected a str, got int"),
     ],
 )
 def test_a_wrong_set_is_refused_with_the_argument_named(change, error, message):
@@ -96,8 +101,94 @@ def test_a_wrong_set_is_refused_with_the_argument_named(change, error, message):
     assert next(iter(change)) in str(caught.value)
 
 
+THREE = ImageSet(bytes_of(3, 1, 2, 2), torch.tensor([0, 1, 2]), ("a", "b", "c"), "three")
+
+
+@pytest.mark.parametrize(
+    ("index", "taken"),
+    [
+        ([2, 0], [2, 0]),
+        (range(1, 3), [1, 2]),
+        (slice(None, None, -1), [2, 1, 0]),
+        (slice(5, 9), []),
+        (np.array([1, 1]), [1, 1]),
+        (np.array([0, 2], dtype=np.uint8), [0, 2]),
+        (torch.tensor([0, 1, 1], dtype=torch.uint8), [0, 1, 1]),
+        (np.array([0, 2], dtype=np.uint16), [0, 2]),
+        (torch.tensor([-1], dtype=torch.int32), [2]),
+        ([np.int64(1)], [1]),
+        ([True, False, True], [0, 2]),
+        (np.array([False, True, False]), [1]),
+        (torch.tensor([False, False, False]), []),
+        ([], []),
+    ],
+)
+def test_a_subset_is_taken_by_any_list_range_slice_array_or_mask(index, taken):
+    some = THREE.subset(index)
+    assert some.labels.tolist() == taken and torch.equal(some.images, THREE.images[taken])
+
+
 @pytest.mark.unchecked
-@pytest.mark.parametrize(("size", "channels"), [(0, None), (-1, None), (2.5, None), (None, 2), (None, 0)])
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        ([3], ValueError, r"positions of 3 end at 2, got 3 \.\. 3"),
+        ([0, -4], ValueError, "positions of 3 end at 2, got -4"),
+        ([True, False], ValueError, "a mask needs one value for each of 3, got 2"),
+        (torch.tensor([True] * 4), ValueError, "a mask needs one value for each of 3, got 4"),
+        ([0.0, 1.0], ValueError, r"whole numbers or a mask, got dtype torch.float32; convert with \.long"),
+        ([[0, 1]], ValueError, r"one axis of places, got shape \[1, 2\]"),
+        (np.array(1), ValueError, r"one axis of places, got shape \[\]"),
+        ([0, None], ValueError, "give whole numbers, a slice or a mask"),
+        (1, TypeError, "expected a sequence, got int"),
+        ("01", TypeError, "expected a sequence, got str"),
+        (None, TypeError, "expected a sequence, got NoneType"),
+    ],
+)
+def test_what_selects_nothing_is_refused(index, error, message):
+    with pytest.raises(error, match=f"^index.*{message}"):
+        THREE.subset(index)
+
+
+def test_numbers_of_numpy_and_times_are_seeds_and_counts():
+    assert len(THREE.draw(np.int64(2), seed=np.uint32(5))) == 2
+    assert len(THREE.draw(2, seed=1_764_431_234_123_456_789)) == 2
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n": 0}, "n=0"),
+        ({"n": 2.0}, "n=2.0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**64}, "seed=18446744073709551616"),
+    ],
+)
+def test_wrong_draws_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=f"^{message}: give a whole number"):
+        THREE.draw(**({"n": 1} | wrong))
+
+
+@pytest.mark.unchecked
+def test_wrong_floats_batches_and_places_are_refused():
+    for wrong in (torch.zeros(2, 2), torch.zeros(1, 1, 2, 2, dtype=torch.int64), torch.full((1, 1, 2, 2), torch.nan)):
+        with pytest.raises(ValueError, match="^x: "):
+            to_bytes(wrong)
+    with pytest.raises(ValueError, match="batch_size=0"):
+        THREE.batches(0)
+    with pytest.raises(TypeError, match="generator: expected a torch.Generator, got int"):
+        THREE.batches(2, generator=3)
+    with pytest.raises(ValueError, match="device='gpu': give cpu"):
+        THREE.to_float(device="gpu")
+    with pytest.raises(ValueError, match=r"images: shape \[0, 1, 2, 2\] holds nothing to resize"):
+        THREE.subset([]).to_float(8)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("size", "channels"), [(0, None), (-1, None), (2.5, None), (None, 2), (None, 0), (None, True), (None, 3.0)]
+)
 def test_wrong_sizes_and_channels_are_refused(size, channels):
     with pytest.raises(ValueError, match="size|channels"):
         to_float(bytes_of(1, 1, 4, 4), size, channels)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from simplebits.data import glove, latent_vectors, mean_vectors, reviews
+from simplebits.data import TextSet, glove, latent_vectors, mean_vectors, reviews
 from simplebits.data.text import words
 
 
@@ -62,5 +62,30 @@ def test_wrong_input_is_named(tmp_path, monkeypatch):
         reviews(n=0)
     with pytest.raises(ValueError, match="dimensions=9: give at least 1 and less than 3"):
         latent_vectors(["a b", "b c", "c a"], 9)
-    with pytest.raises(ValueError, match="0 texts and 0 word vectors"):
-        mean_vectors([], {})
+    vectors = {"a": torch.zeros(2)}
+    for texts, known, message in (
+        ([], vectors, "texts: holds 0; give at least 1"),
+        (["a"], {}, "vectors: holds 0; give at least 1"),
+        (["a"], vectors | {"b": torch.zeros(3)}, r"vectors: expected one length, got \[2, 3\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            mean_vectors(texts, known)
+    with pytest.raises(TypeError, match="texts: expected a sequence, got str"):
+        mean_vectors("a b", vectors)
+    with pytest.raises(TypeError, match="vocabulary: expected a sequence of words, got str"):
+        glove("a b")
+    with pytest.raises(ValueError, match="texts: no word is in the 2 of them"):
+        latent_vectors(["", "1 2"], 1)
+    with pytest.raises(ValueError, match="labels: expected one for each of 2 texts, got 1"):
+        TextSet(("a", "b"), torch.tensor([0]), "two")
+    (tmp_path / "vectors").write_text("a 1.0 zero\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="vectors is damaged after 0 of the words .*'zero'"):
+        glove(["a"], tmp_path / "vectors")
+    (tmp_path / "vectors").write_bytes(b"\xeb\x00")
+    with pytest.raises(ValueError, match="vectors is damaged after 0 of the words .*utf-8"):
+        glove(["a"], tmp_path / "vectors")
+
+
+def test_a_time_in_nanoseconds_is_a_seed():
+    texts, seed = ["good film", "bad film", "good fun"], 1_764_431_234_123_456_789
+    assert len(latent_vectors(texts, 2, seed)) == 4 and len(reviews(n=2, seed=seed)) == 2

@@ -2,6 +2,7 @@
 
 import errno
 
+import numpy as np
 import pytest
 import torch
 
@@ -55,18 +56,18 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another():
 @pytest.mark.parametrize("optimiser", ["adam", "adamax"])
 def test_a_fit_that_was_cut_short_resumes_to_the_same_model(tmp_path, optimiser):
     whole, cut = fresh(), fresh()
-    options = SETTINGS | {"optimiser": optimiser, "checkpoint_every": 4}
+    options = SETTINGS | {"optimiser": optimiser, "checkpoint_every": 4, "validation": synthetic(20, size=8, seed=5)}
     one = fit(whole, IMAGES, steps=12, checkpoint=tmp_path / "whole", **options)
 
-    measure, calls = cut.bits_per_dim, []
+    measure, calls = cut.log_density, []
 
-    def killed_at_the_tenth_call(*args):
+    def killed_at_the_tenth_step(*args):
         calls.append(args)
-        if len(calls) == 10:
+        if len(calls) == 12:  # the tenth step's: two have measured the validation images
             raise KeyboardInterrupt
         return measure(*args)
 
-    cut.bits_per_dim = killed_at_the_tenth_call
+    cut.log_density = killed_at_the_tenth_step
     with pytest.raises(KeyboardInterrupt):
         fit(cut, IMAGES, steps=12, checkpoint=tmp_path / "cut", **options)
     _, header = _files.read_tensors(tmp_path / "cut")
@@ -75,7 +76,7 @@ def test_a_fit_that_was_cut_short_resumes_to_the_same_model(tmp_path, optimiser)
     two = fit(again, IMAGES, steps=12, checkpoint=tmp_path / "cut", **options)
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
-    assert one.losses == two.losses
+    assert one.losses == two.losses and one.validation == two.validation
 
 
 def test_a_finished_fit_is_read_back_without_further_steps(tmp_path):
@@ -168,6 +169,13 @@ def test_damaged_and_foreign_checkpoints_are_named(tmp_path):
         {"warm_up": -5},
         {"cool_down": 7.0},
         {"average": 1.5},
+        {"learning_rate": float("inf")},
+        {"weight_decay": -1e-5},
+        {"warm_up": 2.5},
+        {"seed": -1},
+        {"seed": 2**64},
+        {"checkpoint_every": 0},
+        {"validation": IMAGES.subset([])},
     ],
 )
 def test_wrong_settings_are_refused_by_name(wrong):
@@ -179,6 +187,43 @@ def test_wrong_settings_are_refused_by_name(wrong):
 def test_only_density_models_are_fitted():
     with pytest.raises(TypeError, match="DensityModel"):
         fit(torch.nn.Linear(2, 2), IMAGES, steps=2, **SETTINGS)
+    with pytest.raises(ValueError, match=r"model: none of its weights can learn; model.requires_grad_\(True\)"):
+        fit(fresh().requires_grad_(False), IMAGES, steps=2, **SETTINGS)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (IMAGES.subset([0]), ValueError, "holds 1; give at least 2"),
+        (IMAGES.images[:0], ValueError, "holds 0; give at least 2"),
+        (IMAGES.to_float(), ValueError, "expected bytes.*data.to_bytes converts"),
+        (IMAGES.images[:, :2], ValueError, "expected shape.*c = 1 or 3"),
+        (IMAGES.images[0], ValueError, "expected shape"),
+        ("digits", TypeError, "expected an ImageSet, got str; simplebits.data.load gives one"),
+    ],
+)
+def test_images_that_cannot_be_learned_from_are_refused(images, error, message):
+    with pytest.raises(error, match=f"^images: {message}"):
+        fit(fresh(), images, steps=2, **SETTINGS)
+
+
+def test_numbers_of_numpy_and_times_are_settings(tmp_path):
+    numbers = {"seed": np.int64(3), "learning_rate": np.float32(2e-3), "batch_size": np.int32(8)}
+    fit(fresh(), IMAGES, steps=np.int64(2), checkpoint=tmp_path / "c", **(SETTINGS | numbers))
+    assert len(fit(fresh(), IMAGES, steps=2, **(SETTINGS | {"seed": 1_764_431_234_123_456_789})).losses) == 2
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path):
+    """Without the count of steps in a row that were not finite."""
+    whole, again = fresh(), fresh()
+    fit(whole, IMAGES, steps=4, **SETTINGS, cool_down=0.0)
+    fit(fresh(), IMAGES, steps=3, checkpoint=tmp_path / "c", **SETTINGS, cool_down=0.0)
+    content, header = _files.read_tensors(tmp_path / "c")
+    del header["note"]["in_a_row"]
+    _files.write_tensors(tmp_path / "c", content, header)
+    fit(again, IMAGES, steps=4, checkpoint=tmp_path / "c", **SETTINGS, cool_down=0.0)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
 
 
 def test_a_run_may_be_prolonged(tmp_path):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simplebits.density import DensityModel, Glow, GlowStep, quantise
+from simplebits.density import DensityModel, Glow, GlowStep, bits_of, mean_bits, quantise, squeeze, unsqueeze
 
 from .test_glow_step import awake
 
@@ -186,7 +186,7 @@ def test_the_pca_start_beats_random_rotations_on_smooth_images():
 BAD = {
     "bytes": (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "dtype"),
     "whole numbers": (torch.zeros(2, 3, 8, 8, dtype=torch.int64), "dtype"),
-    "not a batch": (torch.zeros(3, 8, 8), "batch dimension"),
+    "not a batch": (torch.zeros(3, 8, 8), r"add a batch axis with x\[None\]"),
     "empty": (torch.zeros(0, 3, 8, 8), "empty"),
     "grey": (torch.zeros(2, 1, 8, 8), r"\['n', 3, 8, 8\]"),
     "large": (torch.zeros(2, 3, 16, 16), r"\['n', 3, 8, 8\]"),
@@ -226,17 +226,77 @@ def test_other_wrong_use_is_refused():
             quantise(x, depth)
     with pytest.raises(ValueError, match="dtype"):
         quantise(x.byte())
-    with pytest.raises(ValueError, match="temperature"):
+    with pytest.raises(ValueError, match="temperature=-1.0"):
         model.sample(2, -1.0)
+    with pytest.raises(ValueError, match="temperature=inf"):
+        model.sample(2, float("inf"))
+    with pytest.raises(TypeError, match="generator: expected a torch.Generator, got int"):
+        model.bits_per_dim(x, 0)
+    with pytest.raises(TypeError, match="latents: expected a sequence, got Tensor"):
+        model.decode(x)
+    with pytest.raises(TypeError, match=r"latents\[0\]: expected a torch.Tensor"):
+        model.decode(["z"])
     with pytest.raises(ValueError, match="n=0"):
         model.sample(0)
     with pytest.raises(ValueError, match="did you mean 'pca'"):
         model.initialise(x, start="pcaa")
     with pytest.raises(ValueError, match="at least two"):
         model.initialise(x[:1])
-    for options in ({"levels": 4}, {"levels": 0}, {"hidden": -1}, {"bit_depth": 9}, {"image_size": 0}):
+    for options in (
+        {"levels": 4},
+        {"levels": 10**9},
+        {"levels": 0},
+        {"scale_floor": 1.0},
+        {"channels": 1.5},
+        {"hidden": -1},
+        {"bit_depth": 9},
+        {"image_size": 0},
+    ):
         with pytest.raises(ValueError, match=next(iter(options))):
             Glow(**({"levels": 2, "steps": 1, "hidden": 4, "image_size": 8} | options))
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize("shape", [(2, 1, 8, 8), (2, 3, 8, 4), (3, 8, 8), (2, 3, 8), ()])
+def test_loops_have_shapes_named_and_values_not_looked_at(shape):
+    model = Glow(levels=2, steps=1, hidden=4, image_size=8)
+    for call, name in ((model, "x"), (model.flow_forward, "g"), (model.log_density, "g")):
+        with pytest.raises(ValueError, match=f"^{name}: expected shape "):
+            call(torch.zeros(shape))
+        with pytest.raises(TypeError, match=f"^{name}: expected a torch.Tensor"):
+            call([0.0])
+    with pytest.raises(TypeError, match="generator: expected a torch.Generator, got int"):
+        model(torch.zeros(2, 3, 8, 8), 0)
+    assert model(torch.full((2, 3, 8, 8), 3.0)).isfinite().all()
+    with pytest.raises(ValueError, match="x: expected torch.float32 on cpu, as the model's weights, got torch.float64"):
+        model(torch.zeros(2, 3, 8, 8).double())
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: squeeze(x[0]), r"x: expected shape \[n, c, h, w\], got \[3, 8, 8\]; add a batch axis"),
+        (lambda x: squeeze(x[..., 1:]), "x: 8x7 pixels do not part"),
+        (lambda x: unsqueeze(x), "y: 3 channels do not divide by 4"),
+        (lambda x: bits_of(Glow(1, 1, 4, 8), x, batch_size=0), "batch_size=0"),
+        (lambda x: bits_of(Glow(1, 1, 4, 8), x, seed=-1), "seed=-1"),
+        (lambda x: bits_of(Glow(1, 1, 4, 8), x + 2), r"x: values must lie in \[0, 1\]"),
+        (lambda x: mean_bits(Glow(1, 1, 4, 8), x[:, :1]), r"x: expected shape \['n', 3, 8, 8\]"),
+        (lambda x: Glow(1, 1, 4, 8).centre(x.byte()), "x: expected floating point values"),
+    ],
+)
+def test_what_cannot_be_measured_or_folded_is_refused(call, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        call(torch.zeros(2, 3, 8, 8))
+
+
+def test_bits_of_many_images_are_those_of_the_model_by_the_batch():
+    model, x = small(torch.float32), images(5, dtype=torch.float32)
+    noise = torch.Generator().manual_seed(3)
+    by_hand = [model.bits_per_dim(part, noise, quantised=True) for part in x.split(2)]
+    torch.testing.assert_close(bits_of(model, x, seed=3, batch_size=2), torch.cat(by_hand))
+    assert mean_bits(model, x, 3) == pytest.approx(float(bits_of(model, x, 3).mean()))
 
 
 @settings(max_examples=25)

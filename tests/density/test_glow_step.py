@@ -115,8 +115,65 @@ def test_the_determinant_keeps_its_digits_under_autocast():
 @pytest.mark.unchecked
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((5, 8), "even"), ((0, 8), "even"), ((6, 8, 1.0), "scale_floor"), ((6, 8, -0.1), "scale_floor")],
+    [
+        ((5, 8), "channels=5: .*even"),
+        ((0, 8), "channels=0"),
+        ((6, 0), "hidden=0"),
+        ((6, 8, 1.0), "scale_floor=1.0"),
+        ((6, 8, -0.1), "scale_floor=-0.1"),
+    ],
 )
-def test_wrong_steps_are_refused(arguments, message):
+@pytest.mark.parametrize("part", [GlowStep, Coupling])
+def test_wrong_steps_are_refused(part, arguments, message):
     with pytest.raises(ValueError, match=message):
-        GlowStep(*arguments)
+        part(*arguments)
+
+
+PARTS = [lambda: ActNorm(6), lambda: Conv1x1(6), lambda: Coupling(6, 8), lambda: GlowStep(6, 8)]
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize("make", PARTS, ids=["actnorm", "conv1x1", "coupling", "step"])
+@pytest.mark.parametrize("shape", [(2, 5, 4, 4), (2, 3, 4, 4), (2, 1, 4, 4), (6, 4, 4), (2, 6), ()])
+def test_parts_name_the_shape_that_they_take(make, shape):
+    part = make()
+    calls = [(part, "x"), (part.inverse, "y")] + ([(part.initialise, "x")] if type(part) in (ActNorm, Coupling) else [])
+    for call, name in calls:
+        with pytest.raises(ValueError, match=rf"^{name}: expected shape \[n, (6|c), h, w\], got "):
+            call(torch.zeros(shape))
+        with pytest.raises(ValueError, match=f"^{name}: expected floating point values, got dtype torch.uint8"):
+            call(torch.zeros(2, 6, 4, 4, dtype=torch.uint8))
+        with pytest.raises(TypeError, match=f"^{name}: expected a torch.Tensor"):
+            call([[0.0]])
+        with pytest.raises(ValueError, match=rf"^{name}: (expected|is empty).* \[2, 6, 0, 4\]"):
+            call(torch.zeros(2, 6, 0, 4))
+    if type(part) is not ActNorm:
+        with pytest.raises(
+            ValueError, match="^x: expected torch.float32 on cpu, as the network's weights, got .*float64"
+        ):
+            part(torch.zeros(2, 6, 4, 4).double())
+
+
+@pytest.mark.unchecked
+def test_starts_from_data_that_say_nothing_are_refused():
+    for part in (ActNorm(6), Coupling(6, 8)):
+        with pytest.raises(ValueError, match="^x: holds NaN or infinity"):
+            part.initialise(torch.full((2, 6, 4, 4), torch.inf))
+    with pytest.raises(ValueError, match=r"^x: shape \[1, 6, 1, 1\] has no spread"):
+        ActNorm(6).initialise(torch.zeros(1, 6, 1, 1))
+    step, x = GlowStep(6, 8), torch.rand(4, 6, 4, 4)
+    with pytest.raises(ValueError, match="mixing='pac' is not known; did you mean 'pca'"):
+        step.initialise(x, "pac", 1)
+    with pytest.raises(ValueError, match="steps=0"):
+        step.initialise(x, "pca", 0)
+    for weight, message in ((torch.eye(5), r"expected shape \[6, 6\]"), (torch.zeros(6, 6), "has no inverse")):
+        with pytest.raises(ValueError, match=f"^weight: .*{message}"):
+            Conv1x1(6).set_weight(weight)
+
+
+def test_parts_run_under_vmap_and_keep_their_derivatives():
+    x = torch.randn(3, 6, 4, 4, generator=torch.Generator().manual_seed(0))
+    for make in PARTS:
+        part = awake(make())
+        together = torch.func.vmap(lambda v, part=part: part(v[None])[0][0])(x)
+        torch.testing.assert_close(together, part(x)[0])

@@ -28,3 +28,5 @@ def test_wrong_images_are_refused():
         png_bits_per_dim(torch.zeros(1, 2, 8, 8))
     with pytest.raises(ValueError, match="dtype"):
         png_bits_per_dim(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="^x: the batch is empty"):
+        png_bits_per_dim(torch.zeros(0, 3, 8, 8))

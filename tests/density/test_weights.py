@@ -110,6 +110,9 @@ def test_a_damaged_card_is_named(copied):
     (copied / "glow-16px.json").write_text("{")
     with pytest.raises(ValueError, match="glow-16px.json is damaged"):
         density.load("glow-16px", folder=copied)
+    (copied / "glow-16px.json").write_text('{"glow": {}}')
+    with pytest.raises(ValueError, match="glow-16px.json is damaged .no architecture or no SHA-256"):
+        density.load("glow-16px", folder=copied)
     with pytest.raises(FileNotFoundError, match=r"glow\.json"):
         density.card("glow", folder=copied)
 
@@ -117,6 +120,10 @@ def test_a_damaged_card_is_named(copied):
 def test_unknown_names_get_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'glow-5bit'"):
         density.load("glow-5bits")
+    with pytest.raises(ValueError, match="did you mean 'glow-16px'"):
+        recipes.make("glow_16px")
+    with pytest.raises(ValueError, match="device='gpu': give cpu"):
+        density.load("glow-16px", "gpu")
 
 
 def test_saving_and_loading_give_the_same_model_and_a_true_card(tmp_path):

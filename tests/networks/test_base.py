@@ -113,8 +113,27 @@ def test_only_grey_images_of_28_pixels_are_padded_more():
 def test_images_that_do_not_fit_are_refused(shape):
     net = ConvNet(channels=1, size=8, width=4, depth=2)
     for call in (net, net.embed):
-        with pytest.raises(ValueError, match=r"x: expected images \[n, 1, 8, 8\], got \["):
+        with pytest.raises(ValueError, match=r"^x: expected shape \[n, 1, 8, 8\], got \["):
             call(torch.rand(shape))
+        with pytest.raises(ValueError, match=r"^x: expected floating point values, got dtype torch.uint8; divide"):
+            call(torch.zeros(shape, dtype=torch.uint8))
+        with pytest.raises(TypeError, match=r"^x: expected a torch.Tensor \[n, 1, 8, 8\], got ndarray"):
+            call(torch.rand(shape).numpy())
+        with pytest.raises(
+            ValueError, match="^x: expected torch.float32 on cpu, as the network's weights, got .*float64"
+        ):
+            call(torch.rand(2, 1, 8, 8).double())
+
+
+@pytest.mark.unchecked
+def test_less_precise_images_are_taken_and_networks_compile_whole():
+    net = ConvNet(channels=1, size=8, width=4, depth=2)
+    x = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert net(x.half()).dtype == torch.float32 and net.double()(x).dtype == torch.float64
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net.float()(x.bfloat16()).isfinite().all()
+    compiled = torch.compile(net, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), net(x))
 
 
 @pytest.mark.unchecked
@@ -122,7 +141,7 @@ def test_images_that_do_not_fit_are_refused(shape):
 def test_every_network_refuses_grey_images_for_colour_ones_and_other_sizes(key):
     net, x = make(key)
     for other in (torch.cat((x, x), 2), x[:, :1] if x.shape[1] == 3 else x.repeat(1, 3, 1, 1)):
-        with pytest.raises(ValueError, match="x: expected images"):
+        with pytest.raises(ValueError, match=r"^x: expected shape \[n, .* ImageSet.to_float\(size="):
             net(other)
 
 

@@ -29,7 +29,9 @@ def test_unknown_names_options_and_values_are_refused():
         build("NFWideResnet")
     with pytest.raises(ValueError, match=r"name='convnet' is not known; did you mean 'ConvNet'"):
         build("convnet")
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(TypeError, match=r"colour= is no option of NFWideResNet; Known: depth, widen, .* stem_stride\."):
         build("NFWideResNet", colour=True)
+    with pytest.raises(TypeError, match=r"nrom= is no option of ConvNet; did you mean 'norm'"):
+        build("ConvNet", nrom="batch")
     with pytest.raises(ValueError, match="classes=0"):
         build("NFWideResNet", classes=0)

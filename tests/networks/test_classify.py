@@ -55,7 +55,7 @@ class Pooled(nn.Module):
 def test_an_easy_task_is_learned(bf16):
     net, test = fresh(), sides(40, seed=5)
     history = fit_classifier(
-        net, sides(), steps=50, evaluate={"test": test}, evaluate_every=20, **(QUIET | {"bf16": bf16, "batch_size": 16})
+        net, sides(), steps=50, test={"test": test}, measure_every=20, **(QUIET | {"bf16": bf16, "batch_size": 16})
     )
     assert accuracy(net, test.to_float(), test.labels, bf16=bf16) >= 0.95
     assert len(history.losses) == 50 and sum(history.losses[-10:]) < 0.5 * sum(history.losses[:10])
@@ -87,8 +87,8 @@ def test_layers_that_normalise_over_the_batch_see_training_batches_only():
 
 def test_a_training_that_was_cut_short_resumes_to_the_same_classifier(tmp_path):
     options = QUIET | {
-        "steps": 9, "augment": RandomShift(1), "noise": 0.01, "checkpoint_every": 3, "evaluate_every": 2,
-        "evaluate": {"test": sides(10, seed=5)},
+        "steps": 9, "augment": RandomShift(1), "noise": 0.01, "checkpoint_every": 3, "measure_every": 2,
+        "test": {"test": sides(10, seed=5)},
     }  # fmt: skip
     whole, cut = fresh(), fresh()
     one = fit_classifier(whole, sides(), checkpoint=tmp_path / "whole", **options)
@@ -112,9 +112,9 @@ def test_a_training_that_was_cut_short_resumes_to_the_same_classifier(tmp_path):
 
 def test_a_finished_training_is_read_back_and_may_be_prolonged(tmp_path):
     net = fresh()
-    one = fit_classifier(net, sides(), steps=4, checkpoint=tmp_path / "c", evaluate={"t": sides(6)}, **QUIET)
+    one = fit_classifier(net, sides(), steps=4, checkpoint=tmp_path / "c", test={"t": sides(6)}, **QUIET)
     again = fresh(seed=1)
-    two = fit_classifier(again, sides(), steps=4, checkpoint=tmp_path / "c", evaluate={"t": sides(6)}, **QUIET)
+    two = fit_classifier(again, sides(), steps=4, checkpoint=tmp_path / "c", test={"t": sides(6)}, **QUIET)
     assert torch.equal(flat(net), flat(again)) and (one.losses, one.curve) == (two.losses, two.curve)
     longer = fit_classifier(fresh(), sides(), steps=6, checkpoint=tmp_path / "c", **QUIET)
     assert len(longer.losses) == 6
@@ -150,7 +150,7 @@ def test_noise_and_transform_reach_the_classifier():
 def test_images_are_resized_and_grey_ones_stay_grey_if_asked():
     grey = ImageSet(torch.zeros(8, 1, 6, 6, dtype=torch.uint8), torch.arange(8) % 2, ("a", "b"), "grey")
     net = build("NFWideResNet", 2, 1, 8, depth=10, widen=1)
-    fit_classifier(net, grey, steps=1, size=8, evaluate={"same": grey}, **QUIET)
+    fit_classifier(net, grey, steps=1, size=8, test={"same": grey}, **QUIET)
 
 
 def test_weight_decay_spares_biases_only():
@@ -217,9 +217,9 @@ def test_labels_without_an_output_are_refused():
         accuracy(fresh(), five.to_float(), five.labels)
     with pytest.raises(ValueError, match=r"labels: expected an int64 tensor \[6\]"):
         accuracy(fresh(), five.to_float(), five.labels[:5])
-    with pytest.raises(ValueError, match=r"labels: expected an int64 tensor \[6\].*float32"):
+    with pytest.raises(ValueError, match=r"labels: expected whole numbers \(int64\), got .*float32; .*\.long"):
         accuracy(fresh(), five.to_float(), five.labels.float())
-    with pytest.raises(ValueError, match=r"labels: .*got list"):
+    with pytest.raises(TypeError, match=r"labels: .*got list"):
         accuracy(fresh(), five.to_float(), [0] * 6)
 
 
@@ -234,6 +234,25 @@ def test_what_is_no_batch_of_images_is_refused():
         predict(fresh(), torch.rand(1, 3, 8, 8).double())
     with pytest.raises(TypeError, match=r"expected a torch.nn.Module, got function"):
         predict(lambda x: x, torch.rand(1, 3, 8, 8))
+
+
+@pytest.mark.unchecked
+def test_nothing_to_learn_and_nothing_to_learn_from_are_refused():
+    frozen = fresh().requires_grad_(False)
+    for call in (lambda: classifier_optimiser(nn.Flatten()), lambda: fit_classifier(frozen, sides(), steps=1, **QUIET)):
+        with pytest.raises(ValueError, match=r"^classifier: none of its weights can learn; .*requires_grad_\(True\)"):
+            call()
+    none = sides().subset([])
+    with pytest.raises(ValueError, match="^images: holds 0; give at least 1"):
+        fit_classifier(fresh(), none, steps=1, **QUIET)
+    with pytest.raises(ValueError, match=r"^test\['held out'\]: holds 0"):
+        fit_classifier(fresh(), sides(), steps=1, test={"held out": none}, **QUIET)
+    with pytest.raises(ValueError, match="^channels=2: give 1 .grey., 3"):
+        fit_classifier(fresh(), sides(), steps=1, channels=2, **QUIET)
+
+
+def test_a_time_in_nanoseconds_is_a_seed():
+    assert len(fit_classifier(fresh(), sides(), steps=2, seed=1_764_431_234_123_456_789, **QUIET).losses) == 2
 
 
 def test_a_network_without_parameters_can_be_asked():

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, grad, stack_module_state, vmap
 
 from simplebits.networks import ConvNet
 from simplebits.networks.convnet import ACTIVATIONS, NORMS, POOLINGS
@@ -150,6 +150,41 @@ def test_only_batch_normalisation_remembers_and_mixes_images(norm):
     assert ((alone - among).abs().max() > 1e-3) == (norm == "batch")
     net.eval()
     torch.testing.assert_close(net(x[:2]), net(x)[:2], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_derivatives_of_vectorised_gradients_equal_finite_differences(norm):
+    """By plain torch.func, at weights where the normalisation does something; torch's own LayerNorm fails here."""
+    net, generator = small(norm=norm, activation="swish").eval(), torch.Generator().manual_seed(1)
+    weights = {
+        name: p.detach() + 0.3 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+        for name, p in net.named_parameters()
+    }
+    along = {name: torch.randn((2, *p.shape), generator=generator, dtype=p.dtype) for name, p in weights.items()}
+
+    def loss(weights, x, label):
+        return F.cross_entropy(functional_call(net, weights, (x,)), label.expand(len(x)))
+
+    def slope(x):
+        gradients = vmap(grad(loss), in_dims=(None, 0, 0))(weights, x, torch.arange(2))
+        return sum((g * along[name]).sum() for name, g in gradients.items())
+
+    x = images(6).unflatten(0, (2, 3)).requires_grad_()
+    assert torch.autograd.gradcheck(slope, x, atol=1e-7, rtol=1e-5, fast_mode=True)
+
+
+def test_layer_normalisation_has_the_values_and_the_state_of_torchs():
+    (norm,), plain = (m for m in small(norm="layer", depth=1).features if isinstance(m, nn.LayerNorm)), nn.LayerNorm
+    plain = plain(norm.normalized_shape).double()
+    assert repr(norm) == repr(plain) and norm.state_dict().keys() == plain.state_dict().keys()
+    with torch.no_grad():
+        for p in norm.parameters():
+            p.normal_(generator=torch.Generator().manual_seed(0))
+    plain.load_state_dict(norm.state_dict())
+    x = images(channels=8)
+    torch.testing.assert_close(norm(x), plain(x), atol=1e-12, rtol=1e-12)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert norm.float()(x.bfloat16()).dtype == plain.float()(x.bfloat16()).dtype
 
 
 def test_stacked_networks_with_batch_statistics_train_like_one_after_another():

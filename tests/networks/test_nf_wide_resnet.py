@@ -175,6 +175,7 @@ def test_any_size_goes_in(size, channels, stride):
         {"channels": 0},
         {"size": 0},
         {"stem_stride": 0},
+        {"stem_kernel": 4},
         {"activation": "selu"},
         {"shortcut": "output"},
         {"dropout": 1.0},
@@ -192,3 +193,10 @@ def test_wrong_arguments_are_refused_by_name(wrong):
 def test_wrong_convolutions_are_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ScaledConv2d(**({"channels": 3, "filters": 4} | wrong))
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize("shape", [(2, 1, 8, 8), (3, 8, 8), (2, 3)])
+def test_convolutions_name_the_shape_that_they_take(shape):
+    with pytest.raises(ValueError, match=r"^x: expected shape \[n, 3, h, w\], got "):
+        ScaledConv2d(3, 4)(torch.zeros(shape))

@@ -110,8 +110,16 @@ def test_other_sizes_and_channels():
 
 @pytest.mark.unchecked
 def test_another_number_of_channels_is_refused():
-    with pytest.raises(ValueError, match="^x: expected 3 channels, got 1"):
-        ResidualUNet(2, 2)(images(1)[:, :1])
+    net = ResidualUNet(2, 2)
+    for call in (net, net.residual):
+        with pytest.raises(ValueError, match=r"^x: expected shape \[n, 3, h, w\], got \[1, 1, "):
+            call(images(1)[:, :1])
+        with pytest.raises(ValueError, match=r"^x: expected shape .*; add a batch axis with x\[None\]"):
+            call(images(1)[0])
+        with pytest.raises(TypeError, match="^x: expected a torch.Tensor"):
+            call(images(1).numpy())
+        with pytest.raises(ValueError, match=r"^x: expected shape .*, got \[1, 3, 0, 0\]"):
+            call(torch.zeros(1, 3, 0, 0))
 
 
 def test_autocast_leaves_the_image_in_single_precision():
@@ -131,6 +139,8 @@ def test_autocast_leaves_the_image_in_single_precision():
         {"pool": 0},
         {"downsamplings": 1},
         {"downsamplings": 2.0},
+        {"downsamplings": 10**9},
+        {"merge": float("nan")},
     ],
 )
 def test_wrong_arguments_are_refused_by_name(wrong):

@@ -139,5 +139,5 @@ def test_resnet20_refuses_what_it_cannot_take():
         ResNet20(width=0)
     with pytest.raises(ValueError, match=r"norm='layer' is not known"):
         ResNet20(norm="layer")
-    with pytest.raises(ValueError, match=r"expected images \[n, 1, 8, 8\]"):
+    with pytest.raises(ValueError, match=r"expected shape \[n, 1, 8, 8\]"):
         ResNet20(channels=1, size=8)(images(1, 3, 8))

@@ -36,7 +36,11 @@ def test_constants_are_neither_trained_nor_saved_but_move_with_the_module():
 
 @pytest.mark.unchecked
 def test_unknown_sets_and_channels_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"standardise='cifar-10' is not known; did you mean 'cifar10'"):
+    with pytest.raises(ValueError, match=r"name='cifar-10' is not known; did you mean 'cifar10'"):
         Standardise("cifar-10", 3)
     with pytest.raises(ValueError, match=r"standardise='svhn' has constants for 3 channels, the images have 1"):
         Standardise("svhn", 1)
+    with pytest.raises(ValueError, match="channels=0"):
+        Standardise(None, 0)
+    with pytest.raises(ValueError, match=r"^x: expected shape \[n, 3, h, w\], got \[2, 1, 4, 4\]"):
+        Standardise("cifar10", 3)(torch.zeros(2, 1, 4, 4))

@@ -36,7 +36,7 @@ def test_outputs_equal_a_plain_computation():
     [
         ({"size": 19}, "size=19: StridedCNN needs images of at least 20x20"),
         ({"size": 27, "stride": 2}, "size=27: StridedCNN needs images of at least 28x28"),
-        ({"stride": 3}, r"stride=3: give 1 \(the paper\) or 2 \(its code\)"),
+        ({"stride": 3}, "stride=3: give a whole number of at least 1 and of at most 2"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, message):

@@ -11,6 +11,7 @@ from torch import nn
 from simplebits.density import DensityModel, Glow
 from simplebits.networks import ConvNet
 from simplebits.simplify import after_training_loss, simplify_after_training
+from simplebits.simplify.after_training_loss import after_training_terms
 from simplebits.simplify.gates import gate_distance, gate_gradients, kl_divergence
 
 FEW = {"start": "image", "learning_rate": 3e-2, "bit_weight": 0.3, "gradient_weight": 1.0, "prediction_weights": (3, 3)}
@@ -68,7 +69,7 @@ def test_the_loss_is_the_weighted_mean_of_its_written_out_terms(net):
             gates, _ = gate_gradients(net, mixed, net(mixed), 0.8)
         loss = after_training_loss(
             net, glow, x, mixed, simplified, 0.8, bit_weight=2.0, gradient_weight=5.0, prediction_weights=(1.0, 4.0),
-            target=which, generator=torch.Generator().manual_seed(7),
+            reference=which, generator=torch.Generator().manual_seed(7),
         )  # fmt: skip
         u = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(7)).double()
         bits = 8 - glow.log_density(simplified * 255 / 256 - 0.5 + u / 256) / (192 * math.log(2))
@@ -83,7 +84,7 @@ def test_the_loss_is_the_weighted_mean_of_its_written_out_terms(net):
 def test_the_first_step_is_adams_on_the_loss(net):
     """A loop of one iteration has s = 0.95 and alpha = 1, so that it can be written out."""
     glow, x = small_glow(), images()
-    result = simplify_after_training(net, glow, x, iterations=1, learning_rate=0.01, bit_weight=0.0)
+    result = simplify_after_training(net, glow, x, steps=1, learning_rate=0.01, bit_weight=0.0)
     z = [torch.zeros_like(level, requires_grad=True) for level in glow.encode(x)]
     y = glow.decode(z)
     loss = after_training_loss(net, glow, x, y, y, 0.95, bit_weight=0.0)
@@ -98,7 +99,7 @@ def test_the_first_step_is_adams_on_the_loss(net):
 @pytest.mark.parametrize("method", ["vmap", "loop"])
 def test_an_image_does_not_depend_on_the_others(net, space, method):
     glow, x = small_glow(), images(4)
-    options = FEW | {"iterations": 4, "space": space, "method": method, "seed": 5}
+    options = FEW | {"steps": 4, "space": space, "method": method, "seed": 5}
     together = simplify_after_training(net, glow, x, batch_size=3, **options)
     for i in (0, 3):
         alone = simplify_after_training(net, glow, x[i : i + 1], **options)
@@ -109,7 +110,7 @@ def test_an_image_does_not_depend_on_the_others(net, space, method):
 def test_vmap_equals_the_loop(net):
     glow, x = small_glow(), images(2)
     a, b = (
-        simplify_after_training(net, glow, x, iterations=4, method=m, target="mixed", **FEW) for m in ("vmap", "loop")
+        simplify_after_training(net, glow, x, steps=4, method=m, reference="mixed", **FEW) for m in ("vmap", "loop")
     )
     torch.testing.assert_close(a.images, b.images, atol=1e-6, rtol=0)
 
@@ -118,18 +119,18 @@ def test_the_rate_falls_to_zero_in_the_last_share(net, monkeypatch):
     rates = []
     step = torch.optim.Adam.step
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or step(self))
-    simplify_after_training(net, small_glow(), images(1), iterations=4, learning_rate=0.1, cool_down=0.5)
+    simplify_after_training(net, small_glow(), images(1), steps=4, learning_rate=0.1, cool_down=0.5)
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05])
 
 
 def test_what_is_returned_is_measured_on_the_returned_images(net):
     glow, x = small_glow(), images()
-    result = simplify_after_training(net, glow, x, iterations=3, frame_every=2, **FEW)
+    result = simplify_after_training(net, glow, x, steps=3, keep_every=2, **FEW)
     assert result.images.min() >= 0 and result.images.max() <= 1
     torch.testing.assert_close(result.kl, kl_divergence(net(x), net(result.images)).detach())
     assert torch.equal(result.predicted_after, net(result.images).argmax(1))
     assert torch.equal(result.predicted_before, net(x).argmax(1))
-    assert result.frame_iterations == (0, 2, 3) and torch.equal(result.frames[-1], result.images)
+    assert result.frame_steps == (0, 2, 3) and torch.equal(result.frames[-1], result.images)
     torch.testing.assert_close(result.frames[0], x, atol=1e-6, rtol=0)
     assert {name: values.shape for name, values in result.history.items()} == dict.fromkeys(
         ("bits", "gradient", "prediction", "scaled_prediction"), (3, 3)
@@ -139,27 +140,25 @@ def test_what_is_returned_is_measured_on_the_returned_images(net):
 def test_the_last_iteration_has_no_interpolation_and_the_upper_scale(net):
     """From zero, x_mix of the last iteration is the same for all images: the latents' mean."""
     glow, x = small_glow(), images()
-    result = simplify_after_training(net, glow, x, iterations=1)
+    result = simplify_after_training(net, glow, x, steps=1)
     mean = glow.decode([torch.zeros_like(z) for z in glow.encode(x)])
     expected = kl_divergence(net(x), net(mean)).detach()
     torch.testing.assert_close(result.history["prediction"][0], expected)
-    wide = simplify_after_training(net, glow, x, iterations=1, scale=(0.1, 0.95))
+    wide = simplify_after_training(net, glow, x, steps=1, scale=(0.1, 0.95))
     torch.testing.assert_close(wide.history["scaled_prediction"], result.history["scaled_prediction"])
 
 
 def test_pixels_start_mid_grey_or_at_the_image(net):
     x = images()
     for start, expected in (("zero", torch.full_like(x, 128 / 255)), ("image", x)):
-        result = simplify_after_training(
-            net, Flat(8).double(), x, space="pixels", start=start, iterations=1, frame_every=1
-        )
+        result = simplify_after_training(net, Flat(8).double(), x, space="pixels", start=start, steps=1, keep_every=1)
         torch.testing.assert_close(result.frames[0], expected)
 
 
 @pytest.mark.parametrize("space", ["latents", "pixels"])
 def test_bits_fall_and_the_prediction_stays(net, space):
     glow, x = small_glow(), images(4)
-    result = simplify_after_training(net, glow, x, iterations=40, space=space, **FEW)
+    result = simplify_after_training(net, glow, x, steps=40, space=space, **FEW)
     assert (result.bits_after < result.bits_before - 0.3).all()
     assert result.kl.max() < 0.02 and torch.equal(result.predicted_before, result.predicted_after)
     assert not result.not_finite.any()
@@ -167,8 +166,8 @@ def test_bits_fall_and_the_prediction_stays(net, space):
 
 def test_without_weight_on_bits_nothing_moves_from_the_image(net):
     glow, x = small_glow(), images(2)
-    still = simplify_after_training(net, glow, x, iterations=5, **(FEW | {"bit_weight": 0.0, "gradient_weight": 0.0}))
-    free = simplify_after_training(net, glow, x, iterations=5, **FEW)
+    still = simplify_after_training(net, glow, x, steps=5, **(FEW | {"bit_weight": 0.0, "gradient_weight": 0.0}))
+    free = simplify_after_training(net, glow, x, steps=5, **FEW)
     torch.testing.assert_close(still.images, x, atol=1e-9, rtol=0)
     assert (free.images - x).abs().mean() > (still.images - x).abs().mean()
     assert (free.bits_after < still.bits_after).all()
@@ -183,8 +182,8 @@ def test_gradients_that_are_not_finite_are_zeroed_for_their_image_alone(net):
 
     x = images(2) * 0.5
     x[0, 0, 0, 0] = 1.0
-    broken = simplify_after_training(net, Broken(8).double(), x, space="pixels", iterations=3, **FEW)
-    whole = simplify_after_training(net, Flat(8).double(), x, space="pixels", iterations=3, **FEW)
+    broken = simplify_after_training(net, Broken(8).double(), x, space="pixels", steps=3, **FEW)
+    whole = simplify_after_training(net, Flat(8).double(), x, space="pixels", steps=3, **FEW)
     assert broken.not_finite.tolist() == [3, 0]
     torch.testing.assert_close(broken.images[0], x[0])
     torch.testing.assert_close(broken.images[1], whole.images[1])
@@ -196,7 +195,7 @@ def test_networks_are_left_as_they_were(net):
     net.features[1].eval()
     held = copy.deepcopy((net.state_dict(), glow.state_dict()))
     modes = [layer.training for layer in net.modules()]
-    simplify_after_training(net, glow, x, iterations=2)
+    simplify_after_training(net, glow, x, steps=2)
     for network, before in zip((net, glow), held, strict=True):
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
         assert all(p.grad is None and p.requires_grad for p in network.parameters())
@@ -219,9 +218,9 @@ def test_a_classifier_of_other_images_sees_them_prepared():
             return self.gain * F.interpolate(x.mean(1, keepdim=True), 12)
 
     x = images(2)
-    a = simplify_after_training(grey, small_glow(), x, prepare=Grey(), iterations=3, **FEW)
+    a = simplify_after_training(grey, small_glow(), x, prepare=Grey(), steps=3, **FEW)
     b = simplify_after_training(
-        grey, small_glow(), x, prepare=lambda y: F.interpolate(y.mean(1, keepdim=True), 12), iterations=3, **FEW
+        grey, small_glow(), x, prepare=lambda y: F.interpolate(y.mean(1, keepdim=True), 12), steps=3, **FEW
     )
     torch.testing.assert_close(a.images, b.images)
     torch.testing.assert_close(a.probabilities_before, grey(F.interpolate(x.mean(1, keepdim=True), 12)).softmax(1))
@@ -229,7 +228,7 @@ def test_a_classifier_of_other_images_sees_them_prepared():
 
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(net, tmp_path, monkeypatch):
     glow, x, file = small_glow(), images(2), tmp_path / "run.safetensors"
-    options = FEW | {"iterations": 6, "frame_every": 2, "checkpoint": file, "checkpoint_every": 3}
+    options = FEW | {"steps": 6, "keep_every": 2, "checkpoint": file, "checkpoint_every": 3}
     whole = simplify_after_training(net, glow, x, **(options | {"checkpoint": None}))
     steps = []
 
@@ -237,15 +236,15 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(net, tmp_path, monk
         steps.append(1)
         if len(steps) == 6:
             raise KeyboardInterrupt
-        return after_training_loss(*arguments, **settings)
+        return after_training_terms(*arguments, **settings)
 
-    monkeypatch.setattr("simplebits.simplify.after_training.after_training_loss", killed)
+    monkeypatch.setattr("simplebits.simplify.after_training.after_training_terms", killed)
     with pytest.raises(KeyboardInterrupt):
         simplify_after_training(net, glow, x, **options)
     steps.append(1)
     resumed = simplify_after_training(net, glow, x, **options)
     assert len(steps) == 6 + 1 + 3  # the last three steps alone
-    assert torch.equal(resumed.images, whole.images) and resumed.frame_iterations == whole.frame_iterations == (
+    assert torch.equal(resumed.images, whole.images) and resumed.frame_steps == whole.frame_steps == (
         0,
         2,
         4,
@@ -261,7 +260,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(net, tmp_path, monk
 
 def test_a_checkpoint_is_of_these_statistics_and_this_prepare(net, tmp_path):
     x = images(2)
-    options = FEW | {"iterations": 2, "checkpoint": tmp_path / "run.safetensors", "checkpoint_every": 1}
+    options = FEW | {"steps": 2, "checkpoint": tmp_path / "run.safetensors", "checkpoint_every": 1}
     simplify_after_training(net, small_glow(), x, **options)
     with pytest.raises(ValueError, match="belongs to another run: .* behind prepare, gives these images other logits"):
         simplify_after_training(net, small_glow(), x, prepare=lambda y: y.flip(1), **options)
@@ -274,10 +273,10 @@ def test_a_checkpoint_is_of_these_statistics_and_this_prepare(net, tmp_path):
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_it_differentiates_wherever_it_is_called(net, mode):
-    expected = simplify_after_training(net, small_glow(), images(2), iterations=2, **FEW)
+    expected = simplify_after_training(net, small_glow(), images(2), steps=2, **FEW)
     glow = small_glow()
     with mode():
-        found = simplify_after_training(net, glow, images(2), iterations=2, **FEW)
+        found = simplify_after_training(net, glow, images(2), steps=2, **FEW)
     assert torch.equal(found.images, expected.images) and not found.images.is_inference()
 
 
@@ -294,7 +293,7 @@ class Pair(nn.Module):
 
 def test_the_seed_decides(net):
     glow, x = small_glow(), images(2)
-    one, again, other = (simplify_after_training(net, glow, x, iterations=3, seed=s, **FEW).images for s in (0, 0, 1))
+    one, again, other = (simplify_after_training(net, glow, x, steps=3, seed=s, **FEW).images for s in (0, 0, 1))
     assert torch.equal(one, again) and not torch.equal(one, other)
 
 
@@ -304,28 +303,60 @@ def test_the_seed_decides(net):
     [
         ({"bit_weight": -1}, "bit_weight=-1: give a number of at least 0"),
         ({"gradient_weight": float("nan")}, "gradient_weight=nan"),
-        ({"prediction_weights": (1, -1)}, r"prediction_weights=\(1, -1\): give two numbers"),
+        ({"prediction_weights": (1, -1)}, r"prediction_weights\[1\]=-1: give a number of at least 0"),
         ({"bit_weight": 0, "gradient_weight": 0, "prediction_weights": (0, 0)}, "are all 0"),
         ({"scale": (0.9, 0.8)}, r"scale=\(0.9, 0.8\): give a lower and an upper bound"),
-        ({"scale": (0.0, 0.8)}, r"both above 0"),
-        ({"iterations": 0}, "iterations=0"),
-        ({"frame_every": 0}, "frame_every=0"),
+        ({"scale": (0.0, 0.8)}, r"scale\[0\]=0.0: give a number above 0"),
+        ({"steps": 0}, "steps=0"),
+        ({"keep_every": 0}, "keep_every=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"learning_rate": 0}, "learning_rate=0"),
         ({"cool_down": 1.0}, "cool_down=1.0"),
         ({"space": "latent"}, "did you mean 'latents'"),
         ({"start": "zeros"}, "did you mean 'zero'"),
-        ({"target": "mix"}, "did you mean 'mixed'"),
+        ({"reference": "mix"}, "did you mean 'mixed'"),
         ({"method": "map"}, "did you mean 'vmap'"),
         ({"seed": -1}, "seed=-1"),
-        ({"scale": 0.9}, "scale=0.9: give a lower and an upper bound"),
-        ({"prediction_weights": 3}, "prediction_weights=3: give two numbers"),
-        ({"prediction_weights": (1, None)}, r"prediction_weights=\(1, None\): give two numbers"),
+        ({"prediction_weights": (1, None)}, r"prediction_weights\[1\]=None: give a number"),
+        ({"scale": (0.9,)}, "scale: expected 2 values, got 1"),
     ],
 )
 def test_wrong_settings_are_refused(net, wrong, message):
     with pytest.raises(ValueError, match=message):
         simplify_after_training(net, small_glow(), images(), **wrong)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize("name", ["scale", "prediction_weights"])
+def test_one_number_is_no_pair(net, name):
+    with pytest.raises(TypeError, match=f"^{name}: expected a tuple, got float"):
+        simplify_after_training(net, small_glow(), images(), **{name: 0.9})
+
+
+def test_old_keywords_warn_and_do_the_same(net):
+    glow, x = small_glow(), images(1)
+    new = simplify_after_training(net, glow, x, steps=2, keep_every=1, reference="mixed", **FEW)
+    with pytest.warns(DeprecationWarning, match="is called (steps|keep_every|reference)= now"):
+        old = simplify_after_training(net, glow, x, iterations=2, frame_every=1, target="mixed", **FEW)
+    assert torch.equal(old.images, new.images) and len(new.frames) == 3
+    with pytest.warns(DeprecationWarning, match="is called frame_steps now"):
+        assert old.frame_iterations == new.frame_steps == (0, 1, 2)
+
+
+@pytest.mark.unchecked
+def test_the_loss_names_what_does_not_fit(net):
+    glow, x = small_glow(), images()
+    for wrong, message in (
+        ({"mixed": images(2)}, "mixed: expected 3 images, one for each of x, got 2"),
+        ({"simplified": images(size=16)}, r"simplified: expected images \[3, 8, 8\] as in x"),
+        ({"simplified": images().float()}, "simplified: expected torch.float64 on cpu as x, got torch.float32"),
+        ({"mixed": x * torch.nan}, "mixed: holds NaN or infinity"),
+        ({"x": images(size=16)}, r"x: expected shape \['n', 3, 8, 8\]"),
+        ({"classifier": nn.Sequential(nn.Flatten(), nn.Linear(7, 2)).double()}, "classifier: it does not take images"),
+        ({"classifier": copy.deepcopy(net).train()}, "classifier: its batch normalisation is in training mode"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            after_training_loss(**({"classifier": net, "density": glow, "x": x, "mixed": x, "simplified": x} | wrong))
 
 
 @pytest.mark.unchecked
@@ -343,13 +374,13 @@ def test_parts_that_do_not_fit_are_refused(net):
         simplify_after_training(copy.deepcopy(net).float(), glow, x)
     with pytest.raises(ValueError, match=r"its weights are torch.float64 on meta"):
         simplify_after_training(copy.deepcopy(net).to("meta"), glow, x)
-    with pytest.raises(ValueError, match=r"cannot take images .* give prepare="):
+    with pytest.raises(ValueError, match=r"does not take images 3x8x8 .* give prepare="):
         simplify_after_training(nn.Sequential(nn.Flatten(), nn.Linear(7, 2)).double(), glow, x)
-    with pytest.raises(ValueError, match=r"expected logits \[3, classes\] of two or more"):
+    with pytest.raises(ValueError, match=r"expected logits of two or more classes, got \[3, 1\]"):
         simplify_after_training(nn.Sequential(nn.Flatten(), nn.Linear(192, 1)).double(), glow, x)
     with pytest.raises(TypeError, match=r"density: expected a DensityModel, got str; simplebits.density.load"):
         simplify_after_training(net, "glow", x)
-    with pytest.raises(TypeError, match=r"prepare: expected a function of images, got int"):
+    with pytest.raises(TypeError, match=r"prepare: expected a function, got int"):
         simplify_after_training(net, glow, x, prepare=3)
     with pytest.raises(TypeError, match=r"classifier: expected logits, a tensor \[n, classes\], got tuple"):
         simplify_after_training(Pair(net), glow, x)

@@ -1,5 +1,10 @@
 """Wrong use of the trainings is told before anything is computed, in words that name the argument."""
 
+import dataclasses
+import inspect
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -8,6 +13,7 @@ import simplebits as sb
 from simplebits.data import synthetic
 from simplebits.networks import NFWideResNet, ResidualUNet, classifier_optimiser
 from simplebits.simplify import SimplifyWhileTraining, bit_gate, fit_mse_simplifier, per_instance_loss, retrain
+from simplebits.simplify.step import StepSettings
 
 QUIET = {"batch_size": 4, "progress": False}
 
@@ -22,8 +28,14 @@ def make(size=16, downsamplings=2, **options):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 32}, "classifier: it does not take images 3x16x16, the size that the density measures"),
-        ({"downsamplings": 5}, "simplifier: it does not take images 3x16x16, the size that the density measures"),
+        (
+            {"size": 32},
+            "classifier: it does not take images 3x16x16 .*build it for this size, which the density measures",
+        ),
+        (
+            {"downsamplings": 5},
+            "simplifier: it does not take images 3x16x16 .*build it for this size, which the density measures",
+        ),
     ],
 )
 @pytest.mark.parametrize("how", ["fit", "sweep"])
@@ -64,12 +76,82 @@ def test_a_sweep_goes_on_with_more_lambdas_on_the_same_object(tmp_path):
     assert set(again) == {1.0, 2.0}
 
 
+@pytest.mark.parametrize("options", [{"size": 32}, {"downsamplings": 5}])
+def test_without_a_warm_up_the_first_step_tells_and_nothing_is_run_before(options):
+    run, calls = make(**options), []
+    run.classifier.register_forward_hook(lambda *_: calls.append("classifier"))
+    run.simplifier.register_forward_hook(lambda *_: calls.append("simplifier"))
+    name = "classifier" if "size" in options else "simplifier"
+    with pytest.raises(ValueError, match=f"{name}: it does not take images 3x16x16"):
+        run.fit(synthetic(8, 16), steps=1, **QUIET)
+    assert run.step == 0
+    calls.clear()
+    right = make()
+    for network, what in ((right.classifier, "classifier"), (right.simplifier, "simplifier")):
+        network.register_forward_hook(lambda *_, what=what: calls.append(what))
+    right.fit(synthetic(8, 16), steps=1, **QUIET)
+    assert calls == ["simplifier", "classifier", "classifier", "classifier", "simplifier", "classifier"]
+
+
+def test_a_step_looks_at_its_images_once(monkeypatch):
+    run, looked = make(bit_weight=1.0, threshold=1e3), []
+    aminmax = torch.aminmax
+    monkeypatch.setattr(torch, "aminmax", lambda x: looked.append(x.shape) or aminmax(x))
+    run.fit(synthetic(8, 16), steps=3, **QUIET)
+    assert looked == [(4, 3, 16, 16)] * 3 and not any(map(math.isnan, run.history.terms["bits"]))
+
+
 @pytest.mark.unchecked
-@pytest.mark.parametrize("betas", [0.9, (0.9,), (0.5, 1.0), "ab"])
-def test_betas_are_two_numbers_below_1(betas):
-    with pytest.raises(ValueError, match="simplifier_betas="):
+def test_a_simplifier_that_leaves_the_range_or_the_shape_is_told():
+    class Brighter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gain = nn.Parameter(torch.tensor(3.0))
+
+        def forward(self, x):
+            return self.gain * x if self.training else x[:, :, 1:]
+
+    options = {"bf16": False, "classifier": NFWideResNet(10, 1, size=16, stem_stride=2)}
+    run = SimplifyWhileTraining(simplifier=Brighter(), density=sb.density.load("glow-16px"), **options)
+    with pytest.raises(ValueError, match=r"^simplifier: made \[1, 3, 15, 16\] of images \[1, 3, 16, 16\]"):
+        run.fit(synthetic(8, 16), steps=1, warm_up=1, **QUIET)
+    run.simplifier.forward = lambda x: run.simplifier.gain * x
+    with pytest.raises(ValueError, match=r"^simplifier: values must lie in \[0, 1\], got"):
+        run.fit(synthetic(8, 16), steps=1, **QUIET)
+
+
+def test_settings_are_frozen_and_published_by_default():
+    run = SimplifyWhileTraining(NFWideResNet(10, 1), ResidualUNet(4, 2), sb.density.load("glow"))
+    published = StepSettings(bf16=run.settings.bf16)
+    assert run.settings == published and published.weights == (1.0, 1.0, 10.0)
+    assert (published.threshold, published.learning_rate, published.simplifier_betas) == (0.1, 5e-4, (0.5, 0.99))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        run.settings.bit_weight = 2.0
+    signature = inspect.signature(SimplifyWhileTraining).parameters
+    fields = {field.name: field.default for field in dataclasses.fields(StepSettings)}
+    assert {name: p.default for name, p in signature.items() if p.kind is p.KEYWORD_ONLY} == fields
+
+
+def test_numpys_numbers_are_numbers():
+    run = make(bit_weight=np.float32(2.0), seed=np.int64(3), simplifier_betas=np.array([0.5, 0.9]))
+    run.fit(synthetic(8, 16), steps=np.int64(1), batch_size=np.int32(4), progress=False)
+    assert (run.settings.bit_weight, run.settings.seed, run.step) == (2.0, 3, 1)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize(
+    ("betas", "error", "message"),
+    [
+        (0.9, TypeError, "betas: expected a tuple, got float"),
+        ((0.9,), ValueError, "betas: expected 2 values, got 1"),
+        ((0.5, 1.0), ValueError, r"betas\[1\]=1.0: give a number of at least 0 and below 1"),
+        ("ab", TypeError, "betas: expected a tuple, got str"),
+    ],
+)
+def test_betas_are_two_numbers_below_1(betas, error, message):
+    with pytest.raises(error, match=f"^simplifier_{message}"):
         make(simplifier_betas=betas)
-    with pytest.raises(ValueError, match="betas="):
+    with pytest.raises(error, match=f"^{message}"):
         fit_mse_simplifier(
             ResidualUNet(4, 2), sb.density.load("glow-16px"), synthetic(4, 16), steps=1, betas=betas, **QUIET
         )
@@ -92,7 +174,7 @@ def test_frozen_networks_are_told():
         ({"density": "glow"}, TypeError, "density: expected a DensityModel, got str"),
         ({"density": None}, TypeError, "density: expected a DensityModel, got NoneType"),
         ({"generator": 3}, TypeError, "generator: expected a torch.Generator.*got int"),
-        ({"labels": torch.zeros(2, dtype=torch.int64, device="meta")}, ValueError, "labels is on meta"),
+        ({"labels": torch.zeros(2, dtype=torch.int64, device="meta")}, ValueError, "labels: is on meta"),
     ],
 )
 @pytest.mark.unchecked
@@ -109,10 +191,10 @@ def test_the_loss_names_what_is_wrong(wrong, error, message):
 
 @pytest.mark.unchecked
 def test_a_gate_wants_a_tensor_and_a_retraining_sets_by_name():
-    with pytest.raises(TypeError, match="original: expected a tensor of losses, got float"):
+    with pytest.raises(TypeError, match=r"original: expected a torch.Tensor \[n\], got float"):
         bit_gate(0.05)
     images = synthetic(4, 16)
-    with pytest.raises(TypeError, match="test: expected sets by name"):
+    with pytest.raises(TypeError, match="test: expected a mapping, got ImageSet"):
         retrain(nn.Linear(1, 1), images, images, steps=1)
 
 

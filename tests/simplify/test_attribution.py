@@ -126,7 +126,7 @@ def test_wrong_arguments_are_refused(net):
         integrated_gradients(net, x, baseline=images(1, size=4))
     with pytest.raises(ValueError, match=r"references: expected images \[1, 8, 8\]"):
         expected_gradients(net, x, images(2, 3))
-    with pytest.raises(ValueError, match=r"labels: must lie in 0 .. 2"):
+    with pytest.raises(ValueError, match=r"target: must lie in 0 .. 2 for a classifier of 3 outputs, got 3"):
         integrated_gradients(net, x, torch.tensor([0, 1, 3]))
     with pytest.raises(ValueError, match=r"window=9, stride=1"):
         occlusion(net, x, window=9)
@@ -137,10 +137,15 @@ def test_wrong_arguments_are_refused(net):
     with pytest.raises(TypeError, match=r"expected a torch.nn.Module"):
         integrated_gradients(lambda y: y, x)
     for fill in (7.0, None):
-        with pytest.raises(ValueError, match=rf"fill={fill}: give a grey level in \[0, 1\]"):
+        with pytest.raises(ValueError, match=rf"fill={fill}: give a number of at least 0 and of at most 1"):
             occlusion(net, x, fill=fill)
     with pytest.raises(ValueError, match=r"fill: give 1 image, or 3, one for each of x; got 2"):
         occlusion(net, x, fill=images(2))
+    for target, message in ((torch.tensor([0, 1]), r"expected \[3\]"), (torch.tensor([0, 1, -1]), "from 0, got -1")):
+        with pytest.raises(ValueError, match=f"^target: .*{message}"):
+            occlusion(net, x, target)
+    with pytest.raises(ValueError, match=r"classifier: it does not take images 1x8x8"):
+        integrated_gradients(nn.Sequential(nn.Flatten(), nn.Linear(7, 2)).double(), x)
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)).double()
     with pytest.raises(ValueError, match=r"classifier: expected logits \[3, classes\], got \[3\]"):
         integrated_gradients(flat, x)

@@ -272,7 +272,7 @@ def test_wrong_settings_are_refused_by_name(wrong):
         ({"simplifier": "unet"}, TypeError, "^simplifier: expected a torch.nn.Module, got str"),
         ({"density": "glow"}, TypeError, "^density: expected a DensityModel, got str"),
         ({"images": noise()}, TypeError, "^images: expected an ImageSet, got Tensor"),
-        ({"images": synthetic(8, 8).subset(torch.arange(0))}, ValueError, "^images: the set is empty"),
+        ({"images": synthetic(8, 8).subset(torch.arange(0))}, ValueError, "^images: holds 0; give at least 1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_by_name(wrong, error, message):

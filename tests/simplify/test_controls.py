@@ -73,11 +73,11 @@ def test_predictions_flip_where_the_cue_is_gone():
 @pytest.mark.unchecked
 def test_wrong_arguments_are_refused():
     x = images()
-    with pytest.raises(ValueError, match=r"region: expected bool \[8, 8\] or \[3, 8, 8\], got torch.float32"):
+    with pytest.raises(ValueError, match=r"region: expected True or False, got dtype torch.float32; convert"):
         fill_region(x, region().float())
     with pytest.raises(ValueError, match=r"region: expected bool"):
         fill_region(x, region(9))
-    with pytest.raises(TypeError, match=r"region: expected a bool torch.Tensor \[8, 8\], got list"):
+    with pytest.raises(TypeError, match=r"region: expected a torch.Tensor \[..., h, w\], got list"):
         fill_region(x, region().tolist())
     for fill in (None, torch.zeros(3)):
         with pytest.raises(ValueError, match=r"fill=.*: give a grey level"):
@@ -95,7 +95,12 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match=r"change\(x\): values must lie in \[0, 1\]"):
         control(Redness(), x, lambda y: 2 * y)
     for arguments, name in (((3,), "change"), ((grey, 3), "prepare")):
-        with pytest.raises(TypeError, match=rf"{name}: expected a function of images, got int"):
+        with pytest.raises(TypeError, match=rf"{name}: expected a function, got int"):
             control(Redness(), x, *arguments)
-    with pytest.raises(ValueError, match=r"classifier: it cannot take images \[3, 3, 8, 8\] .* give prepare="):
+    with pytest.raises(ValueError, match="prepare: it made 1 images of 3; keep their number"):
+        control(Redness(), x, grey, lambda y: y[:1])
+    for arguments, name in (((nn.Linear(7, 2),), "change"), ((grey, nn.Linear(7, 2)), "prepare")):
+        with pytest.raises(ValueError, match=rf"^{name}: it fails on images \[3, 3, 8, 8\]"):
+            control(Redness(), x, *arguments)
+    with pytest.raises(ValueError, match=r"classifier: it does not take images \[3, 3, 8, 8\] .* give prepare="):
         control(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(7, 2)), x, grey)

@@ -5,8 +5,10 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torchvision.models import VisionTransformer
 
 from simplebits.networks import ConvNet, ResNet20, build
+from simplebits.networks.convnet import NORMS
 from simplebits.simplify.gates import gate_distance, gate_gradients, kl_divergence
 
 
@@ -84,6 +86,67 @@ def test_second_derivatives_equal_finite_differences():
     assert torch.autograd.gradcheck(distance, start, atol=1e-6, rtol=1e-4, fast_mode=True)
 
 
+def convnet(norm):
+    return ConvNet(3, 3, 16, depth=2, width=4, norm=norm, activation="swish")
+
+
+def torch_layer_norm():
+    net = convnet("none")
+    net.features[1] = nn.LayerNorm((4, 16, 16))
+    return net
+
+
+def torch_instance_norm():
+    net = convnet("none")
+    net.features[1] = nn.InstanceNorm2d(4, affine=True)
+    return net
+
+
+def transformer():
+    return VisionTransformer(16, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16, num_classes=3)
+
+
+def assert_slope(net, method):
+    """Of the gates along a direction, at weights where normalisations do something."""
+    generator = torch.Generator().manual_seed(2)
+    for p in net.double().eval().parameters():
+        p.data += 0.3 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+    x = images(2, 3, 16)
+    target = net(x).detach()
+    along = [torch.randn((2, *p.shape), generator=generator, dtype=p.dtype) for p in net.parameters()]
+
+    def slope(y):
+        gates, _ = gate_gradients(net, y, target, 0.9, method=method)
+        return sum((g * a).sum() for g, a in zip(gates.values(), along, strict=True))
+
+    assert torch.autograd.gradcheck(slope, x.flip(3).requires_grad_(), atol=1e-7, rtol=1e-5, fast_mode=True)
+
+
+@pytest.mark.parametrize("method", ["vmap", "loop"])
+@pytest.mark.parametrize(
+    "net",
+    [
+        *(pytest.param(lambda norm=norm: convnet(norm), id=norm) for norm in NORMS),
+        torch_layer_norm,
+        torch_instance_norm,
+        transformer,
+    ],
+)
+def test_second_derivatives_are_exact_for_every_normalisation_and_a_transformer(net, method):
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(0)
+        net = net()
+    assert_slope(net, method)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_second_derivatives_of_torchscript_are_taken_by_the_loop():
+    net = torch_layer_norm().double()
+    net.features[1] = torch.jit.trace(net.features[1], torch.rand(1, 4, 16, 16).double())
+    with pytest.warns(UserWarning, match="TorchScript"):
+        assert_slope(net, "vmap")
+
+
 def test_each_image_is_by_itself():
     net, x = small_net(), images(4)
     target = net(x).detach()
@@ -155,12 +218,15 @@ def test_wrong_arguments_are_refused():
         gate_gradients(net, x, net(x), 0.9, method="vmp")
     with pytest.raises(ValueError, match="scale=0"):
         gate_gradients(net, x, net(x), 0)
-    for target in (net(x)[:, 0], net(x)[:2]):
-        with pytest.raises(ValueError, match=r"target: expected logits \[3, classes\], one row for each image"):
-            gate_gradients(net, x, target, 0.9)
+    with pytest.raises(ValueError, match=r"reference: expected shape \[n, classes\], got \[3\]"):
+        gate_gradients(net, x, net(x)[:, 0], 0.9)
+    with pytest.raises(ValueError, match=r"reference: expected logits \[3, classes\], one row for each image"):
+        gate_gradients(net, x, net(x)[:2], 0.9)
     for method in ("vmap", "loop"):
-        with pytest.raises(ValueError, match=r"target: has 2 classes, the classifier gives logits \[1, 3\]"):
+        with pytest.raises(ValueError, match=r"reference: has 2 classes, the classifier gives logits \[1, 3\]"):
             gate_gradients(net, x, net(x)[:, :2], 0.9, method=method)
+        with pytest.raises(ValueError, match="classifier: it does not take images 3x8x8"):
+            gate_gradients(net, images(channels=3), net(x), 0.9, method=method)
     with pytest.raises(TypeError, match=r"classifier: expected a torch.nn.Module, got function"):
         gate_gradients(lambda y: y, x, net(x), 0.9)
     with pytest.raises(ValueError, match=r"batch normalisation is in training mode; call .eval\(\)"):
@@ -203,8 +269,9 @@ def test_without_a_bound_all_layers_count():
         (lambda a, b: gate_distance({"a": a}, {"b": b}), "expected those of one network, only one of them has a, b"),
         (lambda a, b: gate_distance({"a": a}, {"a": b[:2]}), r"gates\['a'\]: expected \[2, 4\] as in original, got"),
         (lambda a, b: gate_distance({"a": a}, {"a": b}, negligible=-1), "negligible=-1"),
+        (lambda a, b: gate_distance({}, {}), "gates: holds no layers"),
         (lambda a, b: kl_divergence(a, b[:, :1]), r"same shape \[n, classes\], got \[3, 4\] and \[3, 1\]"),
-        (lambda a, b: kl_divergence(a[0], b[0]), r"same shape \[n, classes\], got \[4\] and \[4\]"),
+        (lambda a, b: kl_divergence(a[0], b[0]), r"reference: expected shape \[n, classes\], got \[4\]"),
     ],
 )
 def test_what_cannot_be_compared_is_named(call, message):
@@ -217,3 +284,11 @@ def test_batch_normalisation_without_running_statistics_is_refused():
     net = nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(64, 3)).double().eval()
     with pytest.raises(ValueError, match="batch normalisation '0' keeps no running statistics"):
         gate_gradients(net, images(), net(images()), 0.9)
+
+
+def test_the_old_keyword_warns():
+    net, x = small_net(), images()
+    with pytest.warns(DeprecationWarning, match="target= is called reference= now"):
+        old, _ = gate_gradients(net, x, target=net(x).detach())
+    new, _ = gate_gradients(net, x, reference=net(x).detach())
+    assert all(torch.equal(old[name], new[name]) for name in new)

@@ -105,6 +105,13 @@ def test_wrong_arguments_are_refused():
         prediction_difference(net, x, noise(5), window=12)
     with pytest.raises(ValueError, match="jitter=0"):
         PatchGaussian(noise(5), jitter=0)
+    gaussian, generator = PatchGaussian(noise(5), 2, 1), torch.Generator()
+    with pytest.raises(ValueError, match="top=9, left=0: the window of 2 pixels leaves the image of 10x10"):
+        gaussian.fill(x, 9, 0, 1, generator)
+    with pytest.raises(ValueError, match="x: expected images of 1 channels and at least 4 pixels a side"):
+        gaussian.fill(noise(2, channels=3), 0, 0, 1, generator)
+    with pytest.raises(ValueError, match="top=3, left=0: .* leaves the patch of 4; give at most 2"):
+        gaussian.conditional(3, 0)
 
 
 def test_a_bar_counts_the_windows(capsys):

@@ -5,7 +5,7 @@ import torch
 
 from simplebits.density import DensityModel
 from simplebits.simplify import Stage
-from simplebits.simplify.schedule import stage_at, stages_of
+from simplebits.simplify.schedule import InStages, stage_at
 
 
 class Flat(DensityModel):
@@ -18,7 +18,7 @@ class Flat(DensityModel):
 
 def test_a_single_density_is_one_stage_for_the_whole_run():
     density = Flat()
-    (stage,) = stages_of(density)
+    (stage,) = InStages()("density", density)
     assert stage.density is density and (stage.share, stage.factor) == (1.0, 1.0)
     assert all(stage_at((stage,), progress / 10) is stage for progress in range(11))
 
@@ -26,7 +26,7 @@ def test_a_single_density_is_one_stage_for_the_whole_run():
 @pytest.mark.parametrize("shares", [(0.1, 0.2), (1.0, 1.0, 1.0), (0.7, 0.1, 0.2), (5.0,)])
 @pytest.mark.parametrize("steps", [1, 10, 33])
 def test_every_stage_gets_its_share_of_the_steps(shares, steps):
-    stages = stages_of([Stage(Flat(), share) for share in shares])
+    stages = InStages()("density", [Stage(Flat(), share) for share in shares])
     order = [stages.index(stage_at(stages, step / steps)) for step in range(steps)]
     assert order == sorted(order) and order[0] == 0
     for index, share in enumerate(shares):
@@ -51,4 +51,4 @@ def test_every_stage_gets_its_share_of_the_steps(shares, steps):
 )
 def test_what_is_no_schedule_is_refused(wrong, error, message):
     with pytest.raises(error, match=message):
-        stages_of(wrong())  # made here, where annotations are not checked
+        InStages()("density", wrong())  # made here, where annotations are not checked
