@@ -16,8 +16,8 @@
 # # Bits per dimension
 #
 # **How many bits does an image need? As many as a good model of images needs to write it down: here
-# {glue:text}`bits-per-dimension.black:.2f` bits a dimension for a black image, {glue:text}`bits-per-dimension.photos:.2f` for a crop of a
-# photograph, {glue:text}`bits-per-dimension.noise:.2f` for noise.**
+# 0.37<!--=bits-per-dimension.black:.2f--> bits a dimension for a black image, 2.92<!--=bits-per-dimension.photos:.2f--> for a crop of a
+# photograph, 9.34<!--=bits-per-dimension.noise:.2f--> for noise.**
 #
 # You will
 #
@@ -112,7 +112,7 @@ print(f"entropy below the 4 bits of plain pixels: {bool(entropy < 4)}")
 # %% [markdown]
 # **What you should see.** Flat images are cheapest, chequered ones dearest. The probabilities sum to 1, so the bits are those of
 # a code that exists. On average an image costs
-# {glue:text}`bits-per-dimension.toy-entropy:.2f` bits instead of 4. Divided by the four pixels that is *bits per dimension*, the unit
+# 3.21<!--=bits-per-dimension.toy-entropy:.2f--> bits instead of 4. Divided by the four pixels that is *bits per dimension*, the unit
 # of this book.
 
 # %%
@@ -301,10 +301,10 @@ sb.report.show(
 
 # %% [markdown]
 # **What you should see.** Black is simplest and noise most complex, with every set of images in between. Photographs spread widely,
-# and the sets overlap: single images cost from {glue:text}`bits-per-dimension.simplest-image:.2f` to
-# {glue:text}`bits-per-dimension.most-complex-image:.2f`. The same digits in pure black and white would cost
-# {glue:text}`bits-per-dimension.sharp-digits:.2f` instead of {glue:text}`bits-per-dimension.digits:.2f`: their soft grey edges are
-# what is hard to predict. Noise costs *more* than sending it uncompressed ({glue:text}`bits-per-dimension.noise:.2f` bits for an image of
+# and the sets overlap: single images cost from 0.69<!--=bits-per-dimension.simplest-image:.2f--> to
+# 5.85<!--=bits-per-dimension.most-complex-image:.2f-->. The same digits in pure black and white would cost
+# 1.28<!--=bits-per-dimension.sharp-digits:.2f--> instead of 1.72<!--=bits-per-dimension.digits:.2f-->: their soft grey edges are
+# what is hard to predict. Noise costs *more* than sending it uncompressed (9.34<!--=bits-per-dimension.noise:.2f--> bits for an image of
 # the bit depth marked by the dashed line): the model bets on smooth images and loses the bet. That is not a fault: bits are always
 # bits *under a model*.
 
@@ -389,7 +389,7 @@ agreement = sb.report.record(
 agreement
 
 # %% [markdown]
-# **What you should see.** A rank correlation of {glue:text}`bits-per-dimension.png-rank-correlation:.2f` over the mixed set. PNG pays a
+# **What you should see.** A rank correlation of 0.91<!--=bits-per-dimension.png-rank-correlation:.2f--> over the mixed set. PNG pays a
 # fixed price for its header, and it has no idea of shapes; the order is much the same.
 #
 # ## Move something
@@ -442,9 +442,9 @@ for change, versions in changes.items():
 
 # %% [markdown]
 # **What you should see.** Blur takes bits away, noise adds them at once: a grain of one hundredth, which you can hardly see, costs
-# {glue:text}`bits-per-dimension.noise-price:.2f` bits per dimension. Most of what an 8-bit image costs is texture near the limit of what
+# 0.50<!--=bits-per-dimension.noise-price:.2f--> bits per dimension. Most of what an 8-bit image costs is texture near the limit of what
 # you can see. Taking grey levels away hides detail from the eye and yet changes the bits by
-# {glue:text}`bits-per-dimension.price-of-two-levels:+.2f` when only two are left: the model has learned that images are smooth, and
+# +1.30<!--=bits-per-dimension.price-of-two-levels:+.2f--> when only two are left: the model has learned that images are smooth, and
 # steps are not. What is simple for a code need not be what looks simple.
 
 # %%
@@ -534,8 +534,8 @@ sb.report.slider(
 
 # %% [markdown]
 # **What you should see.** In latent space the images flow towards flat ones, black, white or grey: at
-# {glue:text}`bits-per-dimension.descent:.2f` bits per dimension a share of
-# {glue:text}`bits-per-dimension.contrast-left:.2f` of their contrast is left. Pixel by pixel the same loss mostly rearranges fine grain: most
+# 0.39<!--=bits-per-dimension.descent:.2f--> bits per dimension a share of
+# 0.22<!--=bits-per-dimension.contrast-left:.2f--> of their contrast is left. Pixel by pixel the same loss mostly rearranges fine grain: most
 # of its gradient is high-frequency, so the picture stays. Both matter later. A simplifier needs a *reason to keep* anything
 # (the task's loss in the next part), and it needs a gradient that sees shapes (fewer bits first, or latents).
 

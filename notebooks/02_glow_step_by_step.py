@@ -369,7 +369,7 @@ scratch = sb.report.record(
 scratch
 
 # %% [markdown]
-# **What you should see.** After these few steps the test images cost {glue:text}`glow-from-scratch.order:.2f` bits per dimension instead of
+# **What you should see.** After these few steps the test images cost 1.64<!--=glow-from-scratch.order:.2f--> bits per dimension instead of
 # the uncompressed bit depth. Most of the gain is there before the first step: the start is a linear code.
 #
 # ## What makes a short training work
@@ -457,12 +457,12 @@ for metric, label, name in (
 ablated
 
 # %% [markdown]
-# **What you should see.** Principal axes save {glue:text}`glow-ablation.start:.2f` bits per dimension on black images against random
+# **What you should see.** Principal axes save 0.55<!--=glow-ablation.start:.2f--> bits per dimension on black images against random
 # rotations. A black image is a single point; giving it a high density takes extreme scales, and these are quick to learn along
-# axes on which images differ little. The simple images in the mix save {glue:text}`glow-ablation.mix-black:.2f` on black images and
-# {glue:text}`glow-ablation.mix-unseen:.2f` on images never seen (nothing or less where the training images are simple enough
-# themselves, as many of the bundled photographs are). The rate above saves {glue:text}`glow-ablation.rate-quarter:.2f` on the test
-# images against a quarter of it, and {glue:text}`glow-ablation.rate-four:.2f` against four times as much.
+# axes on which images differ little. The simple images in the mix save 0.11<!--=glow-ablation.mix-black:.2f--> on black images and
+# 0.00<!--=glow-ablation.mix-unseen:.2f--> on images never seen (nothing or less where the training images are simple enough
+# themselves, as many of the bundled photographs are). The rate above saves 0.16<!--=glow-ablation.rate-quarter:.2f--> on the test
+# images against a quarter of it, and -0.01<!--=glow-ablation.rate-four:.2f--> against four times as much.
 #
 # ## Backwards: samples
 #
@@ -492,8 +492,8 @@ for name, value in ends.items():
 
 # %% [markdown]
 # **What you should see.** At $T = 0$ all samples are one nearly flat image, that of zero latents, at
-# {glue:text}`glow-samples.cold:.2f` bits per dimension. With rising temperature come smooth gradients, then edges, then texture, up
-# to {glue:text}`glow-samples.hot:.2f`. A model of this size draws no objects, and it need not: it is a ruler.
+# 1.28<!--=glow-samples.cold:.2f--> bits per dimension. With rising temperature come smooth gradients, then edges, then texture, up
+# to 2.10<!--=glow-samples.hot:.2f-->. A model of this size draws no objects, and it need not: it is a ruler.
 #
 # ## Interpolation
 #
@@ -522,8 +522,8 @@ for name, value in zip(("latents", "pixels"), half_way, strict=True):
     sb.report.record("glow-half-way", name, value, "bits/dim", setting={"density": shipped})
 
 # %% [markdown]
-# **What you should see.** Half way, the double exposures cost {glue:text}`glow-half-way.pixels:.2f` bits per dimension and the images
-# from between the latents {glue:text}`glow-half-way.latents:.2f`. Neither is a picture of anything: this model knows edges and
+# **What you should see.** Half way, the double exposures cost 1.51<!--=glow-half-way.pixels:.2f--> bits per dimension and the images
+# from between the latents 1.17<!--=glow-half-way.latents:.2f-->. Neither is a picture of anything: this model knows edges and
 # texture, not objects, and a straight line between two images leads through what it finds likely, which is smoother than both.
 #
 # ## What low-bit directions look like
@@ -600,8 +600,8 @@ sb.report.record(
 directions
 
 # %% [markdown]
-# **What you should see.** In pixels, a share of {glue:text}`glow-directions.fine-in-pixels:.2f` of the gradient's power is fine grain;
-# through the latents it is {glue:text}`glow-directions.fine-in-latents:.2f`, and the shapes of the image appear. Whoever
+# **What you should see.** In pixels, a share of 0.78<!--=glow-directions.fine-in-pixels:.2f--> of the gradient's power is fine grain;
+# through the latents it is 0.08<!--=glow-directions.fine-in-latents:.2f-->, and the shapes of the image appear. Whoever
 # wants to remove an *object* with the bit loss must get past the grain first. This is why simplification in the next part begins with
 # few bits, and why simplification after training works in the latents at once.
 #

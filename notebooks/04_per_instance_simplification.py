@@ -379,7 +379,7 @@ history = sb.networks.fit_classifier(
     batch_size=batch_size,
     optimiser=sb.networks.classifier_optimiser(warm, learning_rate),
     augment=augment,
-    evaluate={"original": test},
+    test={"original": test},
     seed=seed,
     checkpoint=sb.report.checkpoint("warm-up"),
 )

@@ -16,7 +16,7 @@
 # # Injected distractors
 #
 # **When the superfluous part of an image is known, its removal can be measured: put a picture beside every digit, and the simplifier keeps
-# {glue:text}`distractors.side-by-side-task:.2f` of the digit and {glue:text}`distractors.side-by-side-distractor:.2f` of the picture.**
+# 0.76<!--=distractors.side-by-side-task:.2f--> of the digit and 0.07<!--=distractors.side-by-side-distractor:.2f--> of the picture.**
 #
 # You will
 #
@@ -480,22 +480,22 @@ of_the_digit
 
 # %% [markdown]
 # **What you should see.** How much of the two parts is left, task / distractor:
-# {glue:text}`distractors.side-by-side-task:.2f` / {glue:text}`distractors.side-by-side-distractor:.2f` side by side,
-# {glue:text}`distractors.uniform-noise-task:.2f` / {glue:text}`distractors.uniform-noise-distractor:.2f` in noise,
-# {glue:text}`distractors.interpolated-task:.2f` / {glue:text}`distractors.interpolated-distractor:.2f` one over the other,
-# {glue:text}`distractors.stripes-task:.2f` / {glue:text}`distractors.stripes-distractor:.2f` for the stripes, which is the middle of two different
-# classes: {glue:text}`distractors.stripes-task-horizontal:.2f` of the horizontal ones is left and
-# {glue:text}`distractors.stripes-task-vertical:.2f` of the vertical ones. To tell two classes apart it is enough to show one of them, and which one
+# 0.76<!--=distractors.side-by-side-task:.2f--> / 0.07<!--=distractors.side-by-side-distractor:.2f--> side by side,
+# 2.51<!--=distractors.uniform-noise-task:.2f--> / 0.09<!--=distractors.uniform-noise-distractor:.2f--> in noise,
+# 0.92<!--=distractors.interpolated-task:.2f--> / 0.49<!--=distractors.interpolated-distractor:.2f--> one over the other,
+# 1.47<!--=distractors.stripes-task:.2f--> / -0.01<!--=distractors.stripes-distractor:.2f--> for the stripes, which is the middle of two different
+# classes: 0.00<!--=distractors.stripes-task-horizontal:.2f--> of the horizontal ones is left and
+# 2.81<!--=distractors.stripes-task-vertical:.2f--> of the vertical ones. To tell two classes apart it is enough to show one of them, and which one
 # that is may differ from seed to seed; with one of them gone, the middle of the two is half of what is left of the other. More than 1 means that the
 # simplifier made the part bolder. Two things keep the number of the distractor up when the picture looks clean: a digit that is made bolder
 # is bolder where the ground behind its edge is bright, and where one lies over the other, a few images whose distractor is as bright as the
-# digit keep theirs. The digit beside a picture costs {glue:text}`distractors.side-by-side-bits-simplified:.2f` bits per dimension after
-# simplification, the digit alone {glue:text}`distractors.side-by-side-bits-task:.2f`.
+# digit keep theirs. The digit beside a picture costs 0.96<!--=distractors.side-by-side-bits-simplified:.2f--> bits per dimension after
+# simplification, the digit alone 1.06<!--=distractors.side-by-side-bits-task:.2f-->.
 #
 # ## How loud must the evidence be?
 #
 # Two classes that differ everywhere need not be shown everywhere. How much of the stripes stays depends on how clearly the classifier
-# sees: the noise laid over its images. Above, it was {glue:text}`distractors.loud-noise:.1f` of the
+# sees: the noise laid over its images. Above, it was 2.2<!--=distractors.loud-noise:.1f--> of the
 # range of the values wide. The same training with one grey level:
 
 # %%
@@ -563,8 +563,8 @@ dial = sb.report.record(
 dial
 
 # %% [markdown]
-# **What you should see.** With little noise {glue:text}`distractors.faint-stripes-task:.2f` of the stripes are left, and the classifier is
-# right in {glue:text}`distractors.faint-stripes-accuracy:.0%` of the originals. A mark at a fixed place, there or not, tells horizontal from
+# **What you should see.** With little noise 0.07<!--=distractors.faint-stripes-task:.2f--> of the stripes are left, and the classifier is
+# right in 100%<!--=distractors.faint-stripes-accuracy:.0%--> of the originals. A mark at a fixed place, there or not, tells horizontal from
 # vertical; the paper's figure shows such a thing: only the tips of the vertical stripes stay. So a low retention of the task is no failure
 # where the task is redundant. It says how little of it is needed, and the noise says how clearly that little must be seen.
 #
@@ -592,8 +592,8 @@ for name, trained in runs.items():
 #
 # The paper gives figure 4 and no numbers. What it says of a set is checked as a trend: no more of the distractor is kept, and no less of the
 # task and of the accuracy on originals, than the parameters at the top say; it is the mean over seeds that is held against them. Of the stripes it says that only tips stay: that is the training with little noise, and checked
-# there. Where digits lie over pictures, {glue:text}`distractors.interpolated-distractor-bright:.2f` of the distractor is kept in the half of
-# the test images whose picture is brighter and {glue:text}`distractors.interpolated-distractor-dark:.2f` in the other. Where the first is the larger, a picture
+# there. Where digits lie over pictures, 0.58<!--=distractors.interpolated-distractor-bright:.2f--> of the distractor is kept in the half of
+# the test images whose picture is brighter and 0.43<!--=distractors.interpolated-distractor-dark:.2f--> in the other. Where the first is the larger, a picture
 # as bright as a stroke is taken for one, as far as so short a training goes. Here everything is a matter of a hair:
 # in three trials of the `standard` profile on held-out images, which are not in the ledger, a smaller λ kept more of the digit and of the picture and gave a better accuracy, a larger one
 # less of all three, and the ratio of the two parts stayed the same. λ moves the end along one line. What moves the line itself we have not found: between

@@ -16,8 +16,8 @@
 # # Simplify after training
 #
 # **To see what a decision of a trained network rests on, make the image as simple as the decision allows:
-# {glue:text}`after-training.images:.0f` images go to {glue:text}`after-training.bits-left:.0%` of their bits, and the network's
-# predictions move by {glue:text}`after-training.kl:.2f` nats on average.**
+# 13<!--=after-training.images:.0f--> images go to 52%<!--=after-training.bits-left:.0%--> of their bits, and the network's
+# predictions move by 0.10<!--=after-training.kl:.2f--> nats on average.**
 #
 # You will
 #
@@ -161,8 +161,8 @@ print("trained, and in evaluation mode:", not classifier.training)
 print("chosen from both kinds:", 0 < n_right < n)
 
 # %% [markdown]
-# {glue:text}`after-training.images-right:.0f` test images that it gets right and {glue:text}`after-training.images-wrong:.0f` that it
-# gets wrong, as they come, if it gives its answer a probability of at least {glue:text}`after-training.confidence:.2f`.
+# 7<!--=after-training.images-right:.0f--> test images that it gets right and 6<!--=after-training.images-wrong:.0f--> that it
+# gets wrong, as they come, if it gives its answer a probability of at least 0.50<!--=after-training.confidence:.2f-->.
 
 # %% tags=["hide-input"]
 Markdown(
@@ -422,7 +422,7 @@ settings = {
     "seed": seed,
 }
 library = sb.simplify.simplify_after_training(
-    classifier, measure, few, iterations=3, **(settings | {"cool_down": 0.0})
+    classifier, measure, few, steps=3, **(settings | {"cool_down": 0.0})
 )
 
 # %%
@@ -443,7 +443,7 @@ runs = [
         classifier,
         measure,
         x,
-        iterations=iterations,
+        steps=iterations,
         checkpoint=sb.report.checkpoint(f"lambda-{k}"),
         **(settings | {"bit_weight": value}),
     )
@@ -469,7 +469,7 @@ sb.report.slider(
 
 # %% [markdown]
 # Each image then takes the largest $\lambda$ that its decision bears: of its versions with
-# $D_\text{KL}\big(f(x)\|f(x_\text{sim})\big)$ of at most {glue:text}`after-training.most-kl:.2f` nats the one of fewest bits, and the
+# $D_\text{KL}\big(f(x)\|f(x_\text{sim})\big)$ of at most 0.20<!--=after-training.most-kl:.2f--> nats the one of fewest bits, and the
 # nearest one where there is none. No label is asked for.
 
 # %%
@@ -525,10 +525,10 @@ for kind, which in kinds.items():
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# **What you should see.** Bits fall from {glue:text}`after-training.bits-before:.2f` to {glue:text}`after-training.bits-after:.2f` per
-# dimension, and {glue:text}`after-training.same-prediction:.0%` of the predictions stay. What can still be seen in a simplified image is what
+# **What you should see.** Bits fall from 1.68<!--=after-training.bits-before:.2f--> to 0.88<!--=after-training.bits-after:.2f--> per
+# dimension, and 92%<!--=after-training.same-prediction:.0%--> of the predictions stay. What can still be seen in a simplified image is what
 # the loop found no way to lose: for a wrong image, a hint at what the wrong answer rests on. The mean KL hides single images: the largest
-# is {glue:text}`after-training.largest-kl:.2f` nats.
+# is 0.20<!--=after-training.largest-kl:.2f--> nats.
 #
 # ## Beside saliency maps
 #
@@ -624,7 +624,7 @@ Markdown(where)
 # image, the original without the suspected cue, and ask the network again (`sb.simplify.control`). The authors did this with six images
 # and their eyes. Here it is done with all chosen images and three rules that need no eyes:
 #
-# - *what stands out in the simplified image*: the {glue:text}`after-training.region-share:.0%` of the pixels whose surroundings differ
+# - *what stands out in the simplified image*: the 20%<!--=after-training.region-share:.0%--> of the pixels whose surroundings differ
 #   most from its mean colour;
 # - *what occlusion marks*: the same number of pixels, where the map of occlusion is largest;
 # - *another image's region*: what stands out in another one. Filling a region does damage anywhere; this says how much.
@@ -694,7 +694,7 @@ again = sb.simplify.simplify_after_training(
     classifier,
     measure,
     controls[guesses[0]].images[index],
-    iterations=iterations,
+    steps=iterations,
     checkpoint=sb.report.checkpoint("controls"),
     **(settings | {"bit_weight": bit_weights[int(best[index].median())]}),
 )
@@ -751,12 +751,12 @@ for metric, share in {
 verdict
 
 # %% [markdown]
-# **What you should see.** The true class comes back in {glue:text}`after-training.restored:.0%` of the wrong images by one of the three guesses, and in
-# {glue:text}`after-training.restored-by-any-other:.0%` by one of three regions of other images
-# (of {glue:text}`after-training.images-wrong:.0f` images: one more or less is chance, and the verdict above looks only at the order). One by one: what stands out in the simplified
-# image, {glue:text}`after-training.restored-by-cue:.0%`; colour, {glue:text}`after-training.restored-by-colour:.0%`; sharpness,
-# {glue:text}`after-training.restored-by-sharpness:.0%`; another image's region, {glue:text}`after-training.restored-by-another:.0%`; what occlusion marks,
-# {glue:text}`after-training.restored-by-occlusion:.0%`. A prediction that flips shows that
+# **What you should see.** The true class comes back in 67%<!--=after-training.restored:.0%--> of the wrong images by one of the three guesses, and in
+# 17%<!--=after-training.restored-by-any-other:.0%--> by one of three regions of other images
+# (of 6<!--=after-training.images-wrong:.0f--> images: one more or less is chance, and the verdict above looks only at the order). One by one: what stands out in the simplified
+# image, 50%<!--=after-training.restored-by-cue:.0%-->; colour, 0%<!--=after-training.restored-by-colour:.0%-->; sharpness,
+# 17%<!--=after-training.restored-by-sharpness:.0%-->; another image's region, 11%<!--=after-training.restored-by-another:.0%-->; what occlusion marks,
+# 67%<!--=after-training.restored-by-occlusion:.0%-->. A prediction that flips shows that
 # the region mattered; only one that flips *to the true class* shows that it misled.
 #
 # Where the guesses do no better than the other regions, look at the rows of the grid. A rule without eyes takes what stands out, be it cue or
@@ -777,8 +777,8 @@ print("fewer bits at nearly the same prediction, here:", fewer.verdict)
 
 # %% [markdown]
 # The second claim, that simplified images reveal more than saliency maps, is for the reader to judge. The chapter
-# measures one side of it: filling what occlusion marks restores {glue:text}`after-training.restored-by-occlusion:.0%` of the wrong images, filling
-# what stands out {glue:text}`after-training.restored-by-cue:.0%`. Occlusion picks pixels by what hiding them does, so this test is made for it.
+# measures one side of it: filling what occlusion marks restores 67%<!--=after-training.restored-by-occlusion:.0%--> of the wrong images, filling
+# what stands out 50%<!--=after-training.restored-by-cue:.0%-->. Occlusion picks pixels by what hiding them does, so this test is made for it.
 #
 # ## Exercises
 #
@@ -789,7 +789,7 @@ print("fewer bits at nearly the same prediction, here:", fewer.verdict)
 #
 # ```python
 # pixels = sb.simplify.simplify_after_training(
-#     classifier, measure, x[:4], iterations=iterations, space="pixels", **settings
+#     classifier, measure, x[:4], steps=iterations, space="pixels", **settings
 # )
 # print(pixels.bits_after / pixels.bits_before, runs[0].bits_after[:4] / before[:4])
 # sb.report.image_grid(torch.cat([x[:4], pixels.images, runs[0].images[:4]]), columns=4)
@@ -807,7 +807,7 @@ print("fewer bits at nearly the same prediction, here:", fewer.verdict)
 #
 # ```python
 # from_zero = sb.simplify.simplify_after_training(
-#     classifier, measure, x[:4], iterations=iterations, **(settings | {"start": "zero"})
+#     classifier, measure, x[:4], steps=iterations, **(settings | {"start": "zero"})
 # )
 # print({name: values[[0, -1]].mean(1) for name, values in from_zero.history.items()})
 # sb.report.image_grid(torch.cat([x[:4], from_zero.images]), columns=4)
@@ -825,7 +825,7 @@ print("fewer bits at nearly the same prediction, here:", fewer.verdict)
 # ```python
 # for change in ({"gradient_weight": 0.0}, {"prediction_weights": (0.0, 0.0)}):
 #     r = sb.simplify.simplify_after_training(
-#         classifier, measure, x[:4], iterations=iterations, **(settings | change)
+#         classifier, measure, x[:4], steps=iterations, **(settings | change)
 #     )
 #     print(change, float(r.bits_after.mean()), float(r.kl.mean()))
 # ```

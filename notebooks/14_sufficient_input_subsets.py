@@ -15,8 +15,8 @@
 #
 # # Sufficient input subsets
 #
-# **Of an image that a network is at least {glue:text}`sufficient-subsets.threshold:.0%` sure of,
-# {glue:text}`sufficient-subsets.mean-size:.1f` % of the pixels are on average enough to keep it that sure; all others can become one flat
+# **Of an image that a network is at least 99%<!--=sufficient-subsets.threshold:.0%--> sure of,
+# 15.1<!--=sufficient-subsets.mean-size:.1f--> % of the pixels are on average enough to keep it that sure; all others can become one flat
 # grey.**
 #
 # You will
@@ -188,8 +188,8 @@ sb.report.record(experiment, "small-accuracy", accuracy, "share", setting=small)
 sb.report.record(experiment, "small-confidence", float(f(x[None])), "confidence", setting=small)
 
 # %% [markdown]
-# This network gets {glue:text}`sufficient-subsets.small-accuracy:.1%` of the test digits right. Ours is one of them, with a confidence of
-# {glue:text}`sufficient-subsets.small-confidence:.4f`.
+# This network gets 96.3%<!--=sufficient-subsets.small-accuracy:.1%--> of the test digits right. Ours is one of them, with a confidence of
+# 1.0000<!--=sufficient-subsets.small-confidence:.4f-->.
 #
 # ## Backward selection, by hand
 #
@@ -316,8 +316,8 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** {glue:text}`sufficient-subsets.small-size:.0f` of 64 pixels keep a confidence of
-# {glue:text}`sufficient-subsets.small-score:.4f`. Why is it minimal? At each step the pixel that costs least was masked. The walk ended
+# **What you should see.** 9<!--=sufficient-subsets.small-size:.0f--> of 64 pixels keep a confidence of
+# 0.9966<!--=sufficient-subsets.small-score:.4f-->. Why is it minimal? At each step the pixel that costs least was masked. The walk ended
 # where masking even that one would go below τ, so every other pixel of the subset would cost at least as much. Minimal means no
 # more than this: another subset may be smaller, and one found forwards may look different.
 #
@@ -372,7 +372,7 @@ print("read off or searched anew, the same subset:", same)
 #
 # One subset that is enough does not make the others idle. *SIScollection* masks the subset it has found and begins again with what is
 # left, until that is no longer enough for τ. What comes out is disjoint. For the four digits above, at τ =
-# {glue:text}`sufficient-subsets.collection-threshold:g`:
+# 0.9<!--=sufficient-subsets.collection-threshold:g-->:
 
 # %%
 collections = sb.subsets.sis_collection(example_score, examples, collection_threshold, fill=grey)
@@ -412,8 +412,8 @@ print("each sufficient:", all(all_sufficient))
 print("what is left is not:", all(rest_is_not))
 
 # %% [markdown]
-# **What you should see.** The four digits have {glue:text}`sufficient-subsets.collection-total:.0f` disjoint subsets in all, one of them
-# {glue:text}`sufficient-subsets.collection-most:.0f`: as many separate reasons for one and the same answer. Which of them would you read as the digit?
+# **What you should see.** The four digits have 5<!--=sufficient-subsets.collection-total:.0f--> disjoint subsets in all, one of them
+# 2<!--=sufficient-subsets.collection-most:.0f-->: as many separate reasons for one and the same answer. Which of them would you read as the digit?
 #
 # ## Gradients instead
 #
@@ -453,7 +453,7 @@ print("its subset is sufficient too:", bool(kept_confidence >= tau - 1e-9))
 # ## Many images
 #
 # Now for whole sets. For each, a network is trained, and test images are drawn until enough of them reach τ; up to
-# {glue:text}`sufficient-subsets.wrong-images:.0f` more that are classified wrong come along. Every image gets one exact backward selection.
+# 40<!--=sufficient-subsets.wrong-images:.0f--> more that are classified wrong come along. Every image gets one exact backward selection.
 #
 # How long does that take? A masked pixel changes only its neighbourhood in the first layers, and with `local=True` only that is computed again. Here is a digit of
 # 28×28 pixels, of which a square of 14×14 is there to be masked: by the loop above, by the library in full, and by the library with `local=True` (four digits at
@@ -505,8 +505,8 @@ for metric, way in (("speed-in-full", "in full"), ("speed-by-windows", "by windo
     )
 
 # %% [markdown]
-# **What you should see.** In full the library has {glue:text}`sufficient-subsets.speed-in-full:.1f` times the speed of the loop by hand: nearly all of the time
-# is the network's. With `local=True` it has {glue:text}`sufficient-subsets.speed-by-windows:.1f` times. That is for plain chains of layers alone. Networks with
+# **What you should see.** In full the library has 1.0<!--=sufficient-subsets.speed-in-full:.1f--> times the speed of the loop by hand: nearly all of the time
+# is the network's. With `local=True` it has 4.2<!--=sufficient-subsets.speed-by-windows:.1f--> times. That is for plain chains of layers alone. Networks with
 # branches, as ResNets, are computed in full.
 
 # %%
@@ -597,7 +597,7 @@ for name, (sufficient, minimal) in holds.items():
 #
 # Sizes of all subsets at τ, and at lower thresholds those of right against wrong predictions. There an image counts whose
 # confidence reaches the threshold when it is whole. Both kinds come from the first images drawn, however sure; as few of those are wrong, the next
-# {glue:text}`sufficient-subsets.wrong-images:.0f` wrong ones in the order drawn come along, or all where there are fewer.
+# 40<!--=sufficient-subsets.wrong-images:.0f--> wrong ones in the order drawn come along, or all where there are fewer.
 
 # %%
 lower = sorted({low_threshold, *(t for t in slider_thresholds if low_threshold <= t <= threshold)})
@@ -742,9 +742,9 @@ sb.report.record(experiment, "low-threshold", low_threshold, "confidence", setti
 records[0]
 
 # %% [markdown]
-# **What you should see.** Over {glue:text}`sufficient-subsets.searched:.0f` images of the first set, {glue:text}`sufficient-subsets.mean-size:.1f` % of the
-# pixels are enough on average. At τ = {glue:text}`sufficient-subsets.low-threshold:g` the subsets of right predictions have
-# {glue:text}`sufficient-subsets.size-right:.1f` % of the pixels, those of wrong ones {glue:text}`sufficient-subsets.size-wrong:.1f` %. The paper finds those
+# **What you should see.** Over 200<!--=sufficient-subsets.searched:.0f--> images of the first set, 15.1<!--=sufficient-subsets.mean-size:.1f--> % of the
+# pixels are enough on average. At τ = 0.5<!--=sufficient-subsets.low-threshold:g--> the subsets of right predictions have
+# 7.2<!--=sufficient-subsets.size-right:.1f--> % of the pixels, those of wrong ones 6.5<!--=sufficient-subsets.size-wrong:.1f--> %. The paper finds those
 # of right ones larger on corrupted CIFAR-10 images (figure S3); with few wrong predictions of a small set, look at the counts in the table before you believe either.
 #
 # ### Where
@@ -876,10 +876,10 @@ sb.report.record(
 sb.report.record(experiment, "kept-share", kept_share, "share of pixels", setting=setting)
 
 # %% [markdown]
-# **What you should see.** In the first set, {glue:text}`sufficient-subsets.saturated:.0%` of all steps end at a confidence of exactly 1, and with noise
-# {glue:text}`sufficient-subsets.moved:.0%` of the pixels get another place in the order. With 0 the centre and 1 the border, the mean distance of the last
-# {glue:text}`sufficient-subsets.kept-share:.0%` is {glue:text}`sufficient-subsets.away-in-order:.2f` with ties in order and
-# {glue:text}`sufficient-subsets.away-drawn:.2f` with ties broken at random. Near ties occur below 1 too, and one early swap changes the order after it. The verdict above
+# **What you should see.** In the first set, 5%<!--=sufficient-subsets.saturated:.0%--> of all steps end at a confidence of exactly 1, and with noise
+# 72%<!--=sufficient-subsets.moved:.0%--> of the pixels get another place in the order. With 0 the centre and 1 the border, the mean distance of the last
+# 5%<!--=sufficient-subsets.kept-share:.0%--> is 0.52<!--=sufficient-subsets.away-in-order:.2f--> with ties in order and
+# 0.52<!--=sufficient-subsets.away-drawn:.2f--> with ties broken at random. Near ties occur below 1 too, and one early swap changes the order after it. The verdict above
 # is on the distance.
 #
 # ### How the confidence goes
@@ -915,8 +915,8 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** With half of the pixels masked the mean confidence is {glue:text}`sufficient-subsets.confidence-half:.4f`, with nine tenths
-# {glue:text}`sufficient-subsets.confidence-tenth:.4f`, and it ends where a flat grey image is.
+# **What you should see.** With half of the pixels masked the mean confidence is 1.0000<!--=sufficient-subsets.confidence-half:.4f-->, with nine tenths
+# 0.7518<!--=sufficient-subsets.confidence-tenth:.4f-->, and it ends where a flat grey image is.
 #
 # ## What gradients cost
 #
@@ -1003,12 +1003,12 @@ sb.report.record(experiment, "k-first", groups[0], "pixels", setting=setting)
 sb.report.record(experiment, "k-last", groups[-1], "pixels", setting=setting)
 
 # %% [markdown]
-# **What you should see.** On {glue:text}`sufficient-subsets.gradient-images:.0f` images the exact subsets take {glue:text}`sufficient-subsets.exact-size:.1f` % of the
-# pixels, those of the gradient {glue:text}`sufficient-subsets.gradient-size-first:.1f` % with $k$ = {glue:text}`sufficient-subsets.k-first:.0f` and
-# {glue:text}`sufficient-subsets.gradient-size-last:.1f` % with $k$ = {glue:text}`sufficient-subsets.k-last:.0f`. A gradient says what masking a little of a pixel would do, not what masking
+# **What you should see.** On 100<!--=sufficient-subsets.gradient-images:.0f--> images the exact subsets take 14.9<!--=sufficient-subsets.exact-size:.1f--> % of the
+# pixels, those of the gradient 34.5<!--=sufficient-subsets.gradient-size-first:.1f--> % with $k$ = 1<!--=sufficient-subsets.k-first:.0f--> and
+# 37.1<!--=sufficient-subsets.gradient-size-last:.1f--> % with $k$ = 4<!--=sufficient-subsets.k-last:.0f-->. A gradient says what masking a little of a pixel would do, not what masking
 # all of it does, and a group is masked without asking how its pixels depend on each other. Sufficient they are all the same: the last step checks with the network.
-# The paper finds them nearer the edges (figure S9): from the centre, 0, to the edge, 1, the pixels are {glue:text}`sufficient-subsets.exact-away:.2f` away on average in
-# exact subsets and {glue:text}`sufficient-subsets.gradient-away:.2f` in those of gradients with $k$ = {glue:text}`sufficient-subsets.k-first:.0f`.
+# The paper finds them nearer the edges (figure S9): from the centre, 0, to the edge, 1, the pixels are 0.55<!--=sufficient-subsets.exact-away:.2f--> away on average in
+# exact subsets and 0.74<!--=sufficient-subsets.gradient-away:.2f--> in those of gradients with $k$ = 1<!--=sufficient-subsets.k-first:.0f-->.
 #
 # ### Are the most salient pixels masked last?
 #
@@ -1041,7 +1041,7 @@ early
 
 # %% [markdown]
 # **What you should see.** Chance would have a tenth of them among the tenth masked first, and a tenth among those masked last. It is
-# {glue:text}`sufficient-subsets.salient-first:.0%` and {glue:text}`sufficient-subsets.salient-last:.0%`. The paper finds the most salient
+# 16%<!--=sufficient-subsets.salient-first:.0%--> and 29%<!--=sufficient-subsets.salient-last:.0%-->. The paper finds the most salient
 # pixels often eliminated first (figure S14). A steep gradient says that the pixel matters, not which way: where masking it raises the
 # confidence it goes at once, where it lowers it the pixel stays.
 #
@@ -1087,9 +1087,9 @@ sb.report.record(experiment, "members", members, "networks", setting=setting)
 larger
 
 # %% [markdown]
-# **What you should see.** On the {glue:text}`sufficient-subsets.ensemble-images:.0f` images that all are sure of,
-# {glue:text}`sufficient-subsets.members:.0f` networks by themselves need {glue:text}`sufficient-subsets.members-size:.1f` % of the pixels on average and together
-# {glue:text}`sufficient-subsets.ensemble-size:.1f` %.
+# **What you should see.** On the 71<!--=sufficient-subsets.ensemble-images:.0f--> images that all are sure of,
+# 3<!--=sufficient-subsets.members:.0f--> networks by themselves need 30.8<!--=sufficient-subsets.members-size:.1f--> % of the pixels on average and together
+# 28.2<!--=sufficient-subsets.ensemble-size:.1f--> %.
 #
 # ## Beside the published numbers
 #

@@ -15,10 +15,10 @@
 #
 # # Overinterpretation
 #
-# **Networks that learn from {glue:text}`overinterpretation.share:.0%` of the pixels of each image, those that another network could spare least,
-# get {glue:text}`overinterpretation.backward:.1%` of the test images right, against {glue:text}`overinterpretation.random:.1%` with as many
-# random pixels and {glue:text}`overinterpretation.full:.1%` with whole images; the places of these pixels alone, without what they show, give
-# {glue:text}`overinterpretation.places:.1%`.**
+# **Networks that learn from 10%<!--=overinterpretation.share:.0%--> of the pixels of each image, those that another network could spare least,
+# get 97.5%<!--=overinterpretation.backward:.1%--> of the test images right, against 62.8%<!--=overinterpretation.random:.1%--> with as many
+# random pixels and 97.1%<!--=overinterpretation.full:.1%--> with whole images; the places of these pixels alone, without what they show, give
+# 96.8%<!--=overinterpretation.places:.1%-->.**
 #
 # You will
 #
@@ -168,8 +168,8 @@ full = {
 # $$ G = \nabla_M\, f\big(x \odot (1 - M)\big), \qquad G^* = \text{the } k \text{ largest entries of } G, \qquad M \leftarrow M + G^*,
 # \tag{algorithm 2} $$
 #
-# until none is left. The exact selection of chapter 14 tries each pixel in turn: {glue:text}`overinterpretation.exact-evaluations:,.0f`
-# evaluations for an image of this size, where this takes {glue:text}`overinterpretation.gradient-evaluations:,.0f`
+# until none is left. The exact selection of chapter 14 tries each pixel in turn: 32,896<!--=overinterpretation.exact-evaluations:,.0f-->
+# evaluations for an image of this size, where this takes 32<!--=overinterpretation.gradient-evaluations:,.0f-->
 # gradients. Masked pixels show the mean pixel of the training images; the paper's images are normalised, so that this is its 0.
 
 # %%
@@ -193,7 +193,7 @@ for iteration in range(math.ceil(pixels / group)):
 
 # %% [markdown]
 # What was masked last is what the network could spare least. Of it a share is kept, here
-# {glue:text}`overinterpretation.share:.0%`, or {glue:text}`overinterpretation.kept-pixels:.0f` pixels (rounded up); the paper keeps
+# 10%<!--=overinterpretation.share:.0%-->, or 26<!--=overinterpretation.kept-pixels:.0f--> pixels (rounded up); the paper keeps
 # $\lceil 0.05 \cdot 1024 \rceil = 52$ of a 32×32 one.
 
 # %%
@@ -325,10 +325,10 @@ for metric, value, unit in (
     record(metric, value, unit)
 
 # %% [markdown]
-# **What you should see.** With {glue:text}`overinterpretation.share:.0%` of the pixels, those that were selected,
-# the network that was trained on whole images gets {glue:text}`overinterpretation.whole-network-selected:.1%` of the test images right, with random ones
-# {glue:text}`overinterpretation.whole-network-random:.1%`. Its mean confidence is {glue:text}`overinterpretation.confidence-before:.3f` on whole
-# images and {glue:text}`overinterpretation.confidence-after:.3f` on the selected pixels. Can you tell the classes at small shares? At the end of this
+# **What you should see.** With 10%<!--=overinterpretation.share:.0%--> of the pixels, those that were selected,
+# the network that was trained on whole images gets 97.5%<!--=overinterpretation.whole-network-selected:.1%--> of the test images right, with random ones
+# 22.4%<!--=overinterpretation.whole-network-random:.1%-->. Its mean confidence is 0.966<!--=overinterpretation.confidence-before:.3f--> on whole
+# images and 0.992<!--=overinterpretation.confidence-after:.3f--> on the selected pixels. Can you tell the classes at small shares? At the end of this
 # chapter you can find out how well.
 #
 # ## Enough to learn from
@@ -433,13 +433,13 @@ print(f"ahead of random pixels by {margin:.3f}")
 enough
 
 # %% [markdown]
-# **What you should see.** Whole images give {glue:text}`overinterpretation.full:.1%`, selected pixels
-# {glue:text}`overinterpretation.backward:.1%`: {glue:text}`overinterpretation.backward-of-full:.0%` of it. Random pixels give
-# {glue:text}`overinterpretation.random:.1%`, or {glue:text}`overinterpretation.random-of-full:.0%`.
+# **What you should see.** Whole images give 97.1%<!--=overinterpretation.full:.1%-->, selected pixels
+# 97.5%<!--=overinterpretation.backward:.1%-->: 100%<!--=overinterpretation.backward-of-full:.0%--> of it. Random pixels give
+# 62.8%<!--=overinterpretation.random:.1%-->, or 65%<!--=overinterpretation.random-of-full:.0%-->.
 #
 # The paper concludes that these few pixels hold statistics of the data that generalise. Look at the third bar before you agree: it belongs to networks that see only
-# *where* the selected pixels are, white on black and nothing else. They reach {glue:text}`overinterpretation.places:.1%`, and chance is
-# {glue:text}`overinterpretation.chance:.0%`. A mask is made by a network that looks at the whole image, on test images too, and what it saw goes into the shape of the mask. What the
+# *where* the selected pixels are, white on black and nothing else. They reach 96.8%<!--=overinterpretation.places:.1%-->, and chance is
+# 10%<!--=overinterpretation.chance:.0%-->. A mask is made by a network that looks at the whole image, on test images too, and what it saw goes into the shape of the mask. What the
 # third bar has above chance, a new network reads from that shape alone. So accuracy on selected pixels does not tell apart what the pixels
 # show from what the first network had decided. What it does say: that decision, and its confidence, can rest on these few pixels. Whether people see anything in them you can judge
 # for yourself below.
@@ -492,9 +492,9 @@ for metric, value in (
     record(metric, value)
 
 # %% [markdown]
-# **What you should see.** The outer rim, {glue:text}`overinterpretation.rim-of-image:.0%` of the image, holds
-# {glue:text}`overinterpretation.rim:.0%` of the selected pixels. The mean confidence is {glue:text}`overinterpretation.confidence-before:.3f` at first and
-# {glue:text}`overinterpretation.peak-confidence:.3f` where it is highest. Where a curve rises, the network is surer of *less* image: masking first takes away what speaks
+# **What you should see.** The outer rim, 44%<!--=overinterpretation.rim-of-image:.0%--> of the image, holds
+# 36%<!--=overinterpretation.rim:.0%--> of the selected pixels. The mean confidence is 0.966<!--=overinterpretation.confidence-before:.3f--> at first and
+# 1.000<!--=overinterpretation.peak-confidence:.3f--> where it is highest. Where a curve rises, the network is surer of *less* image: masking first takes away what speaks
 # against its decision.
 #
 # ## Other networks, whole images, augmentation
@@ -576,22 +576,22 @@ for metric, values in (
     record(metric, values)
 
 # %% [markdown]
-# **What you should see.** Another architecture gets {glue:text}`overinterpretation.across:.1%` on pixels that it did not select. Where that is
+# **What you should see.** Another architecture gets 97.1%<!--=overinterpretation.across:.1%--> on pixels that it did not select. Where that is
 # more than it gets on whole images (table), it reads the first network's decision. On whole images,
-# networks that learned from selected pixels get {glue:text}`overinterpretation.whole-selected:.1%`, those that learned from random pixels
-# {glue:text}`overinterpretation.whole-random:.1%`.
+# networks that learned from selected pixels get 61.4%<!--=overinterpretation.whole-selected:.1%-->, those that learned from random pixels
+# 86.3%<!--=overinterpretation.whole-random:.1%-->.
 # Neither saw a whole image in training; compare with what each gets on pixels of its own kind, in the section before. With images that were moved once, selected pixels give
-# {glue:text}`overinterpretation.plus-selected:.1%` and random ones {glue:text}`overinterpretation.plus-random:.1%`.
+# 97.5%<!--=overinterpretation.plus-selected:.1%--> and random ones 61.2%<!--=overinterpretation.plus-random:.1%-->.
 #
 # ## Smallest subsets: one network, an ensemble, input dropout
 #
 # A share for all images is a blunt measure. A *sufficient input subset* of an image is what must be left for a confidence of
-# $\tau$ (here {glue:text}`overinterpretation.threshold:.2f`; lower than asked for where too few images reach that):
+# $\tau$ (here 0.99<!--=overinterpretation.threshold:.2f-->; lower than asked for where too few images reach that):
 #
 # $$ f(x_S) \ge \tau, \qquad x_S = x \odot (1 - M). $$
 #
 # It is found by showing the pixels again that were masked last, until the confidence is there (algorithm 3). Two remedies may make it larger: the mean of the logits of several networks
-# (`sb.subsets.Ensemble`), and training with every pixel missing with probability {glue:text}`overinterpretation.dropped:.0%`
+# (`sb.subsets.Ensemble`), and training with every pixel missing with probability 20%<!--=overinterpretation.dropped:.0%-->
 # (`sb.subsets.InputDropout`). The paper's dropout draws at test time too, and nothing is rescaled; for subsets all pixels are offered here, as a random
 # $f$ has no fixed subset.
 
@@ -697,13 +697,13 @@ record("accuracy-dropout", [accuracy(net, test) for net in dropout])
 size_claim
 
 # %% [markdown]
-# **What you should see.** On {glue:text}`overinterpretation.compared:.0f` test images of which all three are sure, the subsets have
-# {glue:text}`overinterpretation.size-one:.2f`% of the pixels for one network, {glue:text}`overinterpretation.size-ensemble:.2f`% for the ensemble and
-# {glue:text}`overinterpretation.size-dropout:.2f`% after input dropout. The ensemble gets {glue:text}`overinterpretation.accuracy-ensemble:.1%` of all test
-# images right, networks with input dropout {glue:text}`overinterpretation.accuracy-dropout:.1%`, single ones
-# {glue:text}`overinterpretation.full:.1%`.
-# Image by image, the ensemble's differ from one network's by {glue:text}`overinterpretation.size-gain:.2f`% of the pixels on average, with a standard
-# error of {glue:text}`overinterpretation.size-gain-error:.2f`%; the verdict above looks only at the sign.
+# **What you should see.** On 60<!--=overinterpretation.compared:.0f--> test images of which all three are sure, the subsets have
+# 4.71<!--=overinterpretation.size-one:.2f-->% of the pixels for one network, 5.27<!--=overinterpretation.size-ensemble:.2f-->% for the ensemble and
+# 4.04<!--=overinterpretation.size-dropout:.2f-->% after input dropout. The ensemble gets 97.7%<!--=overinterpretation.accuracy-ensemble:.1%--> of all test
+# images right, networks with input dropout 95.0%<!--=overinterpretation.accuracy-dropout:.1%-->, single ones
+# 97.1%<!--=overinterpretation.full:.1%-->.
+# Image by image, the ensemble's differ from one network's by 0.56<!--=overinterpretation.size-gain:.2f-->% of the pixels on average, with a standard
+# error of 0.38<!--=overinterpretation.size-gain-error:.2f-->%; the verdict above looks only at the sign.
 #
 # ## Calibration
 #
@@ -847,23 +847,23 @@ record("alone-before", alone["before"], "% of image")
 claims["calibration"]
 
 # %% [markdown]
-# **What you should see.** $T$ is {glue:text}`overinterpretation.temperature:.2f` on average. Above 1 it makes the networks less sure, below 1 surer.
-# The expected calibration error was {glue:text}`overinterpretation.ece-before:.2f`% and is
-# {glue:text}`overinterpretation.ece-after:.2f`%. At a threshold of {glue:text}`overinterpretation.threshold-asked:.2f` the first network was sure of
-# {glue:text}`overinterpretation.sure-before:.0f` test images and is of {glue:text}`overinterpretation.sure-after:.0f`. On
-# {glue:text}`overinterpretation.calibrated-images:.0f` images of which it is sure both times ($\tau$ =
-# {glue:text}`overinterpretation.threshold-calibrated:.2f`), its subsets had {glue:text}`overinterpretation.size-before:.2f`% of the pixels and have
-# {glue:text}`overinterpretation.size-after:.2f`%. Calibration moves the threshold. It does not tell the network what to look at.
-# (Table S5 has all images of which the network is sure, other ones before and after: {glue:text}`overinterpretation.alone-before:.2f`% and
-# {glue:text}`overinterpretation.table-s5-size:.2f`% here.)
+# **What you should see.** $T$ is 0.85<!--=overinterpretation.temperature:.2f--> on average. Above 1 it makes the networks less sure, below 1 surer.
+# The expected calibration error was 2.02<!--=overinterpretation.ece-before:.2f-->% and is
+# 1.63<!--=overinterpretation.ece-after:.2f-->%. At a threshold of 0.99<!--=overinterpretation.threshold-asked:.2f--> the first network was sure of
+# 386<!--=overinterpretation.sure-before:.0f--> test images and is of 420<!--=overinterpretation.sure-after:.0f-->. On
+# 60<!--=overinterpretation.calibrated-images:.0f--> images of which it is sure both times ($\tau$ =
+# 0.99<!--=overinterpretation.threshold-calibrated:.2f-->), its subsets had 4.69<!--=overinterpretation.size-before:.2f-->% of the pixels and have
+# 3.36<!--=overinterpretation.size-after:.2f-->%. Calibration moves the threshold. It does not tell the network what to look at.
+# (Table S5 has all images of which the network is sure, other ones before and after: 4.69<!--=overinterpretation.alone-before:.2f-->% and
+# 3.32<!--=overinterpretation.table-s5-size:.2f-->% here.)
 #
 # ## Corrupted images
 #
 # Remedies should show on images that are harder than those of the training. CIFAR-10-C holds 19 corruptions of the test images
 # {cite:p}`hendrycks2019robustness`, each at five severities. Its files are read where they are in the data folder (`sb.data.cifar10_c`) and the images are CIFAR-10's; elsewhere
 # those that need no other pictures are made anew, of this chapter's test images, with the published constants (`sb.data.corrupt`). This run has
-# {glue:text}`overinterpretation.corruption-count:.0f` of them, {glue:text}`overinterpretation.severity-count:.0f` severities and
-# {glue:text}`overinterpretation.images-each:,.0f` images of each corruption.
+# 14<!--=overinterpretation.corruption-count:.0f--> of them, 1<!--=overinterpretation.severity-count:.0f--> severities and
+# 510<!--=overinterpretation.images-each:,.0f--> images of each corruption.
 
 # %%
 fit = [name for name in sb.data.CORRUPTIONS if name != "saturate" or channels == 3]
@@ -1021,13 +1021,13 @@ claims["right and wrong"] = record(
 claims["right and wrong"]
 
 # %% [markdown]
-# **What you should see.** Over all corruptions, single networks get {glue:text}`overinterpretation.corrupted-whole:.1%` right, the ensemble
-# {glue:text}`overinterpretation.corrupted-ensemble:.1%`, networks with input dropout {glue:text}`overinterpretation.corrupted-dropout:.1%`. At
-# $\tau$ = {glue:text}`overinterpretation.right-threshold:.2f` the subsets of right decisions have
-# {glue:text}`overinterpretation.size-right:.2f`% of the pixels, those of the {glue:text}`overinterpretation.wrong-count:.0f` wrong ones
-# {glue:text}`overinterpretation.size-wrong:.2f`%. In the paper right decisions rest on more; the line above says whether
+# **What you should see.** Over all corruptions, single networks get 91.8%<!--=overinterpretation.corrupted-whole:.1%--> right, the ensemble
+# 92.2%<!--=overinterpretation.corrupted-ensemble:.1%-->, networks with input dropout 89.0%<!--=overinterpretation.corrupted-dropout:.1%-->. At
+# $\tau$ = 0.60<!--=overinterpretation.right-threshold:.2f--> the subsets of right decisions have
+# 1.74<!--=overinterpretation.size-right:.2f-->% of the pixels, those of the 32<!--=overinterpretation.wrong-count:.0f--> wrong ones
+# 0.61<!--=overinterpretation.size-wrong:.2f-->%. In the paper right decisions rest on more; the line above says whether
 # they do here. Two warnings. A subset of no pixels means that the blank image reaches $\tau$ for this class by itself:
-# {glue:text}`overinterpretation.right-empty:.0%` of the right and {glue:text}`overinterpretation.wrong-empty:.0%` of the wrong ones. And for the
+# 9%<!--=overinterpretation.right-empty:.0%--> of the right and 72%<!--=overinterpretation.wrong-empty:.0%--> of the wrong ones. And for the
 # digits the number of images was raised after a run with fewer had given the opposite order: this is no independent test.
 #
 # ## Your turn
@@ -1062,8 +1062,8 @@ for number, (key, value) in enumerate(quiz_shares.items()):
 sb.report.quiz(rounds, train.classes, "What is in the picture?")
 
 # %% [markdown]
-# **What you should see.** The network gets {glue:text}`overinterpretation.quiz-pixels5:.0%`, {glue:text}`overinterpretation.quiz-pixels30:.0%` and
-# {glue:text}`overinterpretation.quiz-pixels50:.0%` of these pictures right, from 5% to 50% of the pixels. The people in the paper got
+# **What you should see.** The network gets 100%<!--=overinterpretation.quiz-pixels5:.0%-->, 100%<!--=overinterpretation.quiz-pixels30:.0%--> and
+# 100%<!--=overinterpretation.quiz-pixels50:.0%--> of these pictures right, from 5% to 50% of the pixels. The people in the paper got
 
 # %%
 # NBVAL_CHECK_OUTPUT
