@@ -146,7 +146,8 @@ def rate(name: str) -> float:
 
 # A condensation that has not begun: it draws batches by class, and its pixels are the start.
 small = {"size": size or None, "network_options": {"width": width, "depth": depth}}
-small |= {"real_batch": 8, "init": init, "learning_rate": rate(first), "seed": seeds[0]}
+small |= {"real_batch": 8, "start": init, "learning_rate": rate(first), "seed": seeds[0]}
+small |= {"device": "cpu", "bf16": False}
 begun = sb.condense.Condensation(trains[first], "gradient", 1, **small)
 
 
@@ -290,7 +291,7 @@ for name, train in trains.items():
             iterations=networks,
             outer=steps or None,
             inner=passes or None,
-            init=init,
+            start=init,
             learning_rate=rate(name),
             seed=seeds,
             keep_every=max(networks // 10, 1),
@@ -564,7 +565,7 @@ for name, counts in siamese.items():
             network_options={"width": width, "depth": depth},
             size=size or None,
             iterations=iterations[0],
-            init="real",
+            start="real",
             learning_rate=rate(name),
             augment=strategy,
             seed=seeds,
@@ -623,7 +624,7 @@ for name in condensing_networks:
         iterations=iterations[0],
         outer=outer[0] or None,
         inner=inner[0] or None,
-        init=init,
+        start=init,
         seed=seeds,
         checkpoint=sb.report.checkpoint(f"with-{name}"),
         # The paper takes a tenth of the rate for the multilayer perceptron.
@@ -729,7 +730,7 @@ def ablated(part: str, value: str | int) -> list[float]:
         distance=value if part == "distance" else "layerwise",
         size=small,
         iterations=ablation_iterations,
-        init=init,
+        start=init,
         seed=seeds[0],
         checkpoint=sb.report.checkpoint(f"{part}-{value}"),
         learning_rate=rate(first) * factors.get(value, 1.0),
@@ -851,15 +852,15 @@ for key, sets in changed.items():
 #
 # </details>
 #
-# **Exercise 2.** Start from noise (`init="noise"`), and watch the images appear: how many more networks does it take to be as good?
+# **Exercise 2.** Start from noise (`start="noise"`), and watch the images appear: how many more networks does it take to be as good?
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # for steps in (100, 300):
 #     appeared = sb.condense.condense(
-#         trains[first], "gradient", 1, size=size or None, init="noise", iterations=steps,
-#         learning_rate=rate(first), cool_down=cool_down, device=device,
+#         trains[first], "gradient", 1, size=size or None, start="noise", iterations=steps,
+#         learning_rate=rate(first), cool_down=cool_down, device=device, bf16=bf16,
 #         network_options={"width": width, "depth": depth}, real_batch=real_batch, keep_every=steps // 10,
 #     )
 #     print(steps, with_sd(worth(appeared, first)))

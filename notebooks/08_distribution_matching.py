@@ -814,7 +814,7 @@ for each in (1, 10, 50):
 # %%
 def race(method: str, s: int) -> list[tuple[float, sb.condense.CondensedSet]]:
     """Seconds and condensed set at the start and after each of the numbers of iterations."""
-    how = {"init": "real", "augment": strategy(first), "seed": s, "progress": False}
+    how = {"start": "real", "augment": strategy(first), "seed": s, "progress": False}
     how |= options(method) | {"compiled": False, "cool_down": 0.0}
     sb.condense.Condensation(train, method, 1, **how).step(0)  # warms the caches
     run = sb.condense.Condensation(train, method, 1, **how)

@@ -829,9 +829,7 @@ def keep(results: dict[float, dict], network_name: str, solver: str, trend) -> l
     return kept
 
 
-mlp_records = keep(
-    wide, "mlp", influence_method, lambda what, r: sb.report.at_least("r", r, 0.9)
-)
+mlp_records = keep(wide, "mlp", influence_method, lambda what, r: sb.report.at_least("r", r, 0.9))
 sb.report.record(experiment, "retrained", retrained, "samples", setting=setting)
 speed = wide[decays[0]]["speed-up"]
 sb.report.record(

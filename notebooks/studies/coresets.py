@@ -68,7 +68,9 @@ def by_features(seed):
         net = sb.networks.build(network, len(train.classes), *train.images.shape[1:3], **network_options)
     scale = few_of(sb.condense.coreset(train, "random", 1))  # as the networks that are tested see images
     net.standardise.mean, net.standardise.std = (x[:, None, None] for x in (scale.mean, scale.std))
-    forgotten = sb.condense.count_forgetting(net.to(device), train, epochs=feature_epochs, seed=seed, progress=False)
+    forgotten = sb.condense.count_forgetting(
+        net.to(device), train, epochs=feature_epochs, bf16=False, seed=seed, progress=False
+    )
     features = sb.condense.penultimate_features(net, train)
     right = sb.networks.accuracy(net, test.to_float(), test.labels)
     sb.report.fingerprint(f"features {seed}", features)
@@ -105,6 +107,7 @@ def accuracy(way, each, seed):
         network_options=network_options,
         epochs=epochs,
         augment=AUGMENTS.get(test_augment, test_augment),
+        bf16=False,
         device=device,
         progress=False,
     )

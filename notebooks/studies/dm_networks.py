@@ -91,6 +91,7 @@ def condensed(name, seed):
         network=lambda: copy.deepcopy(POOLS[name][int(torch.randint(pool_size, ()))]),
         augment=augment,
         seed=seed,
+        bf16=False,
         device=device,
         checkpoint=sb.report.checkpoint(f"set-{name}-{seed}"),
         progress=False,
@@ -110,6 +111,7 @@ def accuracy(name, seed):
         network_options=test_options,
         epochs=epochs,
         augment=augment,
+        bf16=False,
         device=device,
         progress=False,
     )

@@ -116,6 +116,7 @@ def accuracy(name, seed):
         network_options=network_options,
         epochs=epochs,
         augment=test_augment,
+        bf16=False,
         device=device,
         progress=False,
     )

@@ -66,7 +66,7 @@ def accuracy(options, seed, key):
         optimiser=sb.networks.classifier_optimiser(network, learning_rate),
         schedule=falling if cool_down else None,
         augment=sb.data.RandomShift(shift, flip=flip),
-        evaluate={"test": test},
+        test={"test": test},
         seed=seed,
         checkpoint=sb.report.checkpoint(f"{key}-{seed}"),
         progress=False,

@@ -51,9 +51,9 @@ size, channels, levels = measure.image_size, 3, 2**measure.bit_depth
 
 def condensed(label, seed, **how):
     """A set condensed with this variant's changes."""
-    own = {"network": "ConvNet"} | options | variants.get(label, {}) | how
+    own = {"network": "ConvNet", "bf16": False} | options | variants.get(label, {}) | how
     own |= {"network_options": network_options if own["network"] == "ConvNet" else {}}
-    path = sb.report.checkpoint(f"{label}-{how.get('lambda_sim', 'dc')}-{seed}")
+    path = sb.report.checkpoint(f"{label}-{how.get('bit_weight', 'dc')}-{seed}")
     return sb.condense.condense(
         train, "gradient", images_per_class, seed=seed, device=device, checkpoint=path, progress=False, **own
     )  # fmt: skip
@@ -69,6 +69,7 @@ def accuracy(few, seed, **how):
         network_options=test_options,
         epochs=epochs,
         augment=sb.condense.CropScaleRotate() if moved else None,
+        bf16=False,
         device=device,
         progress=False,
         **how,
@@ -78,7 +79,7 @@ def accuracy(few, seed, **how):
 
 def priced(label, weight, seed):
     """Bits and accuracy of one set whose bits have this weight."""
-    few = condensed(label, seed, density=measure, lambda_sim=weight)
+    few = condensed(label, seed, density=measure, bit_weight=weight)
     sb.report.fingerprint(f"{label} {weight:g} of {seed}", few.images)
     found = accuracy(few, seed, noise=1 / (levels - 1))
     if weight == 0 and found < least_accuracy:

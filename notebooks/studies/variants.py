@@ -71,7 +71,9 @@ def looks(name, seed):
         net = sb.networks.build(test_network, len(train.classes), *train.images.shape[1:3], **test_options)
     scale = sb.condense.CondensedSet.of(sb.condense.coreset(train, "random", 1), train)
     net.standardise.mean, net.standardise.std = (x[:, None, None] for x in (scale.mean, scale.std))
-    forgotten = sb.condense.count_forgetting(net.to(device), train, epochs=feature_epochs, seed=seed, progress=False)
+    forgotten = sb.condense.count_forgetting(
+        net.to(device), train, epochs=feature_epochs, bf16=False, seed=seed, progress=False
+    )
     return {"forgetting": forgotten, "features": sb.condense.penultimate_features(net, train)}
 
 
@@ -90,7 +92,14 @@ def few_images(way, seed):
         return sb.condense.CondensedSet.read(path)
     checkpoint = sb.report.checkpoint(f"{way}-{seed}")
     few = sb.condense.condense(
-        train, images_per_class=each, seed=seed, device=device, checkpoint=checkpoint, progress=False, **made_with
+        train,
+        images_per_class=each,
+        seed=seed,
+        bf16=False,
+        device=device,
+        checkpoint=checkpoint,
+        progress=False,
+        **made_with,
     )
     if path:
         few.save(path)
@@ -109,6 +118,7 @@ def accuracy(way, seed):
         network_options=test_options,
         epochs=own["epochs"],
         augment=AUGMENTS.get(own["test_augment"], own["test_augment"]),
+        bf16=False,
         device=device,
         checkpoint=sb.report.checkpoint(f"test-{way}-{seed}"),
         progress=False,
