@@ -1,7 +1,7 @@
 # make book    .venv, every chapter in the `laptop` profile, the website: _build/html/index.html
 # make test    the same environment with the test extras; all tests
 # make smoke   every chapter with tiny parameters
-# make lint    ruff, and that each notebook equals its text
+# make lint    ruff, pyright, and that each notebook equals its text
 # make clean   remove what was built; `make distclean` removes .venv too
 #
 # PYTHON=python3.12 chooses the interpreter (3.11 or newer), PROFILE=standard another profile for the book.
@@ -29,6 +29,8 @@ smoke: $(VENV)/book.stamp
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --warnings --pythonpath $(BIN)/python
 	$(BIN)/python tests/notebooks/pairing.py
 
 # An empty file named after the extra says that it is installed; it is made again when a version changes.

@@ -8,8 +8,13 @@ torch.Size([4])
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from simplebits._version import __version__ as __version__
+
+if TYPE_CHECKING:  # imported when first touched, see below
+    from simplebits import condense, data, density, information, networks, report, run, simplify, subsets
+
 __all__ = ["condense", "data", "density", "information", "networks", "report", "run", "simplify", "subsets"]
 
 

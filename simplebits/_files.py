@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` on a temporary name, then rename it to `path`; on any failure nothing is left behind.
 
     Raises:
@@ -38,7 +38,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write text in one step."""
-    write_atomic(path, lambda part: part.write_text(text, encoding="utf-8") and None)
+    write_atomic(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -70,7 +70,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], note: dict[str, Any]) 
     data = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"note": json.dumps(note)}
     )
-    write_atomic(path, lambda part: part.write_bytes(data) and None)
+    write_atomic(path, lambda part: part.write_bytes(data))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

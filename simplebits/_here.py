@@ -6,11 +6,13 @@ import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-from simplebits import __version__
+from simplebits._version import __version__
 
 MARKS = ("_toc.yml", "pyproject.toml")
+BOOK = ("click", "IPython", "ipywidgets", "matplotlib", "yaml")  # what only the extra `book` brings, as it is imported
 
 
 def repository(start: Path | None = None) -> Path | None:
@@ -38,3 +40,19 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def require_book(what: str) -> None:
+    """Refuse to go on without the packages that only the extra `book` brings.
+
+    Args:
+        what: needs them, in the words of its caller.
+
+    Raises:
+        ModuleNotFoundError: names what is missing, and the command that brings it.
+    """
+    missing = [name for name in BOOK if find_spec(name) is None]
+    if missing:
+        raise ModuleNotFoundError(
+            f"{what} needs {', '.join(missing)}, not installed here: pip install 'simplebits[book]'"
+        )

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import packages_distributions
+from email import message_from_string
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -155,23 +156,163 @@ def test_what_is_imported_is_declared(folder: str) -> None:
             )
 
 
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Wherever an import stands: at the top, inside a function, or for type checkers only."""
+    files = {module(path): path for path in (ROOT / "simplebits").rglob("*.py")}
+    imported = {name: own_imports(path, files) - {name} for name, path in files.items()}
+    while free := {name for name, others in imported.items() if not others}:
+        imported = {name: others - free for name, others in imported.items() if name not in free}
+    while unused := imported.keys() - set().union(*imported.values()):
+        imported = {name: others for name, others in imported.items() if name not in unused}
+    assert not imported, "\n".join(f"{name} imports {', '.join(sorted(others))}" for name, others in imported.items())
+
+
+def module(path: Path) -> str:
+    """The name by which a file of the package is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def own_imports(path: Path, files: dict[str, Path]) -> set[str]:
+    """The modules of the package that a file imports."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= names if names <= files.keys() else (names & files.keys()) | {str(node.module)}
+    return imported & files.keys()
+
+
 # --- what ships ------------------------------------------------------------------------------------------------------
 
 
-def test_the_wheel_holds_weights_published_numbers_and_licence(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from this checkout."""
     from hatchling.builders.wheel import WheelBuilder
 
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert f"simplebits-{simplebits.__version__}-" in wheel
-    assert {"simplebits/report/published.yml", "simplebits/py.typed"} <= names
-    weights = {path.relative_to(ROOT).as_posix() for path in (ROOT / "simplebits/density/weights").glob("*.*")}
-    assert {Path(name).suffix for name in weights} == {".json", ".safetensors"}
-    assert weights <= names
-    assert any(name.endswith("LICENSE") for name in names)
-    assert all(name.startswith(("simplebits/", "simplebits-")) for name in names), "nothing but the package"
-    entry = zipfile.ZipFile(wheel).read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
-    assert "simplebits = simplebits.run.cli:main" in entry
+    (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("dist")), versions=["standard"])
+    return zipfile.ZipFile(path)
+
+
+def about(wheel: zipfile.ZipFile, name: str) -> str:
+    """A file of the wheel's metadata."""
+    return wheel.read(f"simplebits-{simplebits.__version__}.dist-info/{name}").decode()
+
+
+def test_the_wheel_holds_what_git_holds_of_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    names = {name for name in wheel.namelist() if not name.startswith("simplebits-")}
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "simplebits"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+        kept = {name for name in listed if (ROOT / name).is_file()}
+        assert names == kept | {"simplebits/report/published.yml"}
+    assert {"simplebits/report/published.yml", "simplebits/py.typed", "simplebits/__main__.py"} <= names
+    for folder in ("simplebits/density/weights/", "simplebits/condense/sets/"):
+        shipped = {name for name in names if name.startswith(folder)}
+        assert {Path(name).suffix for name in shipped} == {".json", ".safetensors"}
+        assert all(str(Path(name).with_suffix(".json")) in shipped for name in shipped), "each with its card"
+    assert about(wheel, "licenses/LICENSE").startswith("MIT")
+
+
+def test_the_wheel_says_what_it_needs(wheel: zipfile.ZipFile) -> None:
+    needs = [Requirement(value) for value in message_from_string(about(wheel, "METADATA")).get_all("Requires-Dist")]
+    plain = {requirement.name for requirement in needs if requirement.marker is None}
+    assert plain == {
+        "jaxtyping", "numpy", "pillow", "pooch", "safetensors", "scikit-image", "scikit-learn", "scipy", "torch",
+        "torchvision", "tqdm",
+    }  # fmt: skip
+    extra = {canonicalize_name(r.name) for r in needs if r.marker and r.marker.evaluate({"extra": "book"})}
+    assert extra >= {"click", "ipywidgets", "matplotlib", "packaging", "papermill", "pyyaml", "jupyter-book"}
+    assert "simplebits = simplebits.__main__:main" in about(wheel, "entry_points.txt")
+
+
+@pytest.fixture(scope="module")
+def without_extras(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `pip install simplebits` brings: the wheel, its requirements and theirs, and no more."""
+    folder = tmp_path_factory.mktemp("site")
+    wheel.extractall(folder)
+    waiting, seen = list(requirements()), set()
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            installed = distribution(name)
+        except PackageNotFoundError:  # torch names libraries for GPUs that are not installed everywhere
+            continue
+        for top in {file.parts[0] for file in installed.files or () if file.parts[0] not in ("..", "__pycache__")}:
+            if not (folder / top).exists():
+                (folder / top).symlink_to(installed.locate_file(top))
+        wanted = map(Requirement, installed.requires or ())
+        waiting += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return folder
+
+
+def run_without_extras(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Python with that folder alone, away from the checkout."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV_"))}
+    return subprocess.run(
+        [sys.executable, "-S", *words],
+        cwd=folder.parent,
+        env=clean | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def test_methods_need_nothing_of_jupyter(without_extras: Path) -> None:
+    script = """
+import simplebits as sb, sys, torch
+assert sb.__file__.startswith(sys.argv[1]), sb.__file__
+for name in sorted({*sb.__all__} - {"report", "run"}):
+    getattr(sb, name)
+images = sb.data.load("digits", "test").draw(8)
+print(sb.density.load("glow-16px").bits_per_dim(images.to_float(size=16, channels=3)).shape)
+print(len(sb.condense.load("mnist", method="gradient", images_per_class=1).labels))
+for missing in ("IPython", "click", "ipywidgets", "matplotlib", "yaml"):
+    try:
+        __import__(missing)
+    except ModuleNotFoundError:
+        continue
+    raise SystemExit(f"{missing} is there, so that nothing was shown")
+"""
+    result = run_without_extras(without_extras, "-c", script, str(without_extras))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split("\n") == ["torch.Size([8])", "10", ""]
+
+
+def test_methods_import_nothing_of_jupyter_where_it_is_there() -> None:
+    script = """
+import sys, simplebits as sb
+for name in sorted({*sb.__all__} - {"report", "run"}):
+    getattr(sb, name)
+print(*sorted({"IPython", "click", "ipywidgets", "matplotlib", "yaml"} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=240)
+    assert result.stdout == "\n"
+
+
+@pytest.mark.parametrize("name", ["report", "run"])
+def test_what_needs_the_book_says_so_in_one_sentence(without_extras: Path, name: str) -> None:
+    result = run_without_extras(without_extras, "-c", f"import simplebits as sb; sb.{name}")
+    last = result.stderr.strip().splitlines()[-1]
+    assert re.fullmatch(rf"ModuleNotFoundError: simplebits\.{name}, .*: pip install 'simplebits\[book\]'", last)
+
+
+def test_the_command_without_the_book_says_so_in_one_sentence(without_extras: Path) -> None:
+    result = run_without_extras(without_extras, "-m", "simplebits", "run", "01")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert re.fullmatch(
+        r"The command simplebits needs click, IPython, ipywidgets, matplotlib, yaml, not installed here: "
+        r"pip install 'simplebits\[book\]'\n",
+        result.stderr,
+    )
 
 
 def test_git_leaves_out_what_is_made_and_nothing_else() -> None:
@@ -188,6 +329,10 @@ def test_git_leaves_out_what_is_made_and_nothing_else() -> None:
 def test_versions_agree() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == simplebits.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    dated = re.search(r"^## \[(\d\S+)\] - (\S+)$", changes, re.M)
+    assert dated, "the newest version with its date"
+    assert (citation["version"], citation["date-released"]) == dated.groups()
     assert len(citation["references"]) == 5, "the five papers"
 
 
@@ -230,6 +375,39 @@ def test_what_the_readme_names_is_there() -> None:
     for name in [*linked, *(name for name in table if "/" in name or "." in name)]:
         places = [ROOT / name, ROOT / "notebooks" / name, ROOT / "book" / "results" / name]
         assert name.startswith(".py") or name == ".ipynb" or any(place.exists() for place in places), name
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", ".github/pull_request_template.md"])
+def test_what_contributors_are_told_of_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = {link for link in re.findall(r"\]\((?!http)([^)#]+)\)", text) if not link.startswith("../../security")}
+    paths = {path for path in re.findall(r"`([\w./]+/[\w./]*|[\w./]+\.(?:py|yml|md|cff))`", text) if "NAME" not in path}
+    made = {"_build/artefacts/", "book/results/artefacts/", "notebooks/NN_slug.py"}
+    bases = [ROOT, ROOT / "simplebits", ROOT / "book" / "results"]
+    gone = [path for path in links | paths - made if not any((base / path).exists() for base in bases)]
+    assert not gone, gone
+
+
+def test_the_readme_leads_to_what_contributors_read() -> None:
+    assert {"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"} <= set(re.findall(r"\]\(([^)]+)\)", README))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_issue_forms_have_the_shape_that_github_reads(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.stem == "config":
+        assert form == {"blank_issues_enabled": True}
+        return
+    assert {"name", "description", "body"} <= form.keys() <= {"name", "description", "labels", "body"}
+    assert len({part["id"] for part in form["body"]}) == len(form["body"])
+    for part in form["body"]:
+        assert part["type"] in ("input", "textarea", "dropdown")
+        assert part["attributes"]["label"]
+        assert part.keys() <= {"type", "id", "attributes", "validations"}
+    asked = [part for part in form["body"] if part.get("validations", {}).get("required")]
+    assert 1 <= len(asked) <= 4, "what is needed, and no more"
 
 
 def test_the_readme_names_every_profile() -> None:
@@ -305,6 +483,15 @@ def test_scripts_are_executable_and_parse(name: str) -> None:
     assert path.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
     assert "\nset -euo pipefail\n" in path.read_text(encoding="utf-8")
     subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+def test_style_and_types_are_among_the_checks() -> None:
+    make_lint = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nlint:")[2].partition("\n\n")[0]
+    for command in ("ruff check", "ruff format --check", "pyright --warnings", "tests/notebooks/pairing.py"):
+        assert re.search(rf"^\S*\s?\S*{command}$", CI, re.M), f"{command} in .ci/run"
+        assert command in make_lint
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pyright"]
+    assert config == {"include": ["simplebits"], "typeCheckingMode": "basic", "pythonVersion": pythons()[0]}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -2,6 +2,7 @@
 
 # Functions share their names with modules here (`published`, `scoreboard`, `slider`). All are imported at once, since a
 # module imported later would take the function's place. None imports torch or matplotlib before it is used.
+from simplebits import _here
 from simplebits.report import ledger
 from simplebits.report.checkpoint import checkpoint
 from simplebits.report.cost import measured_cost
@@ -58,3 +59,5 @@ __all__ = [
     "style",
     "table_beside",
 ]
+
+_here.require_book("simplebits.report, which makes figures and keeps the ledger,")

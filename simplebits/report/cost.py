@@ -58,9 +58,10 @@ def _time(info: Mapping[str, Any]) -> str:
     >>> _time({"seconds": 90.0}), _time({"seconds": 90.0, "processor_seconds": 40.0})
     ('1 min 30 s', '1 min 30 s on a busy machine, 40 s of them computing')
     """
-    computing = info.get("processor_seconds")
-    busy = computing is not None and computing < 0.8 * info["seconds"]
-    return duration(info["seconds"]) + (f" on a busy machine, {duration(computing)} of them computing" if busy else "")
+    clock, computing = duration(info["seconds"]), info.get("processor_seconds")
+    if computing is None or computing >= 0.8 * info["seconds"]:
+        return clock
+    return f"{clock} on a busy machine, {duration(computing)} of them computing"
 
 
 def _memory(megabytes: float | int | None) -> str:

@@ -106,7 +106,9 @@ def best(found: Iterable[Evidence]) -> dict[str, Evidence]:
 
 def _order(one: Evidence) -> tuple[Any, ...]:
     current, level, *newest = one.rank
-    worst = 0 if one.record.published.value is not None else _SEVERITY.get(one.record.verdict, 0)
+    said = one.record.published
+    is_claim = said is None or said.value is None
+    worst = _SEVERITY.get(one.record.verdict, 0) if is_claim else 0
     return current, level, worst, *newest
 
 

@@ -169,8 +169,8 @@ def image_grid(
     full_h = sum(top) + rows * (cell_h + _GAP) - _GAP + 2 * _FRAME
     # An engine that does nothing: with "none", saving a figure twice would bring back the one of the rcParams.
     still = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False)
-    inches = [(length + 0.01) / (INCH * DENSE) for length in (full_w, full_h)]
-    figure = Figure(inches, dpi=INCH, layout=still, facecolor="white")
+    inch = INCH * DENSE
+    figure = Figure(((full_w + 0.01) / inch, (full_h + 0.01) / inch), dpi=INCH, layout=still, facecolor="white")
     pixels = to_bytes(images.detach()).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
     for i in range(n):
         row, column = divmod(i, columns)

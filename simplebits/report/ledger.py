@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, cast
 
 from simplebits import _check, _files, _here
 from simplebits.report import provenance
@@ -346,7 +346,7 @@ def _floats(values: SupportsFloat | Iterable[SupportsFloat]) -> tuple[float, ...
     try:
         if isinstance(values, str):
             raise TypeError("text is no number")
-        return tuple(float(value) for value in ([values] if single else values))
+        return tuple(map(float, cast("Iterable[SupportsFloat]", [values] if single else values)))
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"values={values!r:.80}: give a number, or one number a seed ({error})") from error
 

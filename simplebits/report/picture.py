@@ -100,7 +100,7 @@ def _smallest(drawn: Image) -> bytes:
 
     if drawn.mode == "RGB" and (colours := drawn.getcolors(256)):
         palette = Image.new("P", (1, 1))
-        palette.putpalette([value for _, colour in colours for value in colour])
+        palette.putpalette([value for _, colour in colours if isinstance(colour, tuple) for value in colour])
         exact = drawn.quantize(palette=palette, dither=Image.Dither.NONE)
         drawn = exact if exact.convert("RGB").tobytes() == drawn.tobytes() else drawn
     buffer = io.BytesIO()

@@ -55,8 +55,9 @@ class Published:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Published:
         """What a record holds of it, from whatever version wrote the record."""
-        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
-        return cls(**known | {"tests": tuple(known.get("tests", ()))})
+        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        known["tests"] = tuple(known.get("tests", ()))
+        return cls(**known)
 
     def __str__(self) -> str:
         unit = self.unit if self.unit == "%" else f" {self.unit}"
@@ -143,10 +144,11 @@ def without_case() -> dict[str, str]:
     """
     reasons: dict[str, str] = {}
     for block in _content().get("without_case", ()):
+        reason: str = block["reason"]
         for pattern in block["keys"]:
             if not (keys := fnmatch.filter(everything(), pattern)):
                 raise ValueError(f"{_file()}: without_case speaks of {pattern!r}, which fits no key")
-            reasons |= dict.fromkeys(keys, block["reason"])
+            reasons |= dict.fromkeys(keys, reason)
     return reasons
 
 

@@ -37,6 +37,7 @@ def slider(
     """
     import ipywidgets
     from IPython.display import display
+    from matplotlib.figure import Figure
 
     for name, texts in (("labels", labels), ("alts", alts)):
         if len(texts) != len(frames):
@@ -47,7 +48,7 @@ def slider(
         raise ValueError("description is empty: say what the slider changes")
     pages = [picture(frame, alt, label, live=True) for frame, label, alt in zip(frames, labels, alts, strict=True)]
     for frame in frames:
-        if hasattr(frame, "savefig"):
+        if isinstance(frame, Figure):
             close(frame)
 
     handle = ipywidgets.IntSlider(

@@ -98,11 +98,10 @@ class Record:
                 f"same_setting=True or near= of {self.name}: there is nothing published to compare with; name it with "
                 f"published=, or check a trend"
             )
-        number = self.published is not None and self.published.value is not None
-        if number and self.unit != self.published.unit:
+        said = self.published
+        if said is not None and said.value is not None and self.unit != said.unit:
             raise ValueError(
-                f"unit={self.unit!r} of {self.name}: {self.published.key} is published in "
-                f"{self.published.unit!r}; convert the values"
+                f"unit={self.unit!r} of {self.name}: {said.key} is published in {said.unit!r}; convert the values"
             )
 
     @property
@@ -163,15 +162,15 @@ class Record:
         """`holds`, `fails`, `unresolved` or `measured`."""
         if tests := self.tests:
             return claim.together(tests)
-        found, margin = self.interval, self.published and self.published.margin
-        if self.level != "reduced" and found is not None:
-            if margin is None:
+        difference, said = self.interval, self.published
+        if self.level != "reduced" and difference is not None and said is not None:
+            if said.margin is None:
                 return "unresolved"
             # Decimal fractions are inexact in binary: 91.8 − 91.7 must not exceed a margin of 0.1.
-            slack = margin + 1e-9 * max(1.0, abs(self.published.value))
-            if found.inside(-slack, slack):
+            slack = said.margin + 1e-9 * max(1.0, abs(said.value or 0.0))
+            if difference.inside(-slack, slack):
                 return "holds"
-            return "fails" if found.outside(-slack, slack) else "unresolved"
+            return "fails" if difference.outside(-slack, slack) else "unresolved"
         if self.trend is not None:
             return "holds" if self.trend.holds else "fails"
         return "measured"
@@ -179,11 +178,13 @@ class Record:
     @property
     def more(self) -> int | None:
         """Of an unresolved mean: how many units, with the spread seen so far, would decide it; None if none would."""
-        found, said = self.interval, self.published
-        if self.verdict != "unresolved" or found is None or said.margin is None or self.sd is None or self.pairs:
+        between, said = self.interval, self.published
+        if between is None or said is None or said.margin is None or self.sd is None or self.pairs:
+            return None
+        if self.verdict != "unresolved":
             return None
         half = interval.mean_half_width(self.sd, said.sd, said.units, self._shrink)
-        return interval.units_needed(half, abs(said.margin - abs(found.difference)))
+        return interval.units_needed(half, abs(said.margin - abs(between.difference)))
 
     @property
     def reason(self) -> str:
@@ -191,17 +192,15 @@ class Record:
         if tests := self.tests:
             return "; ".join(map(str, tests))
         said = [] if self.trend is None else [self.trend.statement]
-        found = self.interval
-        if self.level == "reduced" or found is None:
+        between = self.interval
+        if self.level == "reduced" or between is None or self.published is None:
             return "; ".join(said)
-        if math.isinf(found.low):
+        if math.isinf(between.low):
             return "; ".join([*said, "one value: its spread is unknown"])
-        low, high = pretty(found.low), pretty(found.high)
+        difference = f"difference {pretty(between.difference)} [{pretty(between.low)}, {pretty(between.high)}]"
         if self.published.margin is None:
-            return "; ".join([*said, f"difference {pretty(found.difference)} [{low}, {high}]; no margin is stated"])
-        said.insert(
-            0, f"difference {pretty(found.difference)} [{low}, {high}], margin ±{pretty(self.published.margin)}"
-        )
+            return "; ".join([*said, f"{difference}; no margin is stated"])
+        said.insert(0, f"{difference}, margin ±{pretty(self.published.margin)}")
         if self.verdict == "unresolved" and self.pairs is None:
             needed = self.more
             said.append(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simplebits import _files
-from simplebits.run import address, digest, execute, profiles, studies, study_pages
+from simplebits.run import address, digest, execute, numbers, profiles, studies, study_pages
 from simplebits.run import notebook as notebooks
 from simplebits.run.worker import plain
 
@@ -122,7 +122,6 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
     for module in modules:
         _files.write_text(stage / "book" / "api" / f"{module}.md", reference(module))
     _files.write_text(generated / "modules.md", module_table(modules))
-    _files.write_text(generated / "commands.md", command_table())
     _files.write_text(generated / "chapters.md", chapter_table(executed))
     _write_evidence(root, stage)
 
@@ -147,14 +146,15 @@ def _write_evidence(root: Path, stage: Path) -> None:
 def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     """An executed notebook as its page shows it.
 
-    The Colab badge, a picture from another host, becomes a plain link; marks for the tests go; values that replace the
-    defaults say whose they are; the cost of the chapter is that of the ledger as it is now, this run included.
+    The Colab badge, a picture from another host, becomes a plain link; numbers in sentences become those of this run,
+    see `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the chapter
+    is that of the ledger as it is now, this run included.
     """
     from simplebits.report.cost import measured_cost
 
     profile = notebook["metadata"].get("simplebits", {}).get("profile")
     for cell in notebook["cells"]:
-        source = _COLAB_BADGE.sub("[Open in Colab]", "".join(cell["source"]))
+        source = numbers.live(_COLAB_BADGE.sub("[Open in Colab]", "".join(cell["source"])))
         if cell["cell_type"] == "code":
             source = _NBVAL.sub("", source)
             if found := _COST.search(source):
@@ -202,15 +202,6 @@ def module_table(modules: list[str]) -> str:
     """The modules of the reference, each with the first sentence of its docstring."""
     rows = [f"| [`{name}`](/book/api/{name}.md) | {_summary(importlib.import_module(name))} |" for name in modules]
     return "\n".join(["| module | what it holds |", "|---|---|", *rows, ""])
-
-
-def command_table() -> str:
-    """The commands of `simplebits`, each with the first sentence of its help."""
-    from simplebits.run.cli import main
-
-    commands = sorted(main.commands.items())
-    rows = [f"| `simplebits {name}` | {command.get_short_help_str(200)} |" for name, command in commands]
-    return "\n".join(["| command | what it does |", "|---|---|", *rows, ""])
 
 
 def chapter_table(executed: dict[str, Path]) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-import simplebits
+from simplebits._version import __version__
 from simplebits.run import console
 
 # Nothing heavy is imported here: `simplebits --help` answers at once, and each command imports what it needs.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(simplebits.__version__, prog_name="simplebits")
+@click.version_option(__version__, prog_name="simplebits")
 def main() -> None:
     """How little information does a neural network need? Run notebooks, build the book, look at the evidence."""
 
@@ -189,6 +189,18 @@ def results(profile: str | None, as_json: bool) -> None:
             _check.one_of("--profile", profile, (*PROFILES, "study"))
     found = summary.collect(profile=profile)
     click.echo(json.dumps(found, indent=1) if as_json else summary.text(found))
+
+
+@main.command()
+@click.argument("lessons", nargs=-1)
+def numbers(lessons: Sequence[str]) -> None:
+    """Bring the numbers in the lessons' text to those of their last laptop runs."""
+    from simplebits.run import numbers as text
+    from simplebits.run import root
+
+    with console.usage():
+        changed = text.write(root.require(), lessons)
+    click.echo(f"{', '.join(changed) or 'no lesson'} changed")
 
 
 @main.command()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from simplebits.run.execute import Outcome
     from simplebits.run.job import Job
+    from simplebits.run.outcome import Outcome
     from simplebits.run.progress import Progress
 
 Command = Callable[..., None]

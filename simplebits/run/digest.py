@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import simplebits
 from simplebits import _files, _here
 from simplebits.run.notebook import Notebook
 
 if TYPE_CHECKING:
     from simplebits.data.torchvision_sets import Source
 
-PACKAGE = Path(simplebits.__file__).parent
+PACKAGE = Path(_files.__file__).parent
 VERSIONS = (
     "torch",
     "torchvision",

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -16,40 +15,8 @@ from simplebits import _check
 from simplebits._here import cores
 from simplebits.run import job, process, profiles, root
 from simplebits.run.job import Job
+from simplebits.run.outcome import Outcome
 from simplebits.run.progress import Progress
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run went.
-
-    Attributes:
-        name: the notebook's stem, with the caller's own parameters if there were any.
-        status: `complete`, `fresh` (up to date, not run again), `failed`, `interrupted`, `elsewhere` (another process
-            runs it now) or `waiting` (time was up before it began).
-        path: the executed notebook; for a failed run what it left to look at.
-        seconds: wall-clock time, with that of killed runs whose checkpoints it went on from.
-        peak_memory_mb: largest resident memory of the kernel, in MB; None where unknown.
-        error: what went wrong, in one line.
-        cell: number of the failing cell in the notebook, counted from 1.
-        source: the failing line with the one above it.
-        detail: file and line of the innermost frame outside the notebook.
-    """
-
-    name: str
-    status: str
-    path: Path
-    seconds: float = 0.0
-    peak_memory_mb: float | None = None
-    error: str = ""
-    cell: int | None = None
-    source: str = ""
-    detail: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the executed notebook is there and up to date."""
-        return self.status in ("complete", "fresh")
 
 
 def run(
@@ -195,7 +162,8 @@ def _run_alone(one: Job, threads: int | None, stop: threading.Event, tell: Any) 
     entry = one.begin()
     # A run that goes on from checkpoints has taken what the killed ones before it took, too.
     before = process.spent(one)
-    clock, result = time.perf_counter() - before.seconds, {"error": "the run was ended from outside"}
+    clock = time.perf_counter() - before.seconds
+    result: dict[str, Any] = {"error": "the run was ended from outside"}
     try:
         result = process.run(one, entry, threads, stop, tell)
     finally:
@@ -212,7 +180,7 @@ def _run_alone(one: Job, threads: int | None, stop: threading.Event, tell: Any) 
         one.unfinished,
         seconds,
         result.get("peak_memory_mb"),
-        result["error"],
+        result["error"] or "",
         result.get("cell"),
         result.get("source", ""),
         result.get("detail", ""),

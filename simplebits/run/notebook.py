@@ -79,7 +79,7 @@ class Notebook:
 
 def _assignment(statement: ast.stmt) -> tuple[str, Any]:
     match statement:
-        case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
+        case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value) if value is not None:
             return name, ast.literal_eval(value)
     raise ValueError(f"line {statement.lineno} is something else")
 

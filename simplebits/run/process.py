@@ -11,8 +11,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from simplebits import _files
 from simplebits.run import digest
@@ -70,13 +71,15 @@ def run(
             env=_environment(one, entry, threads),
             start_new_session=True,  # Ctrl-C on a terminal reaches us alone, and we end it in order
         )
-        attendant = threading.Thread(target=_attend, args=(one, stop, child), daemon=True)
+        to_child = cast("TextIOWrapper", child.stdin)
+        from_child = cast("TextIOWrapper", child.stdout)
+        attendant = threading.Thread(target=_attend, args=(one, stop, child, to_child), daemon=True)
         attendant.start()
         result = {}
         try:
-            child.stdin.write(json.dumps(task) + "\n")
-            child.stdin.flush()
-            for line in child.stdout:
+            to_child.write(json.dumps(task) + "\n")
+            to_child.flush()
+            for line in from_child:
                 event = json.loads(line)
                 result = event.get("result", result)
                 if "cell" in event:
@@ -84,8 +87,8 @@ def run(
         except (BrokenPipeError, ValueError):
             pass  # it ended, or was ended, before it read its task; what it said is in `noise`
         finally:
-            child.stdin.close()
-            child.stdout.close()
+            to_child.close()
+            from_child.close()
             child.wait()
             attendant.join()
         if not result:
@@ -104,12 +107,12 @@ def spent(one: Job) -> Spent:
         return Spent(0.0, 0.0)
 
 
-def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str]) -> None:
+def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str], to_child: TextIOWrapper) -> None:
     """While the worker runs: end it when asked to, and keep account of the time beside its checkpoints."""
     before, start, noted = spent(one), time.monotonic(), 0.0
     while child.poll() is None:
         if stop.wait(0.2):
-            child.stdin.close()  # the worker's sign to kill its kernel and leave
+            to_child.close()  # the worker's sign to kill its kernel and leave
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(10)
             child.kill()

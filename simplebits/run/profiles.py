@@ -53,7 +53,7 @@ def parse(text: str, where: str = "value") -> Any:
     """
     import yaml
 
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast
 
     class Loader(base):
         """A SafeLoader that reads numbers and truth values as YAML 1.2 does."""

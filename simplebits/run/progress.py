@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from simplebits.report.cost import duration
 
 if TYPE_CHECKING:
-    from simplebits.run.execute import Outcome
     from simplebits.run.job import Job
+    from simplebits.run.outcome import Outcome
 
 
 class Progress:

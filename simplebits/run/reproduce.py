@@ -17,8 +17,8 @@ from typing import Any
 
 from simplebits import _check, _files
 from simplebits.run import digest, execute, profiles, root, studies
-from simplebits.run.execute import Outcome
 from simplebits.run.job import Job
+from simplebits.run.outcome import Outcome
 from simplebits.run.progress import Progress
 from simplebits.run.studies import SMOKE, Case, Study
 
@@ -30,8 +30,8 @@ BEGUN = ".begun.json"  # a file among the checkpoints
 class CaseRun(Job):
     """A job that runs one case of a study."""
 
-    case: Case = None
-    study: Study = None
+    case: Case
+    study: Study
 
     @property
     def name(self) -> str:

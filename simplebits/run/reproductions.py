@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from simplebits.run import console, reproduce, root, snapshot, studies
-from simplebits.run.execute import Outcome
+from simplebits.run.outcome import Outcome
 from simplebits.run.reproduce import CaseRun, Standing
 
 

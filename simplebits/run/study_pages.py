@@ -87,10 +87,10 @@ def _numbers(rows: list[Row]) -> str:
         said, record = row.published, row.record
         where = escape(f"{said.table}: {said.row}")
         margin = "" if said.margin is None else f"±{said.margin:g}"
-        if record is None:
+        between = record and record.interval
+        if record is None or between is None:
             lines.append(f"| {where} | {escape(str(said))} | | | | {margin} | *not run* |")
             continue
-        between = record.interval
         ends = f" [{between.low:.3g}, {between.high:.3g}]" if math.isfinite(between.low) else ", one value"
         interval = pretty(between.difference) + ends
         count = record.pairs or len(record.values)

@@ -11,8 +11,8 @@ from typing import Any
 
 from simplebits import _check
 from simplebits.run import execute, job, profiles
-from simplebits.run.execute import Outcome
 from simplebits.run.job import Job
+from simplebits.run.outcome import Outcome
 from simplebits.run.progress import Progress
 
 
@@ -167,13 +167,13 @@ def _client(scheduler: str | None, workers: int) -> Iterator[tuple[Any, int | No
             n_workers=workers,
             threads_per_worker=1,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address=None,  # pyright: ignore[reportArgumentType] -- Dask's documentation: None for no dashboard
             silence_logs=logging.CRITICAL,
         )
         with local as cluster, Client(cluster) as client:
             yield client, max(1, execute.cores() // workers)
         return
-    where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
+    where: dict[str, Any] = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
     try:
         client = Client(**where, timeout=30)
     except (OSError, ValueError) as error:

@@ -75,9 +75,11 @@ def condensation(method):
     def measure(seed, bf16):
         few = sb.condense.condense(
             train, method, 1, network_options={"width": 32}, real_batch=64, learning_rate=0.5, cool_down=0.5,
-            init="real", iterations=160, seed=seed, bf16=bf16, progress=False,
+            start="real", iterations=160, seed=seed, bf16=bf16, progress=False,
         )  # fmt: skip
-        result = sb.condense.evaluate(few, test, seeds=range(3), network_options={"width": 32}, progress=False)
+        result = sb.condense.evaluate(
+            few, test, seeds=range(3), network_options={"width": 32}, bf16=False, progress=False
+        )
         return {"accuracy": result.mean}
 
     compare(f"{method} matching, {train.name}", measure)

@@ -53,9 +53,9 @@ from simplebits._precision import faster_in_bf16
 pytestmark = pytest.mark.unchecked
 CLASSES, REAL, ROUNDS = 2, 64, 5
 VARIANTS = {
-    "single precision": {},
+    "single precision": {"bf16": False},
     "bf16": {"bf16": True},
-    "compiled": {"compiled": True},
+    "compiled": {"compiled": True, "bf16": False},
     "compiled, bf16": {"compiled": True, "bf16": True},
 }
 AFFORDABLE = [name for name in VARIANTS if "bf16" not in name or faster_in_bf16("cpu")]  # else they take many minutes
@@ -109,7 +109,7 @@ def plain_step(run, iteration):
     net, loss = run._fresh(int(torch.randint(2**31, (), generator=generator))), 0.0
     for c, synthetic in enumerate(run.pixels().split(run.images_per_class)):
         real = run.pixels.standardised(run.real.draw(c, run.real_batch, generator))
-        loss = loss + PLAIN[run.method](net, real, synthetic, c)
+        loss = loss + PLAIN[run.method.name](net, real, synthetic, c)
     run.optimiser.zero_grad()
     loss.backward()
     run.optimiser.step()
@@ -227,7 +227,7 @@ def test_twenty_networks_together_are_four_times_as_fast_as_one_after_another_on
     seconds = {}
     for together in (True, False):
         for epochs in (2, 100):  # the first call warms it up
-            options = {"epochs": epochs, "together": together, "device": "cuda", "progress": False}
+            options = {"epochs": epochs, "together": together, "bf16": False, "device": "cuda", "progress": False}
             taken = timed(sb.condense.evaluate, few, train, seeds=range(20), on_gpu=True, **options)[0]
         seconds[together] = taken
     print(f"\n20 networks on a GPU: one after another / together {seconds[False] / seconds[True]:.2f}")

@@ -70,7 +70,7 @@ def plain_step(run, x, labels, generator):
     """The same step without any of the savings; returns the loss."""
     simple = sb.density.quantise(run.simplifier(x))
     here = generator.get_state()
-    shifted, original = run.augment(generator, simple, x)
+    shifted, original = run.settings.augment(generator, simple, x)
     torch.randint(2**62, (), generator=generator)  # the library draws a seed for dropout here
     net = run.classifier
     theta = {name: p.clone() for name, p in net.named_parameters()}
@@ -83,16 +83,16 @@ def plain_step(run, x, labels, generator):
     }
     after = F.cross_entropy(functional_call(net, new, (shifted,)), labels)
     each = F.cross_entropy(functional_call(net, new, (original,)), labels, reduction="none")
-    gate = ((run.threshold - each.detach()) / run.threshold).clamp(0, 1)
+    gate = ((run.settings.threshold - each.detach()) / run.settings.threshold).clamp(0, 1)
     bits = run.density.bits_per_dim(simple, generator)
-    total = before + after + 10 * each.mean() + run.bit_weight * (gate * bits).mean()
-    total = total / (12 + run.bit_weight)
+    total = before + after + 10 * each.mean() + run.settings.bit_weight * (gate * bits).mean()
+    total = total / (12 + run.settings.bit_weight)
     run.simplifier_optimiser.zero_grad()
     total.backward()
     run.simplifier_optimiser.step()
     simple = sb.density.quantise(run.simplifier(x))
     generator.set_state(here)
-    (shifted,) = run.augment(generator, simple)
+    (shifted,) = run.settings.augment(generator, simple)
     run.classifier_optimiser.zero_grad()
     F.cross_entropy(net(shifted.detach()), labels).backward()
     run.classifier_optimiser.step()
@@ -143,11 +143,10 @@ def test_both_compute_the_same_loss(batch):
     images, _, _ = batch
     slow, fast = make(False, filters=8, widen=1), make(False, filters=8, widen=1)
     for step in range(3):
-        generator = sb._training_state.step_generator(fast.seed, step)
+        generator = sb._training_state.step_generator(fast.settings.seed, step)
         chosen = images.subset(torch.randint(len(images), (BATCH,), generator=generator))
         seed_state = generator.get_state()
-        fast._update(images, BATCH, fast.stages[0])
-        fast.step += 1
+        fast._update(images, BATCH, fast.stages[0], 9)
         replay = torch.Generator()
         replay.set_state(seed_state)
         loss = plain_step(slow, chosen.to_float(32, 3), chosen.labels, replay)
@@ -183,7 +182,7 @@ def test_a_step_takes_its_share_of_the_plain_ones_time(
     run = make(bf16, reuse)
 
     def step():
-        run._update(batch[0], BATCH, run.stages[0])
+        run._update(batch[0], BATCH, run.stages[0], 9)
 
     ratio = plain_seconds / best(step)
     peak = peak_memory(int(bf16), int(reuse))
@@ -203,7 +202,7 @@ def two_steps(*variant):
         if variant == ("plain",):
             plain_step(run, images.to_float(32, 3), images.labels, torch.Generator().manual_seed(0))
         else:
-            run._update(images, BATCH, run.stages[0])
+            run._update(images, BATCH, run.stages[0], 9)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ def repository(tmp_path: Path, chapter: Path, monkeypatch: pytest.MonkeyPatch) -
         "book/references.bib",
         "book/symbols.md",
         "book/bibliography.md",
+        "book/extensions/commands.py",
         "book/extensions/signatures.py",
     ):
         shutil.copy2(ROOT / name, tmp_path / name)
