@@ -161,6 +161,16 @@ class ImageSet:
             )
 
     @door
+    def resized(self, size: Count) -> ImageSet:
+        """Bring all images to another height and width, by the rule of `to_float`, as bytes again.
+
+        >>> ImageSet(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"), "tiny").resized(4)
+        ImageSet('tiny': 2 images 1x4x4, 2 classes)
+        """
+        images = torch.cat([_to_bytes(_to_float(part, size, None, None)) for part in self.images.split(1000)])
+        return ImageSet(images, self.labels, self.classes, self.name)
+
+    @door
     def subset(self: Set, index: Positions, name: str | None = None) -> Set:
         """Take the images at these positions, in this order, with all that the set holds of them.
 

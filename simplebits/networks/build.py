@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import Annotated, Any
 
+import torch
 from torch import nn
 
 from simplebits._door import door
-from simplebits.domains import Count, Known, nearest
+from simplebits._training_state import globally_seeded
+from simplebits.domains import Count, Known, Seed, nearest
 from simplebits.networks.alexnet import AlexCifarNet, AlexNet
 from simplebits.networks.convnet import ConvNet
 from simplebits.networks.lenet import LeNet
@@ -42,6 +45,8 @@ def build(
     classes: Count = 10,
     channels: Count = 3,
     size: Count = 32,
+    *,
+    seed: Seed | None = None,
     **options: Any,
 ) -> nn.Module:
     """Make a classifier with fresh weights.
@@ -51,12 +56,16 @@ def build(
         classes: number of outputs.
         channels: of the images.
         size: height and width of the images.
+        seed: of the weights; None: torch's global generator goes on.
         options: further arguments of the class.
 
     Raises:
         ValueError: unknown name, or an argument out of range.
         TypeError: an option that the class does not have; names those that it has.
 
+    >>> twins = [build("MLP", channels=1, size=8, seed=3) for _ in range(2)]
+    >>> bool((twins[0].linear.weight == twins[1].linear.weight).all())
+    True
     >>> build("ConvNet", classes=4, channels=1, size=16, width=32).linear
     Linear(in_features=128, out_features=4, bias=True)
     """
@@ -67,4 +76,5 @@ def build(
     for option in options:
         if option not in known:
             raise TypeError(f"{option}= is no option of {name}; {nearest(option, known)}")
-    return network(classes=classes, channels=channels, size=size, **options)
+    with contextlib.nullcontext() if seed is None else globally_seeded(seed, torch.device("cpu")):
+        return network(classes=classes, channels=channels, size=size, **options)

@@ -7,12 +7,13 @@ from simplebits.report import ledger
 from simplebits.report.checkpoint import checkpoint
 from simplebits.report.cost import measured_cost
 from simplebits.report.equal import on_curve
-from simplebits.report.figures import COLOURS, image_grid, show, style
+from simplebits.report.figures import COLOURS, image_grid, painted, show, style
 from simplebits.report.ledger import record
 from simplebits.report.published import Published, published
 from simplebits.report.quiz import QuizRound, quiz
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
+from simplebits.report.studied import studied
 from simplebits.report.study import (
     artefact,
     beside,
@@ -49,6 +50,7 @@ __all__ = [
     "measured_cost",
     "on_curve",
     "once",
+    "painted",
     "published",
     "quiz",
     "record",
@@ -56,6 +58,7 @@ __all__ = [
     "scoreboard_markdown",
     "show",
     "slider",
+    "studied",
     "style",
     "table_beside",
 ]

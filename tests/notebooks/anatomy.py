@@ -10,15 +10,26 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import statistics
 from collections.abc import Iterator
 
-from chapters import is_checked, tagged
+from chapters import is_checked, parameters, tagged
 from nbformat import NotebookNode
+
+
+# Chapters that are lesson and laboratory at once; each goes from here when it has been rewritten as a lesson.
+LONG = {
+    "01_bits_per_dimension", "02_glow_step_by_step", "04_per_instance_simplification", "05_injected_distractors",
+    "06_accuracy_vs_bits", "07_gradient_matching", "08_distribution_matching", "09_condense_and_simplify",
+    "13_simplify_after_training", "15_overinterpretation", "16_unique_information", "17_which_samples_matter",
+}  # fmt: skip
+FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 
 
 def problems(stem: str, notebook: NotebookNode) -> list[str]:
     """What to mend in a chapter; an empty list where nothing is amiss."""
-    rules = (_title, _opening, _parameters, _sections, _checked, _exercises, _figures, _code)
+    rules = [_title, _opening, _parameters, _sections, _checked, _exercises, _figures, _code]
+    rules += [_size, _teaches] if stem not in LONG else []
     return [f"{stem}: {message}" for rule in rules for message in rule(stem, notebook)]
 
 
@@ -145,6 +156,35 @@ def _code(stem: str, notebook: NotebookNode) -> Iterator[str]:
             yield "randomness comes from a generator with a seed, not from a global seed"
         if cell.get("outputs") or cell.get("execution_count"):
             yield "a committed notebook holds no outputs"
+
+
+def _size(stem: str, notebook: NotebookNode) -> Iterator[str]:
+    """A lesson is read in one sitting."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    visible = [cell for cell in code if not any(tagged(cell, tag) for tag in FOLDED)]
+    lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in visible]
+    if sum(lines) > 250:
+        yield f"{sum(lines)} visible lines of code; 250 at most"
+    if lines and statistics.median(lines) > 10:
+        yield f"half of the cells have more than {statistics.median(lines):.0f} lines; ten at most"
+    if max(lines, default=0) > 30:
+        yield f"a cell has {max(lines)} lines; 30 at most"
+    if (count := len(parameters(notebook))) > 12:
+        yield f"{count} parameters; a dozen at most"
+
+
+def _teaches(stem: str, notebook: NotebookNode) -> Iterator[str]:
+    """A lesson proves nothing: its numbers are text, its verdicts are the studies'."""
+    calls = _calls(notebook)
+    if "studied" not in calls:
+        yield "what the papers report is missing: sb.report.studied(...)"
+    if any(keyword.arg in ("published", "trend") for call in calls.get("record", []) for keyword in call.keywords):
+        yield "a lesson judges nothing: published= and trend= belong to a study"
+    recording = [i for i, cell in enumerate(notebook.cells) if "report.record(" in cell.source]
+    if len(recording) > 1 or not all(tagged(notebook.cells[i], "hide-cell") for i in recording):
+        yield "one hidden cell, tagged hide-cell, hands the numbers of the prose to the ledger"
+    if "{glue" in "".join(cell.source for cell in notebook.cells):
+        yield "numbers stand in sentences as text, 15.1<!--=name:.1f-->"
 
 
 def _calls(notebook: NotebookNode) -> dict[str, list[ast.Call]]:
