@@ -42,7 +42,6 @@ def with_gradients(function: Callable[P, R]) -> Callable[P, R]:
     ...     slope(torch.tensor([3.0]))
     tensor([6.])
     """
-
     inner: Callable[..., R] = function
 
     @functools.wraps(function)

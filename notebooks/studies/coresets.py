@@ -136,7 +136,7 @@ by_set = {}
 for seed in range(best_of if best else 0):
     by_set[f"set {seed}"] = of_set("random", best_each, seed)
     if (done := seed + 1) % best_every == 0 or done == best_of:
-        ranked = sorted(by_set, key=by_set.get, reverse=True)
+        ranked = sorted(by_set, key=lambda name: sum(by_set[name]), reverse=True)
         for key, share in best.items():
             values[key] = {name: by_set[name] for name in ranked[: max(1, round(share * done))]}
             if done == best_of:  # the best of fewer sets is another quantity

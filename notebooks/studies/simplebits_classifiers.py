@@ -67,6 +67,7 @@ def accuracy(options, seed, key):
         schedule=falling if cool_down else None,
         augment=sb.data.RandomShift(shift, flip=flip),
         test={"test": test},
+        bf16=False,
         seed=seed,
         checkpoint=sb.report.checkpoint(f"{key}-{seed}"),
         progress=False,

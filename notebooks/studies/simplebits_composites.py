@@ -89,7 +89,7 @@ def parts_kept(s):
 def measured(seed):
     """Train with this seed; what is kept of each part, bits, and accuracy on original images."""
     settings = {"bit_weight": bit_weight, "augment": sb.data.RandomShift(shift), "seed": seed} | options
-    run = sb.simplify.SimplifyWhileTraining(*fresh(seed), stages, **settings)
+    run = sb.simplify.SimplifyWhileTraining(*fresh(seed), stages, bf16=False, **settings)
     run.fit(
         train, steps=steps, batch_size=batch_size, warm_up=warm_up, cool_down=cool_down, collapse_patience=None,
         checkpoint=sb.report.checkpoint(f"simplifier-{seed}"), progress=False,

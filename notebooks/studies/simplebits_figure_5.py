@@ -95,6 +95,7 @@ def point(name, label, seed, train, pictures, test):
         steps=retraining_steps,
         augment=sb.data.RandomShift(shift, flip=name in flip),
         learning_rate=learning_rate,
+        bf16=False,
         seed=1000 + seed,
         measure_every=max(retraining_steps // 25, 1),
         checkpoint=sb.report.checkpoint(f"{name}-{label}-{seed}"),
@@ -119,7 +120,7 @@ def squared_error(name, weight, seed, train):
     """A simplifier that knows no task, trained, as a change of images."""
     plain, path = fresh(name, seed)[1], sb.report.checkpoint(f"{name}-mse-{weight:g}-{seed}")
     own = {"bit_weight": weight, "cool_down": cool_down, "seed": seed, "checkpoint": path} | mse_options
-    sb.simplify.fit_mse_simplifier(plain, measure, train, steps=mse_steps, **own)
+    sb.simplify.fit_mse_simplifier(plain, measure, train, steps=mse_steps, bf16=False, **own)
     return torch.no_grad()(lambda x: plain(x.to(device)).cpu())
 
 
@@ -127,7 +128,7 @@ def simplebits(name, seed, train, test):
     """Simplifiers trained with each lambda from this start: lambda to simplified training and test images."""
     augment = sb.data.RandomShift(shift, flip=name in flip)
     networks = fresh(name, seed, len(train.classes))
-    start = sb.simplify.SimplifyWhileTraining(*networks, stages, augment=augment, seed=seed, **options)
+    start = sb.simplify.SimplifyWhileTraining(*networks, stages, augment=augment, bf16=False, seed=seed, **options)
     how = {"steps": steps, "warm_up": warm_up, "cool_down": cool_down}
     weights, path = bit_weights.get(name, bit_weights[""]), sb.report.checkpoint(f"{name}-{seed}")
     runs = start.sweep(train, weights, checkpoint=path, **how)

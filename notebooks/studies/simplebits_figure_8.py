@@ -87,13 +87,13 @@ with torch.random.fork_rng():
 how = {"augment": sb.data.RandomShift(shift, flip=flip), "seed": 0}
 path = sb.report.checkpoint("classifier")
 if beside:
-    run = sb.simplify.SimplifyWhileTraining(classifier, simplifier, measure, bit_weight=beside, **how)
+    run = sb.simplify.SimplifyWhileTraining(classifier, simplifier, measure, bit_weight=beside, bf16=False, **how)
     run.fit(train, steps=training_steps, checkpoint=path, progress=False)
 else:
     optimiser = sb.networks.classifier_optimiser(classifier, training_rate)
     falling = lambda step: min(1.0, (training_steps - step) / max(cool_down_training * training_steps, 1))  # noqa: E731
     how |= {"optimiser": optimiser, "schedule": falling, "size": size, "channels": 3, "checkpoint": path}
-    sb.networks.fit_classifier(classifier, train, steps=training_steps, progress=False, **how)
+    sb.networks.fit_classifier(classifier, train, steps=training_steps, bf16=False, progress=False, **how)
 right = sb.networks.accuracy(classifier, test.to_float(size, 3), test.labels)
 if right < least_accuracy:
     raise RuntimeError(

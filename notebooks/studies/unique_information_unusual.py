@@ -102,7 +102,7 @@ if pretraining:
     if learned_first in image_sets:
         first = first.subset(~torch.isin(first.labels, torch.tensor(names)))  # the task's classes stay unseen
     body = make(0, len(first.classes))
-    sb.networks.fit_classifier(body, first, steps=pretraining, size=size, channels=channels, batch_size=64, transform=shifted, checkpoint=sb.report.checkpoint("pretraining"))  # fmt: skip
+    sb.networks.fit_classifier(body, first, steps=pretraining, size=size, channels=channels, batch_size=64, bf16=False, transform=shifted, checkpoint=sb.report.checkpoint("pretraining"))  # fmt: skip
 
 # %% [markdown]
 # ## Scores of one run

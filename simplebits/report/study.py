@@ -162,10 +162,12 @@ def table_beside(values: Mapping[str, Mapping[str, SupportsFloat | Sequence[Supp
     return Markdown("\n".join(lines))
 
 
-def beside(name: str, values: Mapping[str, SupportsFloat], unit: str, **setting: Any) -> Record:
-    """Record a number that the papers do not have: a control, an explanation of a miss, a cost."""
+def beside(
+    name: str, values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]], unit: str, **setting: Any
+) -> Record:
+    """Record a number that the papers do not have: a control, an explanation of a miss, a cost; values as `judge`'s."""
     run = _run()
-    return ledger.record(run["notebook"], name, values, unit, setting=setting)
+    return ledger.record(run["notebook"], name, _means(values), unit, setting=setting)
 
 
 def fingerprint(name: str, values: Tensor) -> None:

@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from chapters import is_checked, parameters, tagged
 from nbformat import NotebookNode
 
-
 # Chapters that are lesson and laboratory at once; each goes from here when it has been rewritten as a lesson.
 LONG = {
-    "01_bits_per_dimension", "02_glow_step_by_step", "04_per_instance_simplification", "05_injected_distractors",
-    "06_accuracy_vs_bits", "07_gradient_matching", "08_distribution_matching", "09_condense_and_simplify",
-    "13_simplify_after_training", "15_overinterpretation", "16_unique_information", "17_which_samples_matter",
+    "02_glow_step_by_step", "04_per_instance_simplification", "05_injected_distractors",
+    "06_accuracy_vs_bits", "09_condense_and_simplify",
+    "13_simplify_after_training", "15_overinterpretation", "17_which_samples_matter",
 }  # fmt: skip
 FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 

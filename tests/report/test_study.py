@@ -111,9 +111,9 @@ def test_only_what_the_case_names_is_judged(case):
 
 def test_what_stands_beside_judges_nothing(case):
     path = case()
-    beside("random images", {"set 0": 60.0}, "%")
+    beside("random images", {"set 0": [59.0, 61.0]}, "%")
     (record,) = ledger.read(path).records
-    assert (record.published, record.verdict) == (None, "measured")
+    assert (record.published, record.verdict, record.values) == (None, "measured", (60.0,))
 
 
 def test_things_of_equal_settings_lie_in_one_place(case):
