@@ -70,11 +70,10 @@ def artefact(kind: str, **settings: Any) -> Path | None:
     if version > 1:  # what an earlier version of the method made is not taken up
         settings["version"] = version
     name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
-    here = Path(kind) / f"{name}.safetensors"
-    kept = ledger.results_folder() / "artefacts" / here
-    return (
-        kept if kept.is_file() else Path(os.environ.get(ARTEFACTS) or provenance.root() / "_build" / "artefacts") / here
-    )
+    kept = ledger.results_folder() / "artefacts" / f"{kind}-{name}.safetensors"
+    if kept.is_file():
+        return kept
+    return Path(os.environ.get(ARTEFACTS) or provenance.root() / "_build" / "artefacts") / kind / f"{name}.safetensors"
 
 
 def judge(

@@ -125,7 +125,7 @@ def test_things_of_equal_settings_lie_in_one_place(case):
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     assert artefact("condensed", seed=0, network="MLP") != one, "a later version of the method makes its own"
     path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
-    kept = ledger.results_folder() / "artefacts" / "condensed" / one.name
+    kept = ledger.results_folder() / "artefacts" / f"condensed-{one.name}"
     kept.parent.mkdir(parents=True)
     kept.write_text("a set")
     assert artefact("condensed", seed=0, network="MLP") == kept, "what the repository keeps is not made again"
