@@ -61,19 +61,7 @@ real_batch = 32  # real images of a class at each step; 256 in the paper's code
 learning_rate = 1.0  # of the pixels; 0.1 in the paper
 epochs = 150  # passes over the ten images when a network learns from them; 300 in the paper's code
 test_networks = 5  # networks that learn from each set of ten; 20 in the paper
-shown = [
-    0,
-    1,
-    2,
-    5,
-    10,
-    20,
-    40,
-    60,
-    80,
-    100,
-    120,
-]  # networks after which the slider shows the images
+shown = [0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 120]  # networks after which the slider stops
 walk_steps = 60  # steps of the walk at the end
 seed = 0  # of pixels, batches and networks
 
