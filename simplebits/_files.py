@@ -36,6 +36,16 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
+def beside(path: str | Path | None, name: object) -> Path | None:
+    """The file of a part of the whole, next to the whole's own; None where that has none.
+
+    >>> beside("runs/fit.safetensors", "warm-up").name
+    'fit-warm-up.safetensors'
+    """
+    whole = None if path is None else Path(path)
+    return whole and whole.with_name(f"{whole.stem}-{name}{whole.suffix}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write text in one step."""
     write_atomic(path, lambda part: part.write_text(text, encoding="utf-8"))

@@ -45,6 +45,7 @@ class Training:
 
     Attributes:
         step: steps done.
+        stride: how many the present one counts for, where a pass does several at once; 1 unless the loop says more.
         bar: tqdm's, for `set_postfix`.
         resumed: the further tensors of the checkpoint that was gone on from; None at a fresh start.
 
@@ -73,7 +74,7 @@ class Training:
         self.path = Path(checkpoint) if checkpoint else None
         self.checkpoint_every = checkpoint_every
         self.patience, self.remedy, self.unit = patience, remedy, unit
-        self.step, self.in_a_row = begun, 0
+        self.step, self.stride, self.in_a_row = begun, 1, 0
         self.ended = False
         self.resumed: dict[str, Tensor] | None = None
         if self.path and self.path.is_file() and not begun:
@@ -84,8 +85,9 @@ class Training:
         with _progress.bar(self.steps, self.step, self.description, self.progress) as self.bar:
             while self.step < self.steps and not self.ended:
                 yield self.step
-                self.step += 1
-                self.bar.update()
+                self.step += self.stride
+                self.bar.update(self.stride)
+                self.stride = 1
                 every, spent = self.checkpoint_every, time.perf_counter() - clock
                 due = spent > SECONDS if every is None else self.step % every == 0
                 if due or self.step == self.steps or self.ended:

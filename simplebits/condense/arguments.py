@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from torch import nn
 
-from simplebits.condense.augment import SiameseAugment
+from simplebits.condense.augment import Operations, SiameseAugment
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
 from simplebits.domains import Number, one_of
 from simplebits.networks import CLASSIFIERS
@@ -24,7 +24,7 @@ class OneOfAugmentations:
     def __call__(self, argument: str, value: Any) -> Any:
         """The augmentation."""
         if isinstance(value, str | Sequence):
-            return SiameseAugment(value)
+            return SiameseAugment(Operations()(argument, value))
         if value is not None and not isinstance(value, self.kinds):
             names = ", ".join(kind.__name__ for kind in self.kinds)
             raise TypeError(

@@ -178,7 +178,7 @@ class Condensation:
         total, bits = 0.0, None
         for t in range(outer):
             real, synthetic = self._batches(generator)
-            matching = self.method.loss(self.passes, real, synthetic)
+            matching = self.method._loss(self.passes, real, synthetic)
             loss, bits = (matching, None) if self.density is None else self._priced(matching, self.density, generator)
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at iteration {iteration}; lower the learning rate")

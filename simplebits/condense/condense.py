@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from simplebits._door import door
+from simplebits._files import beside
 from simplebits.condense.arguments import Seeds
 from simplebits.condense.condensation import Condensation
 from simplebits.condense.condensed_set import RENAMED, CondensedSet
@@ -74,8 +75,8 @@ def condense(
     CondensedSet('digits/train, gradient': 1 image per class, 10 x 1x8x8)
     """
     seeds = [seed] if isinstance(seed, int) else list(seed)
-    path, results = None if checkpoint is None else Path(checkpoint), []
+    results = []
     for one in seeds:
-        of_seed = path and (path if len(seeds) == 1 else path.with_name(f"{path.stem}-{one}{path.suffix}"))
+        of_seed = checkpoint if len(seeds) == 1 else beside(checkpoint, one)
         results.append(Condensation(train, method, images_per_class, seed=one, **options).run(of_seed))
     return results[0] if isinstance(seed, int) else results

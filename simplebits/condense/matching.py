@@ -60,9 +60,14 @@ class Matching(ABC):
     def settled(self, images_per_class: Count, *, dense: bool, augmented: bool) -> Matching:
         """Replace each None by what the paper has in this case; with a density, by what SimpleBits has."""
 
-    @abstractmethod
+    @door
     def loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
         """Compare real and synthetic images, class by class; returns the sum over classes."""
+        return self._loss(passes, real, synthetic)
+
+    @abstractmethod
+    def _loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
+        """Compare them, without a look at the arguments: what a loop calls."""
 
     def of_real(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
         """Say what is computed of real images; this much can be compiled.
@@ -131,8 +136,7 @@ class GradientMatching(Matching):
             network_momentum=momentum if self.network_momentum is None else self.network_momentum,
         )
 
-    @door
-    def loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
+    def _loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
         """Sum the distances between the gradients of real and of synthetic images over classes (equation 9)."""
         network, how = passes.network, {"together": passes.together, "bf16": passes.bf16}
         freeze_batch_norm(network, real)
@@ -192,8 +196,7 @@ class DistributionMatching(_OfMeans):
 
     name: ClassVar[str] = "distribution"
 
-    @door
-    def loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
+    def _loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
         """Sum the squared distances between mean features over classes."""
         together = passes.together or bool(batch_norms(passes.network))  # batch statistics are those of all classes
         embed = embedding("network", passes.network)
@@ -222,8 +225,7 @@ class PixelMatching(_OfMeans):
 
     name: ClassVar[str] = "pixels"
 
-    @door
-    def loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
+    def _loss(self, passes: Passes, real: Batches, synthetic: Batches) -> Float[Tensor, ""]:
         """Sum the squared distances between mean images over classes."""
         return feature_loss(_pixels, real, synthetic, together=False, bf16=False, embed_real=_pixels)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.func import grad, vmap
 
-from simplebits import _progress
 from simplebits._door import door
+from simplebits._training import Training
 from simplebits._training_state import TrainingState, digest
 from simplebits.domains import Count, NonNegative, Positive
 from simplebits.information import memory
@@ -114,19 +115,17 @@ def retrain_without(
         "indices": samples.tolist(), "network": hashlib.sha256(f"{network!r} {list(f.shapes)}".encode()).hexdigest(),
         "weights": digest(*network.parameters(), *network.buffers()), "data": digest(x, targets, x_val),
     }  # fmt: skip
-    state, path = TrainingState({}, {}, settings), Path(checkpoint) if checkpoint else None
     distances = f.start.new_zeros(len(runs))
     outputs = f.start.new_zeros(len(runs), len(x_val), targets.shape[1])
-    reference = f.start
-    done = 0
-    if path and path.is_file():
-        note, kept = state.load(path)
-        done = note["done"]
-        distances, outputs, reference = (kept[key].to(x.device) for key in ("distances", "outputs", "reference"))
-
-    bar = _progress.bar(len(runs), done, "retraining", progress)
-    with bar, f.evaluating(), torch.no_grad():
-        while done < len(runs):
+    kept = {"distances": distances, "outputs": outputs, "reference": f.start.clone()}
+    training = Training(
+        len(runs), "retraining", state=TrainingState({}, {}, settings), history=SimpleNamespace(seconds=0.0),
+        checkpoint=checkpoint, checkpoint_every=1, tensors=lambda: kept, unit="trainings", progress=progress,
+    )  # fmt: skip
+    for name, tensor in (training.resumed or {}).items():
+        kept[name].copy_(tensor)
+    with f.evaluating(), torch.no_grad():
+        for done in training:
             now = slice(done, min(done + together, len(runs)))
             weights = descend(f, x, targets, runs[now], learning_rate, steps, decay[now])
             if not torch.isfinite(weights).all():
@@ -135,17 +134,13 @@ def retrain_without(
                     f"its start, the network is stable below {stable_rate(f, x, weight_decay):.3g}"
                 )
             if done == 0:
-                reference = weights[0].clone()
-            distances[now] = (weights - reference).square().sum(1)
+                kept["reference"].copy_(weights[0])
+            distances[now] = (weights - kept["reference"]).square().sum(1)
             outputs[now] = torch.stack([f(w, x_val) for w in weights])
-            bar.update(now.stop - done)
-            done = now.stop
-            if path:
-                kept = {"distances": distances, "outputs": outputs, "reference": reference}
-                state.save(path, {"done": done}, kept)
+            training.stride = now.stop - done
     factor = 0.5 if half else 1.0
     functional = factor * (outputs[1:] - outputs[0]).square().sum(2).mean(1)
-    return Retrained(functional, factor * distances[1:], samples, outputs[0], outputs[1:], reference)
+    return Retrained(functional, factor * distances[1:], samples, outputs[0], outputs[1:], kept["reference"])
 
 
 def _fitting(f: WeightFunction, x: Tensor, runs: int, together: int | None) -> int:

@@ -57,3 +57,11 @@ class SimplifyHistory:
             self.terms[name].append(value)
         self.skipped += not finite
         self.constant = self.constant + 1 if contrast < COLLAPSED else 0
+
+    def refuse_collapse(self, bit_weight: float) -> None:
+        """Raise CollapseError where images have become constant."""
+        if self.collapsed is not None:
+            raise CollapseError(
+                f"at lambda = {bit_weight:g} every image had become constant by step {self.collapsed} (contrast below "
+                f"{COLLAPSED:.0%} of the originals'); lower bit_weight, or stop earlier"
+            )

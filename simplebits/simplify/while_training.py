@@ -16,6 +16,7 @@ from torch import Tensor
 
 from simplebits import _check
 from simplebits._door import door
+from simplebits._files import beside
 from simplebits._precision import choose_bf16
 from simplebits._training import Training
 from simplebits._training_state import TrainingState, step_generator
@@ -33,7 +34,7 @@ from simplebits.simplify.arguments import (
     networks_fit,
     one_device,
 )
-from simplebits.simplify.history import COLLAPSED, CollapseError, SimplifyHistory
+from simplebits.simplify.history import CollapseError, SimplifyHistory
 from simplebits.simplify.loss import weights_fit
 from simplebits.simplify.measuring import measured, simplified
 from simplebits.simplify.schedule import Schedule, Stage, stage_at
@@ -215,12 +216,7 @@ class SimplifyWhileTraining:
                     training.bar.set_postfix({name: f"{value:.2f}" for name, value in on_test.items()})
         self.classifier.eval()
         self.simplifier.eval()
-        if self.history.collapsed is not None:
-            raise CollapseError(
-                f"at lambda = {self.settings.bit_weight:g} every image had become constant by step "
-                f"{self.history.collapsed} (contrast below {COLLAPSED:.0%} of the originals'); lower bit_weight, or "
-                f"stop earlier"
-            )
+        self.history.refuse_collapse(self.settings.bit_weight)
         return self.history
 
     def _update(self, images: ImageSet, batch_size: int, stage: Stage, highest: int) -> StepResult:
@@ -277,7 +273,7 @@ class SimplifyWhileTraining:
             # Everything is copied but the densities, which no run changes.
             run = copy.deepcopy(self, {id(stage): stage for stage in self.stages})
             run.settings = replace(self.settings, bit_weight=value)
-            path = _beside(checkpoint, f"{value:g}")
+            path = beside(checkpoint, f"{value:g}")
             with contextlib.suppress(CollapseError):
                 run.fit(images, batch_size=batch_size, test=test, checkpoint=path, progress=progress, **options)
             runs[value] = run
@@ -343,7 +339,7 @@ class SimplifyWhileTraining:
         classes = networks_fit(self.classifier, self.simplifier, self._convert(images.subset([0])))
         for labelled in (images, test):
             labels_fit(-1 if labelled is None else int(labelled.labels.max()), classes)
-        path = _beside(checkpoint, "warm-up")
+        path = beside(checkpoint, "warm-up")
         again = path is not None and path.is_file()  # then the file's steps are all that the classifier has taken
         fit_classifier(
             self.classifier, images, steps=steps, size=self.density.image_size, channels=self.density.channels,
@@ -364,9 +360,3 @@ class SimplifyWhileTraining:
         if len(self.stages) > 1 or cool_down:
             settings["steps"] = steps  # where a stage ends and the cooling begins depends on it
         return self.networks.state(settings)
-
-
-def _beside(checkpoint: str | Path | None, name: str) -> Path | None:
-    """The file of a part of the whole, beside the whole's own."""
-    path = None if checkpoint is None else Path(checkpoint)
-    return path and path.with_name(f"{path.stem}-{name}{path.suffix}")

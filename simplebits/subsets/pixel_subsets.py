@@ -26,7 +26,7 @@ class GreyLevels:
         """The numbers as a tensor [c], or [1] of one for all channels."""
         try:
             levels = torch.as_tensor(value, dtype=torch.float32).reshape(-1)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             raise TypeError(f"{argument}={value!r}: give a number in [0, 1], or one for each channel") from None
         if len(levels) == 0 or not bool(((levels >= 0) & (levels <= 1)).all()):
             raise ValueError(f"{argument}={value!r}: values must lie in [0, 1], as the images' do")
