@@ -361,7 +361,7 @@ print("static is longer than without a code:", bits["static"] > b)
 #   of grey, black and white among them.
 # - The sets overlap. A digit takes 1.72<!--=bits-per-dimension.digits:.2f--> bits on average and a photograph
 #   2.91<!--=bits-per-dimension.photos:.2f-->, yet single photographs take from 0.68<!--=bits-per-dimension.simplest-image:.2f--> to
-#   5.84<!--=bits-per-dimension.most-complex-image:.2f-->. Without their soft grey edges, in
+#   5.85<!--=bits-per-dimension.most-complex-image:.2f-->. Without their soft grey edges, in
 #   pure black and white, the same digits would take 1.29<!--=bits-per-dimension.sharp-digits:.2f-->.
 # - The leftmost grey tick is the paper's black image, cheaper than ours. It was measured with the paper's own Glow. Neither that network nor the images it
 #   learned from are public, so we cannot tell which of the two makes the difference. Ours was stopped while it still got better; with more training its

@@ -845,8 +845,8 @@ variant_records[0]
 
 # %% [markdown]
 # **What you should see.** Real images drawn at random give 68.2%<!--=condense-and-simplify.accuracy-random:.1%-->. From these sets ConvNets
-# learn to between 57.2%<!--=condense-and-simplify.variant-worst:.1%--> and
-# 82.8%<!--=condense-and-simplify.variant-best:.1%-->, and their bits lie between
+# learn to between 57.3%<!--=condense-and-simplify.variant-worst:.1%--> and
+# 82.7%<!--=condense-and-simplify.variant-best:.1%-->, and their bits lie between
 # 1.34<!--=condense-and-simplify.variant-fewest-bits:.2f--> and 2.15<!--=condense-and-simplify.variant-most-bits:.2f--> per dimension. Look at
 # the pictures for what kind of network asked for them. The gradient of a multilayer perceptron's first layer is made of the input images
 # themselves, so the input that matches it resembles the mean image of its class. A convolution sees small neighbourhoods everywhere. A set

@@ -528,7 +528,7 @@ Markdown("\n".join(lines))
 # **What you should see.** Bits fall from 1.68<!--=after-training.bits-before:.2f--> to 0.88<!--=after-training.bits-after:.2f--> per
 # dimension, and 92%<!--=after-training.same-prediction:.0%--> of the predictions stay. What can still be seen in a simplified image is what
 # the loop found no way to lose: for a wrong image, a hint at what the wrong answer rests on. The mean KL hides single images: the largest
-# is 0.20<!--=after-training.largest-kl:.2f--> nats.
+# is 0.19<!--=after-training.largest-kl:.2f--> nats.
 #
 # ## Beside saliency maps
 #

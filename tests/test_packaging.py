@@ -507,5 +507,5 @@ def test_workflows_are_bounded(path: Path) -> None:
                 assert (ROOT / script).is_file()
 
 
-def test_there_are_the_four_workflows() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["colab", "links", "publish", "tests"]
+def test_there_are_the_five_workflows() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["colab", "links", "publish", "tests", "weekly"]

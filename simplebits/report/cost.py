@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simplebits.report import ledger
+from simplebits.report.speed import yardstick
 from simplebits.report.words import escape
 
 PROFILES = {
@@ -19,12 +21,26 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Time and memory of one notebook, per profile; shows as a table at the end of a cell."""
+    """Time and memory of one notebook, per profile; shows as a table at the end of a cell.
+
+    Attributes:
+        notebook: its stem.
+        runs: the newest complete run in each profile.
+        here: seconds that the default run will take on this machine, as far as a quick measurement tells; None where
+            there is nothing to go by.
+    """
 
     notebook: str
     runs: dict[str, ledger.Run | None]
+    here: float | None = None
 
     def _repr_markdown_(self) -> str:
+        if self.here is None:
+            return self.table()
+        return f"{self.table()}\n\nOn this machine, with the default values: about {duration(self.here)} on one thread."
+
+    def table(self) -> str:
+        """What was measured, wherever that was."""
         lines = ["| profile | time | memory | measured on |", "|---|---|---|---|"]
         for profile, run in self.runs.items():
             name = f"`{profile}` ({PROFILES[profile]})"
@@ -37,9 +53,10 @@ class Cost:
 
 
 def measured_cost(notebook: str, results: Path | None = None) -> Cost:
-    """Time and peak memory of a notebook, from its newest complete run in each profile.
+    """Time and peak memory of a notebook, from its newest complete run in each profile, and what it will take here.
 
-    Runs with parameters of the reader's own do not count.
+    Runs with parameters of the reader's own do not count. Where a notebook runs, the speed of its machine is measured
+    in a tenth of a second and kept with the run.
 
     Args:
         notebook: its stem, `01_bits_per_dimension`.
@@ -49,7 +66,24 @@ def measured_cost(notebook: str, results: Path | None = None) -> Cost:
     for run in ledger.runs(results, notebook=notebook):  # oldest first: the newest stays
         if run.profile in found and run.status == "complete" and not run.info.get("own"):
             found[run.profile] = run
-    return Cost(notebook, found)
+    return Cost(notebook, found, _here(found["laptop"]))
+
+
+def _here(default: ledger.Run | None) -> float | None:
+    """Seconds of the default run on this machine; None outside notebooks, on a GPU, and where nothing was measured."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    now = yardstick()
+    ledger.note(yardstick=now)
+    if default is None or not default.info.get("yardstick"):
+        return None
+    took = default.info.get("processor_seconds") or default.info["seconds"]
+    return took * now / default.info["yardstick"]
 
 
 def _time(info: Mapping[str, Any]) -> str:

@@ -25,7 +25,6 @@ from simplebits.report import provenance
 from simplebits.report.published import published as look_up
 from simplebits.report.trend import Trend
 from simplebits.report.verdict import Record
-from simplebits.report.words import pretty
 
 RUN = "SIMPLEBITS_RUN"
 
@@ -172,13 +171,16 @@ def resume_run(path: Path) -> None:
     )
 
 
-def note(*, data: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None) -> None:
-    """Add digests of image sets or weights to the current run; outside a run nothing happens."""
+def note(
+    *, data: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None, yardstick: float | None = None
+) -> None:
+    """Add digests of image sets or weights, or the speed of the machine, to the current run; outside one do nothing."""
     if path := os.environ.get(RUN):
 
         def add(content: dict[str, Any]) -> None:
             content["run"]["data"].update(_plain(dict(data or {})))
             content["run"]["weights"].update(_plain(dict(weights or {})))
+            content["run"] |= {} if yardstick is None else {"yardstick": yardstick}
 
         change(Path(path), add)
 
@@ -338,7 +340,8 @@ def _glue(made: Record) -> None:
     with contextlib.suppress(ImportError):
         from myst_nb import glue
 
-        glue(made.name, pretty(made.mean), display=False)
+        # As text, with more digits than prose shows: it is rounded once, where a sentence names its format.
+        glue(made.name, f"{made.mean:.8g}", display=False)
 
 
 def _floats(values: SupportsFloat | Iterable[SupportsFloat]) -> tuple[float, ...]:

@@ -5,45 +5,42 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from simplebits import _files
-from simplebits.run import address, digest, execute, numbers, profiles, studies, study_pages
+from simplebits.run import (
+    address,
+    digest,
+    execute,
+    faults,
+    launch,
+    markdown_copies,
+    numbers,
+    profiles,
+    render,
+    studies,
+    study_pages,
+)
 from simplebits.run import notebook as notebooks
-from simplebits.run.worker import plain
 
-PAGE_LIMIT = 2_000_000  # bytes of one page with its own pictures, shared scripts not counted
-_COLAB_BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]")
 _SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution.*?</details>\s*", re.DOTALL | re.IGNORECASE)
 _COST = re.compile(r'measured_cost\("(\w+)"\)')
+FIRST_LOOK = """```{admonition} A first look
+:class: warning
+Pictures and outputs on this page come from a run with tiny parameters (`smoke`): they show that the code runs, not what
+it finds. Numbers in sentences are those of the default run; `simplebits book` makes this page with it.
+```"""
 _NBVAL = re.compile(r"^# NBVAL_\w+\n", re.MULTILINE)
-_STYLE_FETCHES = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)")
-# Attributes that make a browser fetch something when it opens the page (plain links do not).
-_FETCHED = {"src", "srcset", "poster", "data"}
-_FETCHED_LINKS = {
-    "stylesheet",
-    "icon",
-    "shortcut icon",
-    "preload",
-    "modulepreload",
-    "preconnect",
-    "dns-prefetch",
-    "manifest",
-}
 
 
 def build(root: Path, profile: str = profiles.DEFAULT, warnings_as_errors: bool = True) -> Path:
     """Build the website from the executed notebooks of a profile.
 
-    Nothing is executed here. Until the new site is whole and has passed `faults`, the old one stays.
+    Nothing is executed here. Until the new site is whole and has passed `faults.of`, the old one stays.
 
     Args:
         root: the repository.
@@ -70,8 +67,9 @@ def build(root: Path, profile: str = profiles.DEFAULT, warnings_as_errors: bool 
     stage, site = build_folder / "stage", build_folder / "html"
     executed = {stem: execute.executed_path(stem, profile, folder=root) for stem in chapters}
     assemble(root, stage, executed, entries)
-    fresh = render(stage, build_folder / "render", warnings_as_errors)
-    if found := faults(fresh):
+    fresh = render.website(stage, build_folder / "render", warnings_as_errors)
+    markdown_copies.write(stage, fresh, executed, entries)
+    if found := faults.of(fresh):
         raise RuntimeError("the website was built, but must not be shown:\n" + "\n".join(found))
     shutil.rmtree(site, ignore_errors=True)
     fresh.rename(site)
@@ -146,24 +144,29 @@ def _write_evidence(root: Path, stage: Path) -> None:
 def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     """An executed notebook as its page shows it.
 
-    The Colab badge, a picture from another host, becomes a plain link; numbers in sentences become those of this run,
-    see `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the chapter
-    is that of the ledger as it is now, this run included.
+    The Colab badge, a picture from another host, becomes links; numbers in sentences become those of this run, see
+    `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the chapter is
+    that of the ledger as it is now, this run included. Of a smoke run, which shows that code runs and nothing else, the
+    sentences keep the default run's numbers, and the page says so.
     """
     from simplebits.report.cost import measured_cost
 
     profile = notebook["metadata"].get("simplebits", {}).get("profile")
+    number = numbers.plain if profile == "smoke" else numbers.live
     for cell in notebook["cells"]:
-        source = numbers.live(_COLAB_BADGE.sub("[Open in Colab]", "".join(cell["source"])))
+        source = number(launch.in_place_of_badges("".join(cell["source"])))
         if cell["cell_type"] == "code":
             source = _NBVAL.sub("", source)
             if found := _COST.search(source):
-                table = measured_cost(found[1])._repr_markdown_()
+                table = measured_cost(found[1]).table()
                 for data in (output["data"] for output in cell["outputs"] if "data" in output):
                     data["text/markdown"] = table
         if "injected-parameters" in cell["metadata"].get("tags", []) and profile:
             source = source.replace("# Parameters", f"# values of the profile {profile}, in place of the above", 1)
         cell["source"] = source
+    if profile == "smoke":
+        note = {"id": "first-look", "cell_type": "markdown", "metadata": {}, "source": FIRST_LOOK}
+        notebook["cells"].insert(1, note)
     return notebook
 
 
@@ -216,88 +219,9 @@ def chapter_table(executed: dict[str, Path]) -> str:
             f"[The chapter](/notebooks/{stem}.ipynb), its "
             f"{{download}}`handout without solutions <generated/handouts/{stem}.ipynb>`"
         )
-        cost = measured_cost(stem)._repr_markdown_()
+        cost = measured_cost(stem).table()
         text += [f"### {heading[1] if heading else stem}", "", cost, "", links, ""]
     return "\n".join(text)
-
-
-def render(stage: Path, target: Path, warnings_as_errors: bool = True) -> Path:
-    """Have jupyter-book make HTML of a staged folder; returns the folder that holds it.
-
-    Raises:
-        RuntimeError: with the warnings and errors it printed.
-    """
-    shutil.rmtree(target, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "build",
-        str(stage),
-        "--path-output",
-        str(target),
-        "-n",
-        *(["-W", "--keep-going"] if warnings_as_errors else []),
-    ]
-    package = str(Path(execute.__file__).resolve().parents[2])
-    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=os.environ | {"PYTHONPATH": path, "NO_COLOR": "1"},
-    )
-    if done.returncode:
-        said = plain(done.stdout + done.stderr).splitlines()
-        complaints = [line for line in said if "WARNING" in line or "ERROR" in line] or said[-20:]
-        raise RuntimeError("jupyter-book did not build the website:\n" + "\n".join(dict.fromkeys(complaints)))
-    site = target / "_build" / "html"
-    # jupyter-book's forward to the first page is bare, and browsers then ask for an icon in vain.
-    forward = site / "index.html"
-    head = '<!DOCTYPE html><html lang="en"><title>simplebits</title><link rel="icon" href="_static/favicon.svg">\n'
-    forward.write_text(head + forward.read_text(encoding="utf-8"), encoding="utf-8")
-    return site
-
-
-def faults(site: Path) -> list[str]:
-    """What is wrong with a built site: pages above the limit, and other hosts that opening a page would ask."""
-    found = []
-    for page in sorted(site.rglob("*.html")):
-        name, text = page.relative_to(site).as_posix(), page.read_text(encoding="utf-8")
-        reader = _Page()
-        reader.feed(text)
-        own = {(page.parent / source).resolve() for source in reader.fetched if "_images/" in source}
-        size = page.stat().st_size + sum(path.stat().st_size for path in own if path.is_file())
-        if size > PAGE_LIMIT:
-            found.append(
-                f"{name}: {size / 1e6:.2f} MB with its pictures, above the limit of {PAGE_LIMIT / 1e6:g} MB; "
-                "show fewer or smaller frames and figures"
-            )
-        found += [f"{name}: asks {source} of another host" for source in sorted(reader.fetched) if _elsewhere(source)]
-    for style in sorted(site.rglob("*.css")):
-        name, text = style.relative_to(site).as_posix(), style.read_text(encoding="utf-8")
-        found += [f"{name}: asks {source} of another host" for source in _STYLE_FETCHES.findall(text)]
-    return found
-
-
-class _Page(HTMLParser):
-    """Collects what a page fetches when it is opened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fetched: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {key: value or "" for key, value in attrs}
-        self.fetched |= {value for key, value in values.items() if key in _FETCHED}
-        if tag == "link" and values.get("rel", "").lower() in _FETCHED_LINKS:
-            self.fetched.add(values.get("href", ""))
-
-
-def _elsewhere(source: str) -> bool:
-    return re.match(r"(?:https?:)?//", source) is not None
 
 
 def _summary(module: Any) -> str:

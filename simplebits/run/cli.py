@@ -31,7 +31,7 @@ def run(
     notebooks: Sequence[str],
     profile: str,
     parameters: Sequence[tuple[str, str]],
-    jobs: int,
+    jobs: int | None,
     force: bool,
     listing: bool,
 ) -> None:
@@ -133,13 +133,17 @@ def sweep(
 
 @main.command()
 @console.profile_option
+@click.option("--quick", is_flag=True, help="A first look in minutes: profile smoke, each lesson marked as such.")
+@click.option("--zip", "zipped", is_flag=True, help="Also the site as one file: _build/simplebits.zip.")
+@click.option("--epub", is_flag=True, help="Also the lessons and pages as an e-book: _build/simplebits.epub.")
 @console.jobs_option
 @console.force_option
-def book(profile: str, jobs: int, force: bool) -> None:
+def book(profile: str, quick: bool, zipped: bool, epub: bool, jobs: int | None, force: bool) -> None:
     """Run what is not up to date, then build the website: _build/html/index.html."""
     from simplebits.run import book as books
-    from simplebits.run import execute, job
+    from simplebits.run import execute, job, takeaway
 
+    profile = "smoke" if quick else profile
     with console.usage():
         planned = job.plan((), profile)
     with console.interruptible():
@@ -148,7 +152,12 @@ def book(profile: str, jobs: int, force: bool) -> None:
             click.echo("The book is not built: a page without its results would mislead.", err=True)
             console.leave(outcomes)
         try:
-            click.echo(books.build(planned[0].notebook.root, profile))
+            folder = planned[0].notebook.root
+            click.echo(books.build(folder, profile))
+            if zipped:
+                click.echo(takeaway.zipped(folder))
+            if epub:
+                click.echo(takeaway.epub(folder))
         except (RuntimeError, OSError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -28,10 +28,8 @@ force_option = click.option("--force", is_flag=True, help="Run also what is up t
 jobs_option = click.option(
     "--jobs",
     "-j",
-    default=1,
-    show_default=True,
     type=click.IntRange(1),
-    help="Notebooks at a time.",
+    help="Notebooks at a time, one thread each [default: as many as there are cores].",
 )
 own_option = click.option(
     "-p",

@@ -23,7 +23,7 @@ def run(
     notebooks: Iterable[str] = (),
     profile: str = profiles.DEFAULT,
     parameters: Mapping[str, Any] | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     force: bool = False,
     *,
     folder: Path | None = None,
@@ -36,7 +36,7 @@ def run(
         profile: whose parameters, see `profiles`.
         parameters: the caller's own, over the profile's. Such runs are kept beside the profile's, under their own
             names.
-        jobs: how many notebooks at a time; the machine's threads are divided among them.
+        jobs: how many notebooks at a time, one thread each; None: as many as there are cores.
         force: run also what is up to date, from the start.
         folder: where to look for the repository; None: the working directory.
         progress: who is told; None: nobody.
@@ -49,41 +49,41 @@ def run(
         FileNotFoundError: not inside a checkout.
         ModuleNotFoundError: papermill is not installed.
     """
-    _check.positive("jobs", jobs, integer=True)
+    if jobs is not None:
+        _check.positive("jobs", jobs, integer=True)
     return run_jobs(job.plan(notebooks, profile, parameters, folder), jobs, force, progress)
 
 
 def run_jobs(
     planned: Sequence[Job],
-    jobs: int = 1,
+    jobs: int | None = None,
     force: bool = False,
     progress: Progress | None = None,
     *,
-    threads: int | None = None,
     within: float | None = None,
 ) -> list[Outcome]:
     """As `run`, for jobs already planned.
 
+    Each has one thread: two threads of one process wait for each other on such small work, and on a busy machine for
+    everybody.
+
     Args:
         planned: what to run.
-        jobs: how many at a time.
+        jobs: how many at a time; None: as many as there are cores.
         force: run also what is up to date, from the start.
         progress: who is told.
-        threads: of each; None: the machine's, divided among them.
         within: seconds after which everything stops; None: never.
     """
     progress = progress or Progress(silent=True)
     events: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
-    stop, jobs = threading.Event(), max(1, min(jobs, len(planned)))
-    if threads is None and jobs > 1:
-        threads = max(1, cores() // jobs)
+    stop, jobs = threading.Event(), max(1, min(jobs or cores(), len(planned)))
     deadline = None if within is None else time.monotonic() + within
 
     def work(one: Job) -> Outcome:
         if stop.is_set():
             return Outcome(one.name, "waiting", one.output)
         try:
-            outcome = run_job(one, force, threads, stop, lambda *event: events.put(event))
+            outcome = run_job(one, force, 1, stop, lambda *event: events.put(event))
         except (OSError, ValueError) as error:  # the ledger's file could not be written: the others go on
             outcome = Outcome(one.name, "failed", one.unfinished, error=str(error))
         events.put(("finished", one, outcome))

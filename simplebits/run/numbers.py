@@ -27,6 +27,15 @@ def live(text: str) -> str:
     return MARK.sub(lambda mark: f"{{glue:text}}`{mark['name']}:{mark['form']}`", text)
 
 
+def plain(text: str) -> str:
+    """Text with its numbers as they stand, those of the default run, and without the marks.
+
+    >>> plain("It takes 15.1<!--=subsets.size:.1f--> % of them.")
+    'It takes 15.1 % of them.'
+    """
+    return MARK.sub(lambda mark: mark["shown"], text)
+
+
 def filled(text: str, values: Mapping[str, float]) -> str:
     """Text with each marked number replaced by the value of its record.
 
@@ -50,19 +59,18 @@ def filled(text: str, values: Mapping[str, float]) -> str:
 
 
 def measured(stem: str, folder: Path) -> dict[str, float]:
-    """Name to value of all records of a lesson's newest complete `laptop` run, as prose shows them.
+    """Name to value of all records of a lesson's newest complete `laptop` run.
 
     Raises:
         ValueError: the ledger has no such run.
     """
     from simplebits.report import ledger
-    from simplebits.report.words import pretty
 
     runs = ledger.runs(ledger.results_folder(folder), notebook=stem, profile=profiles.DEFAULT)
     complete = [run for run in runs if run.status == "complete"]
     if not complete:
         raise ValueError(f"the ledger has no complete run of {stem}; make one: simplebits run {stem}")
-    return {record.name: float(pretty(record.mean)) for record in complete[-1].records}
+    return {record.name: record.mean for record in complete[-1].records}
 
 
 def write(folder: Path, stems: Sequence[str] = ()) -> list[str]:

@@ -198,7 +198,7 @@ def plan(
 
 def run(
     planned: Sequence[CaseRun],
-    jobs: int = 1,
+    jobs: int | None = None,
     *,
     within: float | None = None,
     force: bool = False,
@@ -208,12 +208,13 @@ def run(
 
     Args:
         planned: from `plan`.
-        jobs: how many at a time.
+        jobs: how many at a time; None: as many as there are cores.
         within: seconds after which everything stops; None: never.
         force: run also what is done, from the start.
         progress: who is told.
     """
-    _check.positive("jobs", jobs, integer=True)
+    if jobs is not None:
+        _check.positive("jobs", jobs, integer=True)
     begun, waiting = time.monotonic(), [one for one in planned if force or not one.fresh()]
     broken: dict[str, str] = {}
     for study in {one.study.name: one.study for one in waiting if not one.case.smoke}.values():
@@ -223,7 +224,7 @@ def run(
             broken[study.name] = str(error)
     able = [one for one in planned if one.study.name not in broken or one.case.smoke]
     left = None if within is None else max(1.0, within - (time.monotonic() - begun))
-    outcomes = execute.run_jobs(able, jobs, force, progress, threads=1, within=left) if able else []
+    outcomes = execute.run_jobs(able, jobs, force, progress, within=left) if able else []
     unable = [one for one in planned if one not in able]
     return [*outcomes, *(Outcome(one.name, "failed", one.output, error=broken[one.study.name]) for one in unable)]
 

@@ -25,7 +25,7 @@ def command(
     slurm: Path | None,
     smoke: bool,
     parameters: Sequence[tuple[str, str]],
-    jobs: int,
+    jobs: int | None,
     force: bool,
 ) -> list[Outcome] | None:
     """Do it; None where nothing was to be run.

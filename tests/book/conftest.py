@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from simplebits.run import book, execute
+from simplebits.run import book, execute, markdown_copies, render
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -98,7 +98,9 @@ def small_site(chapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     toc = yaml.safe_load((stage / "_toc.yml").read_text(encoding="utf-8"))
     toc["parts"][1]["chapters"].append({"file": "notebooks/chapter"})
     (stage / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
-    return book.render(stage, stage.parent / "render")
+    site = render.website(stage, stage.parent / "render")
+    markdown_copies.write(stage, site, executed, entries)
+    return site
 
 
 @pytest.fixture(scope="session", params=["small", "built"])

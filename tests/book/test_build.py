@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from simplebits.run import book, execute
+from simplebits.run import book, execute, faults, launch
 
 ROOT = Path(__file__).parents[2]
 PAGE = "<html><body>{}</body></html>"
@@ -63,7 +63,7 @@ def test_a_good_site_replaces_the_old_one_and_a_bad_one_does_not(repository: Pat
 
 
 def test_a_page_that_is_too_large_is_not_shown(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "PAGE_LIMIT", 60_000)
+    monkeypatch.setattr(faults, "PAGE_LIMIT", 60_000)
     with pytest.raises(RuntimeError, match=r"notebooks/chapter\.html: 0\.\d+ MB"):
         book.build(repository, "smoke")
     assert not (repository / "_build" / "html").exists()
@@ -98,7 +98,7 @@ def test_contents_names_every_page_of_the_real_book_once() -> None:
 )
 def test_addresses_of_other_hosts_are_found(tmp_path: Path, content: str) -> None:
     (tmp_path / "page.html").write_text(PAGE.format(content))
-    (fault,) = book.faults(tmp_path)
+    (fault,) = faults.of(tmp_path)
     assert fault.startswith("page.html: asks")
     assert "example.org" in fault
 
@@ -111,13 +111,13 @@ def test_links_and_local_files_are_no_faults(tmp_path: Path) -> None:
         )
     )
     (tmp_path / "a.css").write_text("body { background: url(a.png) } /* https://example.org */")
-    assert book.faults(tmp_path) == []
+    assert faults.of(tmp_path) == []
 
 
 @pytest.mark.parametrize("rule", ["@import 'https://example.org/a.css';", "a { background: url(//example.org/a.png) }"])
 def test_style_sheets_are_looked_at_too(tmp_path: Path, rule: str) -> None:
     (tmp_path / "a.css").write_text(rule)
-    (fault,) = book.faults(tmp_path)
+    (fault,) = faults.of(tmp_path)
     assert fault.startswith("a.css: asks")
 
 
@@ -125,10 +125,10 @@ def test_a_page_counts_with_its_own_pictures(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "_images").mkdir()
     (tmp_path / "_images" / "a.png").write_bytes(bytes(900))
     (tmp_path / "page.html").write_text(PAGE.format('<img alt="a" src="_images/a.png">'))
-    monkeypatch.setattr(book, "PAGE_LIMIT", 1000)
-    assert book.faults(tmp_path) == []
-    monkeypatch.setattr(book, "PAGE_LIMIT", 900)
-    assert len(book.faults(tmp_path)) == 1
+    monkeypatch.setattr(faults, "PAGE_LIMIT", 1000)
+    assert faults.of(tmp_path) == []
+    monkeypatch.setattr(faults, "PAGE_LIMIT", 900)
+    assert len(faults.of(tmp_path)) == 1
 
 
 def test_a_handout_has_no_solutions_and_no_outputs(chapter: Path) -> None:
@@ -153,9 +153,11 @@ def test_a_page_shows_what_a_reader_needs(chapter: Path) -> None:
     notebook["cells"][3]["source"] = "# Parameters\nseed = 1"
     assert "NBVAL_CHECK_OUTPUT" in json.dumps(notebook)
     cells = book.shown(notebook)["cells"]
-    assert cells[0]["source"].startswith("[Open in Colab](https://colab.research.google.com/github/")
+    assert cells[0]["source"].startswith("Open in [Colab](https://colab.research.google.com/github/")
+    assert [name for name in launch.SERVICES if f"[{name}](https://" not in cells[0]["source"]] == []
     assert "badge.svg" not in cells[0]["source"]
-    assert cells[3]["source"].startswith("# values of the profile smoke")
+    assert "A first look" in cells[1]["source"], "a smoke run is marked"
+    assert cells[4]["source"].startswith("# values of the profile smoke")
     assert "NBVAL" not in json.dumps(cells)
 
 

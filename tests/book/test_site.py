@@ -129,9 +129,9 @@ def test_launch_buttons_open_the_notebook_of_the_page(site: Any) -> None:
 
 
 def test_nothing_is_left_for_the_builder_to_find(site: Any) -> None:
-    from simplebits.run import book
+    from simplebits.run import faults
 
-    assert book.faults(site.folder) == []
+    assert faults.of(site.folder) == []
 
 
 @pytest.mark.parametrize(

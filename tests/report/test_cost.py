@@ -1,6 +1,8 @@
 """What a chapter costs is read from the ledger: newest complete run, the profile's own parameters."""
 
-from simplebits.report import ledger
+import torch
+
+from simplebits.report import cost, ledger, speed
 from simplebits.report import measured_cost as exported
 from simplebits.report.cost import measured_cost
 
@@ -46,3 +48,25 @@ def test_it_is_a_table_that_markdown_reads():
     assert len({line.count("|") for line in lines}) == 1
     assert [line.split("`")[1] for line in lines[2:]] == ["smoke", "laptop", "standard"]
     assert "| 4 min 10 s | 100 MB |" in lines[4]
+
+
+def test_a_notebook_says_what_it_will_take_on_this_machine(monkeypatch):
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(cost, "yardstick", lambda: 0.05)
+    path = finished("laptop", 60.0)
+    assert "On this machine" not in measured_cost("01_bits")._repr_markdown_(), "the speed of its machine is unknown"
+
+    monkeypatch.setenv(ledger.RUN, str(path))
+    measured_cost("01_bits")  # as the lesson does while it runs
+    assert ledger.read(path).info["yardstick"] == 0.05
+    monkeypatch.setattr(cost, "yardstick", lambda: 0.1)  # half as fast
+    found = measured_cost("01_bits")
+    assert "On this machine, with the default values: about 2 min 00 s on one thread." in found._repr_markdown_()
+    assert "On this machine" not in found.table(), "a page is read on other machines"
+
+
+def test_the_yardstick_measures_the_machine_and_leaves_its_threads_alone():
+    threads = torch.get_num_threads()
+    assert 0 < speed.yardstick(2) < 10
+    assert torch.get_num_threads() == threads

@@ -1,0 +1,34 @@
+"""Where a lesson opens with a click: the one list of services, from which every page's links are made."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+BRANCH = "main"
+# {slug}: OWNER/REPO; {path}: of the notebook; {file}: its address on GitHub, as part of another address.
+SERVICES = {
+    "Colab": "https://colab.research.google.com/github/{slug}/blob/{branch}/{path}",
+    "Kaggle": "https://www.kaggle.com/kernels/welcome?src=https://github.com/{slug}/blob/{branch}/{path}",
+    "Lightning": "https://lightning.ai/new?repo_url={file}",
+    "Binder": "https://mybinder.org/v2/gh/{slug}/{branch}?urlpath=lab/tree/{path}",
+}
+_BADGE = re.compile(
+    r"\[!\[Open in Colab\]\([^)]*\)\]\(https://colab\.research\.google\.com/github/(?P<slug>[^/]+/[^/]+)/blob/[^/]+/(?P<path>[^)]+)\)"
+)
+
+
+def links(slug: str, path: str) -> str:
+    """Links that open a notebook, in Markdown.
+
+    >>> links("someone/book", "notebooks/01_a.ipynb").split(" · ")[0]
+    'Open in [Colab](https://colab.research.google.com/github/someone/book/blob/main/notebooks/01_a.ipynb)'
+    """
+    file = quote(f"https://github.com/{slug}/blob/{BRANCH}/{path}", safe="")
+    parts = {"slug": slug, "branch": BRANCH, "path": path, "file": file}
+    return "Open in " + " · ".join(f"[{name}]({url.format(**parts)})" for name, url in SERVICES.items())
+
+
+def in_place_of_badges(text: str) -> str:
+    """Text in which each Colab badge, a picture from another host, has become links to all services."""
+    return _BADGE.sub(lambda badge: links(badge["slug"], badge["path"]), text)
