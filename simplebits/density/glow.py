@@ -237,8 +237,7 @@ class Glow(DensityModel):
             x: some hundred images in [0, 1].
             start: `orthogonal` keeps the random orthogonal 1x1 convolutions (as published). `pca` makes the first of
                 each level the principal axes of its input and the others swaps of the two halves: a linear code is in
-                place before the first gradient step, which is what a short training on simple images needs (chapter
-                02).
+                place before the first gradient step.
             generator: draws the de-quantisation noise.
 
         Raises:

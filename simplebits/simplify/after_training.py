@@ -30,7 +30,7 @@ _TERMS = ("bits", "gradient", "prediction", "scaled_prediction")
 
 @dataclass(frozen=True, eq=False)
 class SimplifiedAfterTraining:
-    """Images, simplified as far as the decision allows.
+    """Images, simplified while a classifier's answer stays.
 
     Attributes:
         images: x_sim in [0, 1].
@@ -119,17 +119,17 @@ def simplify_after_training(
     checkpoint_every: Count = 100,
     progress: bool | None = None,
 ) -> SimplifiedAfterTraining:
-    """Algorithm 2 of SimpleBits, in the latents of a Glow, or algorithm 1, in pixels.
+    """Simplify images for a fixed classifier: algorithm 2 of SimpleBits, in the latents of a Glow; or in pixels.
 
     Every step draws s ~ U(0.8, 0.95) and alpha ~ U(0, 1], the same for all images, mixes the latents,
     z_mix = alpha z_sim + (1 - alpha) z, and moves z_sim by Adam down `after_training_loss` of x_mix = decode(z_mix) and
-    x_sim = decode(z_sim). The last step has s = 0.95 and alpha = 1. Algorithm 1 moves
-    x_sim itself, clipped to [0, 1] after every step, and x_mix = x_sim. No labels are needed, and what becomes of an
+    x_sim = decode(z_sim). The last step has s = 0.95 and alpha = 1. In pixels, which is not in the paper, the same loss
+    moves x_sim itself, clipped to [0, 1] after every step, and x_mix = x_sim. No labels are needed, and what becomes of an
     image does not depend on the others.
 
     The defaults are those of the paper's code: 5,000 steps from latents of zero. From the image's own latents
     (`start="image"`) far fewer will do: 60 to 100 with `learning_rate` 3e-2, `bit_weight` 0.3, `gradient_weight` 1 and
-    `prediction_weights` (3, 3), see chapter 13.
+    `prediction_weights` (3, 3).
 
     Args:
         classifier: f, any module that maps images to logits. It runs in evaluation mode and is left as it was.
@@ -143,7 +143,7 @@ def simplify_after_training(
         cool_down: share of the steps in which this rate falls to zero, 0 to below 1; the code has none. Short runs
             with a high rate end nearer the prediction with it.
         scale: lower and upper bound of s, above 0.
-        space: `latents` (algorithm 2) or `pixels` (algorithm 1).
+        space: `latents` (algorithm 2) or `pixels`.
         start: `zero`, the mean of the latents (in pixels: mid-grey), or `image`, the original.
         reference: `original` or, as in the paper's code, `mixed`; see `after_training_loss`.
         method: `vmap` or `loop`, see `gate_gradients`.

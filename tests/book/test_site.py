@@ -145,3 +145,39 @@ def test_nothing_is_left_for_the_builder_to_find(site: Any) -> None:
 )
 def test_generated_pages_have_their_content(site: Any, page: str, wanted: str) -> None:
     assert wanted in (site.folder / page).read_text(encoding="utf-8")
+
+
+def test_a_lesson_is_marked_as_read_and_stays_so(site: Any, browser: Any, visit: Callable[..., Any]) -> None:
+    from selenium.webdriver.common.by import By
+
+    page = next(page for page in site.pages if page.startswith("notebooks/"))
+    ticks = (
+        "return [...document.querySelectorAll('.bd-sidebar-primary nav a.sb-read')].map(a => new URL(a.href).pathname)"
+    )
+    visit(site.address + page, site.address)
+    button = browser.find_element(By.CSS_SELECTOR, ".sb-mark-read")
+    assert (button.text, browser.execute_script(ticks)) == ("Mark as read", [])
+    browser.execute_script("arguments[0].click()", button)
+    assert button.get_attribute("aria-pressed") == "true"
+    visit(site.address + "book/intro.html", site.address)
+    assert browser.execute_script(ticks) == [f"/{page}"], "the table of contents of every page has the tick"
+    assert browser.find_elements(By.CSS_SELECTOR, ".sb-mark-read") == [], "only lessons are marked"
+    visit(site.address + page, site.address)
+    browser.execute_script("document.querySelector('.sb-mark-read').click()")
+    assert browser.execute_script(ticks) == []
+
+
+def test_search_engines_and_chats_see_every_page(site: Any) -> None:
+    listed = (site.folder / "llms.txt").read_text(encoding="utf-8")
+    copies = re.findall(r"\]\((\S+\.md)\)", listed)
+    assert len(copies) == len(set(copies))
+    assert {page for page in site.pages if page.startswith("notebooks/")} <= {f"{copy[:-3]}.html" for copy in copies}
+    for copy in copies:
+        text = (site.folder / copy).read_text(encoding="utf-8")
+        assert text.strip(), copy
+        assert "<!--=" not in text, "no marks of numbers"
+        page = (site.folder / f"{copy[:-3]}.html").read_text(encoding="utf-8")
+        described = re.search(r'<meta name="description" content="([^"]{20,})"', page)
+        assert described, copy
+        assert "Open in" not in described[1], copy
+        assert re.search(r'<meta property="og:image" content="https://[^"]+\.png"', page), copy

@@ -18,9 +18,9 @@ from nbformat import NotebookNode
 
 # Chapters that are lesson and laboratory at once; each goes from here when it has been rewritten as a lesson.
 LONG = {
-    "02_glow_step_by_step", "04_per_instance_simplification", "05_injected_distractors",
+ "04_per_instance_simplification", "05_injected_distractors",
     "06_accuracy_vs_bits", "09_condense_and_simplify",
-    "13_simplify_after_training", "17_which_samples_matter",
+ "17_which_samples_matter",
 }  # fmt: skip
 FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 
