@@ -215,5 +215,6 @@ def _width(text: str) -> float:
     """Pixels of the file that a title of a grid takes."""
     from matplotlib.textpath import TextPath
 
-    points = max(TextPath((0, 0), line or " ", size=_FONT).get_extents().width for line in text.split("\n"))
+    lines = [line for line in text.split("\n") if line.strip()]  # a path of spaces has no extents
+    points = max((TextPath((0, 0), line, size=_FONT).get_extents().width for line in lines), default=0.0)
     return points * INCH * DENSE / 72

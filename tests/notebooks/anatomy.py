@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 LONG = {
  "04_per_instance_simplification", "05_injected_distractors",
     "06_accuracy_vs_bits", "09_condense_and_simplify",
- "17_which_samples_matter",
+
 }  # fmt: skip
 FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 

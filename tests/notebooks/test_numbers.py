@@ -9,7 +9,7 @@ from simplebits.run import numbers
 
 # Whose last laptop run lacks a number that the text names; each goes from here when it has been run again.
 NOT_YET = {"04_per_instance_simplification", "06_accuracy_vs_bits",
-           "17_which_samples_matter"}  # fmt: skip
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("stem", [stem for stem in stems() if stem not in NOT_YET])

@@ -143,7 +143,7 @@ def test_line_drawings_are_small_and_look_the_same():
 def test_every_pixel_of_a_grid_is_an_exact_square(n, channels, size, columns, zoom, titled):
     x = images(n, channels, size)
     rows = -(-n // min(columns, n))
-    titles, row_titles = (["t\nu"] * n, ["row"] * rows) if titled else (None, None)
+    titles, row_titles = (["t\nu"] * n, ["row", *[""] * (rows - 1)]) if titled else (None, None)
     figure = sb.report.image_grid(x, titles, columns, row_titles, zoom)
     pixels = Parts(picture(figure, "Images.")).pixels
     square = max(1, round(zoom * 160 / size))
