@@ -124,8 +124,8 @@ def simplify_after_training(
     Every step draws s ~ U(0.8, 0.95) and alpha ~ U(0, 1], the same for all images, mixes the latents,
     z_mix = alpha z_sim + (1 - alpha) z, and moves z_sim by Adam down `after_training_loss` of x_mix = decode(z_mix) and
     x_sim = decode(z_sim). The last step has s = 0.95 and alpha = 1. In pixels, which is not in the paper, the same loss
-    moves x_sim itself, clipped to [0, 1] after every step, and x_mix = x_sim. No labels are needed, and what becomes of an
-    image does not depend on the others.
+    moves x_sim itself, clipped to [0, 1] after every step, and x_mix = x_sim. No labels are needed, and what becomes of
+    an image does not depend on the others.
 
     The defaults are those of the paper's code: 5,000 steps from latents of zero. From the image's own latents
     (`start="image"`) far fewer will do: 60 to 100 with `learning_rate` 3e-2, `bit_weight` 0.3, `gradient_weight` 1 and
