@@ -45,7 +45,7 @@ class FreePixels(nn.Module):
 class BoundedPixels(FreePixels):
     """sigma(alpha), rounded to grey levels, the gradient passed straight through (SimpleBits, section 4; its code).
 
-    Networks see the images under uniform noise of one grey level, so that nothing hides below it.
+    Networks see the images under uniform noise of one grey level, as the density does, which is one of real numbers.
 
     Args:
         start: alpha, [n, c, h, w]; the code draws 0.2 N(0, 1), close to grey.

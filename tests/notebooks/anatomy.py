@@ -17,7 +17,7 @@ from chapters import is_checked, parameters, tagged
 from nbformat import NotebookNode
 
 # Chapters that are lesson and laboratory at once; each goes from here when it has been rewritten as a lesson.
-LONG = {"05_injected_distractors", "06_accuracy_vs_bits", "09_condense_and_simplify"}  # fmt: skip
+LONG = {"06_accuracy_vs_bits", }  # fmt: skip
 FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 
 
