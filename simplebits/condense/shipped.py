@@ -35,8 +35,8 @@ def file_name(
 def keep(condensed: CondensedSet, accuracies: Sequence[Probability], *, epochs: Count, augmented: bool) -> Path | None:
     """Write a set and what it measured to the folder that the environment variable SIMPLEBITS_SETS names.
 
-    So the shipped sets were made; the card of each says with which arguments of `condense`. Without the variable nothing
-    is written.
+    So the shipped sets were made; the card of each says with which arguments of `condense`. Without the variable
+    nothing is written.
 
     Args:
         condensed: made by `condense`.

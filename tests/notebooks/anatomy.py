@@ -16,15 +16,12 @@ from collections.abc import Iterator
 from chapters import is_checked, parameters, tagged
 from nbformat import NotebookNode
 
-# Chapters that are lesson and laboratory at once; each goes from here when it has been rewritten as a lesson.
-LONG = {"06_accuracy_vs_bits", }  # fmt: skip
 FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 
 
 def problems(stem: str, notebook: NotebookNode) -> list[str]:
     """What to mend in a chapter; an empty list where nothing is amiss."""
-    rules = [_title, _opening, _parameters, _sections, _checked, _exercises, _figures, _code]
-    rules += [_size, _teaches] if stem not in LONG else []
+    rules = [_title, _opening, _parameters, _sections, _checked, _exercises, _figures, _code, _size, _teaches]
     return [f"{stem}: {message}" for rule in rules for message in rule(stem, notebook)]
 
 

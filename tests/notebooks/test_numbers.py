@@ -7,11 +7,8 @@ from chapters import ROOT, stems
 
 from simplebits.run import numbers
 
-# Whose last laptop run lacks a number that the text names; each goes from here when it has been run again.
-NOT_YET = {"06_accuracy_vs_bits"}  # fmt: skip
 
-
-@pytest.mark.parametrize("stem", [stem for stem in stems() if stem not in NOT_YET])
+@pytest.mark.parametrize("stem", stems())
 def test_every_number_in_the_text_is_that_of_the_ledger(stem: str) -> None:
     values = numbers.measured(stem, ROOT)
     for ending in (".py", ".ipynb"):
@@ -19,11 +16,6 @@ def test_every_number_in_the_text_is_that_of_the_ledger(stem: str) -> None:
         assert "{glue" not in text
         assert text.count("<!--=") == len(numbers.MARK.findall(text)), "each mark follows a number"
         assert numbers.filled(text, values) == text, f"simplebits numbers {stem}"
-
-
-@pytest.mark.parametrize("stem", sorted(NOT_YET))
-def test_those_not_yet_converted_are(stem: str) -> None:
-    assert "{glue" in (ROOT / "notebooks" / f"{stem}.py").read_text(encoding="utf-8"), f"take {stem} off the list"
 
 
 @pytest.mark.parametrize(
