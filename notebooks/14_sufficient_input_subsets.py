@@ -18,8 +18,8 @@
 # **Paint pixels grey as long as the network stays sure of its answer: what is left is enough for the network, and need not be what you would
 # look at.**
 #
-# A network has read a digit of 8×8 pixels and is sure of it. How many of the 64 pixels can you paint grey before it is less than 99 % sure? Write
-# down a guess before you go on.
+# A network has read a digit of 8×8 pixels and is sure of it. How many of the 64 pixels can you paint grey, if you may choose which, before it is less
+# than 99 % sure? Write down a guess before you go on.
 #
 # You will
 #
@@ -88,12 +88,11 @@ x, c0 = images[chosen], int(answer[chosen])
 # $$ f(x) = p_\theta(c_0 \mid x). $$
 #
 # The class $c_0$ stays the same from now on, whatever we do to the image. To *mask* a pixel means to replace it by one flat grey, the mean of all
-# training pixels. Write $x_S$ for the image of which only the pixels in the set $S$ are left. Then $S$ is a **sufficient input subset**
-# {cite:p}`carter2019sis` for a confidence $\tau$ if
+# training pixels. Write $x_S$ for the image of which only the pixels in the set $S$ are left. Call $S$ *enough* for a confidence $\tau$ if
 #
-# $$ f(x_S) \ge \tau, $$
+# $$ f(x_S) \ge \tau. $$
 #
-# and if this fails as soon as any one pixel of $S$ is masked as well.
+# A **sufficient input subset** {cite:p}`carter2019sis` is enough *and minimal*: without any one of its pixels it is no longer enough.
 
 # %%
 grey = float(sb.subsets.mean_pixel(digits))
@@ -145,6 +144,7 @@ order, scores = select_by_hand(f, x, everything)
 
 # %%
 # NBVAL_CHECK_OUTPUT
+# local: recompute only the part of the network that the masked pixel reaches
 score = sb.subsets.class_score(network, x, local=True)
 selection = sb.subsets.back_select(score, x, fill=grey)
 print("the same order:", torch.equal(selection.order, order))
@@ -158,6 +158,7 @@ print("the same scores:", torch.allclose(selection.values, scores))
 # %% tags=["hide-input"]
 along = [float(f(x[None])), *scores.tolist()]
 counts = [64, 56, 48, 40, 32, 24, 20, 16, 14, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+# steps: when each pixel was masked, 0 to 63; those that are left were masked later
 frames = [sb.report.painted(x, selection.steps >= 64 - left) for left in counts]
 names = [f"{left} pixels left: confidence {along[64 - left]:.4f}" for left in counts]
 sb.report.slider(
@@ -197,9 +198,25 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** With 11<!--=sufficient-subsets.small-size:.0f--> of the 64 pixels the confidence is still
-# 0.993<!--=sufficient-subsets.small-score:.3f-->; with one pixel less it is 0.985<!--=sufficient-subsets.score-with-one-less:.3f-->. How near was
-# your guess?
+# Does the choice of the pixels matter? Paint them in a random order, a hundred times, and count how many go before the confidence first falls below τ.
+
+# %%
+draw = torch.Generator().manual_seed(seed)
+gone = []
+for _ in range(100):
+    when = torch.randperm(64, generator=draw).view(8, 8)  # when each pixel is masked, 0 to 63
+    masks = when >= torch.arange(65)[:, None, None]  # with 0, 1, ..., 64 pixels masked
+    below = f(torch.where(masks[:, None], x, grey)) < tau
+    gone.append(int(below.int().argmax()) - 1)
+by_chance = sum(gone) / 100
+print(f"random order: {by_chance:.1f} pixels, chosen: {64 - size}")
+
+# %% [markdown]
+# **What you should see.** At first the confidence even rises, in the default run: some pixels spoke against the answer, and those go first. With
+# 11<!--=sufficient-subsets.small-size:.0f--> of the 64 pixels the confidence is still
+# 0.993<!--=sufficient-subsets.small-score:.3f-->; with one pixel less it is 0.985<!--=sufficient-subsets.score-with-one-less:.3f-->. So you can paint
+# 53<!--=sufficient-subsets.small-painted:.0f--> of the 64, if you choose them well; in a random order only
+# 10<!--=sufficient-subsets.painted-by-chance:.0f-->, on average. How near was your guess?
 #
 # ## Which pixels are enough
 #
@@ -209,7 +226,9 @@ sb.report.show(
 # %%
 back = []
 for j in reversed(range(64)):
-    if scores[j] >= tau:  # the score of exactly the pixels that are back
+    # scores[j]: order[j] and all before it are masked,
+    # so exactly order[j + 1:], the pixels in back, are left
+    if scores[j] >= tau:
         break
     back.append(order[j])
 
@@ -217,7 +236,7 @@ print("pixels:", len(back))
 print("the library reads off the same number:", len(selection.sufficient(tau)) == len(back))
 
 # %% [markdown]
-# Is it sufficient, and can none of its pixels go? Mask each of them in turn and look.
+# Is the subset enough, and is it minimal? Mask each of its pixels in turn and look.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -225,17 +244,17 @@ subset = selection.sufficient(tau)
 fewer = subset.mask.repeat(len(subset), 1, 1)
 fewer[range(len(subset)), subset.sis[:, 0], subset.sis[:, 1]] = False
 alone = f(torch.where(subset.mask, x, grey)[None])
-print("sufficient:", bool(alone >= tau))
-print("none of its pixels can go:", bool((f(torch.where(fewer[:, None], x, grey)) < tau).all()))
+print("enough:", bool(alone >= tau))
+print("minimal:", bool((f(torch.where(fewer[:, None], x, grey)) < tau).all()))
 
 # %% [markdown]
-# The second answer is yes by construction. At the step where the walk ended, backward selection looked at every pixel of the subset and chose the
-# one that could be missed best, and even without that one the score fell below τ. This is all that "minimal" means here: a set of other pixels may
-# be smaller still.
+# The second answer is yes by construction. FindSIS stops at a set that backward selection once had in front of it. There, backward selection tried to
+# mask each of its pixels and took the best one. FindSIS has just seen that even this best score is below τ. So every other one is below τ too. This is
+# all that "minimal" means here: a set of other pixels may be smaller still.
 #
 # ## Ask for more, or for less
 #
-# The order of masking does not depend on τ. So one selection gives the subset for every τ.
+# The order of masking does not depend on τ. So one selection gives the subset for every τ. Here are four digits, each with its own order.
 
 # %% tags=["hide-input"]
 several = right[confidence[right].argsort()[len(right) // 8 :: len(right) // 4]][:4]
@@ -243,16 +262,19 @@ four = images[several]
 selections = sb.subsets.back_select(
     sb.subsets.class_score(network, four, local=True), four, fill=grey
 )
+nothing = torch.zeros(8, 8, dtype=torch.bool)
+digit_names = [f"an {n}" if n == 8 else f"a {n}" for n in answer[several].tolist()]
 frames, names = [], []
 for level in thresholds:
     found = [each.sufficient(level) for each in selections]
-    nothing = torch.zeros(8, 8, dtype=torch.bool)
     masks = [nothing if each is None else each.mask for each in found]
     rows = [sb.report.painted(image, ~nothing) for image in four]
     rows += [sb.report.painted(image, mask) for image, mask in zip(four, masks, strict=True)]
-    frames.append(sb.report.image_grid(torch.stack(rows), columns=4, zoom=0.9))
-    sizes = ", ".join("none" if each is None else str(len(each)) for each in found)
-    names.append(f"τ = {level:g}: {sizes} pixels")
+    sizes = ["none" if each is None else f"{len(each)} pixels" for each in found]
+    titles = [*digit_names, *sizes]
+    frames.append(sb.report.image_grid(torch.stack(rows), titles=titles, columns=4, zoom=0.9))
+    said = ", ".join(f"{name}: {many}" for name, many in zip(digit_names, sizes, strict=True))
+    names.append(f"τ = {level:g} ({said})")
 sb.report.slider(
     frames,
     names,
@@ -264,47 +286,58 @@ sb.report.slider(
 )
 
 # %% [markdown]
+# **What you should see.** The more you ask for, the more pixels it takes. "0 pixels" is no mistake: in the default run this network calls plain grey an
+# 8 with a confidence of 0.51<!--=sufficient-subsets.grey-top:.2f-->, so for the 8 nothing needs to be left to reach 0.5. "none" means that not
+# even the whole digit is that sure.
+#
 # ## More than one reason
 #
 # A subset that is enough does not make the other pixels idle. *SIScollection* masks the subset that it has found and looks for another one among
-# the pixels that are left, until these no longer reach τ. Here it does so for four digits at once.
+# the pixels that are left, until these no longer reach τ. Here it does so for the same four digits at once.
 
 # %%
 of_four = sb.subsets.class_score(network, four, local=True)  # each digit with its own class
 reasons = sb.subsets.sis_collection(of_four, four, collection_threshold, fill=grey)
-for number, subsets in enumerate(reasons, 1):
-    sizes = ", ".join(str(len(each)) for each in subsets)
-    print(f"digit {number}: {len(subsets)} separate subsets, of {sizes} pixels")
+for name, subsets in zip(digit_names, reasons, strict=True):
+    print(f"{name}: {len(subsets)} separate, pixels in each:", *map(len, subsets))
 
 # %%
 # NBVAL_CHECK_OUTPUT
 for n, subsets in enumerate(reasons):
     used = sum(each.mask.int() for each in subsets)
     rest = torch.where(used == 0, four[n], grey)[None]
+    own_score = of_four.for_images(torch.tensor([n]))  # of digit n, with its own class
     with torch.no_grad():
-        enough_left = bool(of_four.for_images(torch.tensor([n]))(rest) >= collection_threshold)
+        enough_left = bool(own_score(rest) >= collection_threshold)
     print("no pixel is in two:", int(used.max()) <= 1, "| the rest is enough:", enough_left)
 
 # %% tags=["hide-input"]
-pictures, titles = [], []
+columns = 1 + max(map(len, reasons))
+figure, grid = plt.subplots(
+    4, columns, figsize=(1.35 * columns, 6.2), squeeze=False, layout="constrained"
+)
 for n, subsets in enumerate(reasons):
-    pictures += [sb.report.painted(four[n], torch.ones(8, 8, dtype=torch.bool))]
-    pictures += [sb.report.painted(four[n], each.mask) for each in subsets]
-    titles += [f"digit {n + 1}", *(f"{len(each)} pixels" for each in subsets)]
-figure = sb.report.image_grid(torch.stack(pictures), titles=titles, columns=6)
+    shown = [(digit_names[n], ~nothing), *((f"{len(each)} pixels", each.mask) for each in subsets)]
+    for axis in grid[n]:
+        axis.axis("off")
+    for axis, (title, mask) in zip(grid[n], shown, strict=False):
+        axis.imshow(sb.report.painted(four[n], mask).permute(1, 2, 0), interpolation="nearest")
+        axis.set_title(title)
 sb.report.show(
     figure,
-    alt="Four digits, each followed by its separate sufficient subsets with all other pixels blue.",
-    caption="Each digit, then its separate sufficient subsets in the order in which they are found.",
+    alt="One row for each of four digits: the digit, then its separate sufficient subsets with all other pixels blue.",
+    caption="Each digit, and right of it its separate sufficient subsets in the order in which they are found.",
 )
 
 # %% [markdown]
 # **What you should see.** One of the four digits has 3<!--=sufficient-subsets.collection-most:.0f--> subsets without a common pixel, each of which keeps
-# the network at least 90 % sure: as many separate reasons for one answer. Cover the digits and look at the subsets alone. Which of them would you
-# recognise?
+# the network at least 90 % sure: as many separate reasons for one answer. In the default run this is the 8, the answer to which the network leans even
+# on plain grey; so little has to be left of an 8. Cover the digits and look at the subsets alone. Which of them would you recognise? In the
+# default run at most the 1, an upright bar. The network needs no more of an 8 than three pixels, in which nobody would see one.
 #
-# The share of pixels depends on the size of the image: in larger images neighbours say much the same, and a smaller share is enough. So compare shares
-# only between images of one size. For photographs, where trying every pixel takes too long, lesson 15 masks by gradients.
+# The share of pixels that is enough may depend on the size of the image. We expect a smaller share in larger images, where neighbours say much the same;
+# we do not test it here. So compare shares only between images of one size. For photographs, where trying every pixel takes too long, lesson 15 masks
+# by gradients.
 #
 # ## What the papers report, and what the studies found
 
@@ -326,16 +359,21 @@ sb.report.studied(
 # ```python
 # black = sb.subsets.back_select(score, x, fill=0.0).sufficient(tau)
 # print(len(subset), "pixels with grey,", len(black), "with black")
-# print("black pixels in it:", int((x[0][black.mask] == 0).sum()))
+# for mask in (subset.mask, black.mask):
+#     print("almost black (below 0.05):", int((x[0][mask] < 0.05).sum()))
 # ```
 #
-# Those that are black already: without one of them the image is the same, so that a subset that held it would not be minimal. With grey, a black pixel
-# says something too, namely that no stroke is there. What "missing" means is part of the question, and the fill is where you answer it.
+# Those that are black already: without one of them the image is the same, so that a subset that held it would not be minimal. Almost black pixels change
+# little when they are painted black. Of the 10<!--=sufficient-subsets.black-size:.0f--> pixels that are enough with black,
+# 0<!--=sufficient-subsets.black-dark:.0f--> are almost black; of the 11<!--=sufficient-subsets.small-size:.0f--> with grey it is
+# 3<!--=sufficient-subsets.small-dark:.0f-->. With grey, a black pixel says something, namely that no stroke is there. What "missing" means is part of the
+# question, and the fill is where you answer it.
 #
 # </details>
 #
-# **Exercise 2.** Let $f(x) = \sum_i w_i x_i$ with positive $w_i x_i$, and let masked values be 0. In which order does backward selection mask? Is the subset
-# for τ the smallest possible one?
+# **Exercise 2.** $f$ need not be a confidence: any score will do, and τ is then on its scale. Let $f(x) = \sum_i w_i x_i$ with positive $w_i x_i$, and let
+# masked values be 0. In which order does backward selection mask? Is the subset for τ the smallest possible one? Try it with four weights;
+# `sb.subsets.find_sis(f, x, tau)` does both parts at once, and its `fill` is 0.
 #
 # <details><summary>Solution</summary>
 #
@@ -345,7 +383,7 @@ sb.report.studied(
 # ```python
 # weights = torch.tensor([3.0, 1.0, 4.0, 1.5])
 # small = sb.subsets.find_sis(lambda inputs: (inputs * weights).sum(1), torch.ones(4), 6.0)
-# print(small.sis.flatten())  # the values with weights 4 and 3
+# print(small.sis.flatten())  # the places of the weights 4 and 3
 # ```
 #
 # A network is not linear. If two pixels say the same, the first of them costs nothing to mask, and the second one a lot.
@@ -366,11 +404,20 @@ sb.report.studied(
 # - {cite:t}`carter2021overinterpretation`: the same for networks on CIFAR-10 and ImageNet, sections S1 and S3.
 
 # %% tags=["hide-cell"]
+black = sb.subsets.back_select(score, x, fill=0.0).sufficient(tau)
+with torch.no_grad():
+    plain_grey = network(torch.full_like(x, grey)[None]).softmax(1)
 setting = {"width": width, "epochs": epochs, "learning_rate": learning_rate, "seed": seed}
 numbers = {
     "small-size": (size, "pixels"),
     "small-score": (along[64 - size], "confidence"),
     "score-with-one-less": (along[64 - size + 1], "confidence"),
+    "small-painted": (64 - size, "pixels"),
+    "painted-by-chance": (by_chance, "pixels"),
+    "small-dark": (int((x[0][subset.mask] < 0.05).sum()), "pixels"),
+    "black-size": (len(black), "pixels"),
+    "black-dark": (int((x[0][black.mask] < 0.05).sum()), "pixels"),
+    "grey-top": (float(plain_grey.max()), "confidence"),
     "collection-most": (max(map(len, reasons)), "subsets"),
 }
 for name, (value, unit) in numbers.items():
