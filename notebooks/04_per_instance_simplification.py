@@ -17,8 +17,8 @@
 #
 # **You learn what an image must keep by differentiating through one step of training. In our short run this takes digits from
 # 1.4<!--=per-instance.bits-before:.1f--> to 1.2<!--=per-instance.bits-after:.1f--> bits per dimension; a fresh classifier that learns from these alone reads
-# 88<!--=per-instance.learned-simplified:.0f--> % of the original test digits, after learning from originals 92<!--=per-instance.learned-original:.0f--> %, and from digits that are merely
-# darkened to as few bits 92<!--=per-instance.learned-darkened:.0f--> %.**
+# 88<!--=per-instance.learned-simplified:.0f--> % of the original test digits, after learning from originals 92<!--=per-instance.learned-original:.0f--> %, and after learning from digits
+# that are merely darkened to about as few bits 92<!--=per-instance.learned-darkened:.0f--> %.**
 #
 # You may repaint every training image, and you pay for every bit that you leave in it. The exam is on unpainted images. What do you leave?
 #
@@ -72,9 +72,9 @@ seed = 0  # of networks, batches and noise
 # %% [markdown]
 # ## A classifier, and a price list
 #
-# The classifier $f$ is a small residual network without normalisation layers, as in the paper: an image that is made darker stays darker inside
-# it. It first learns from the originals for a while. The price list is a Glow for images of 16×16 pixels with 32 grey levels, from lesson 01: it
-# says how many bits each value of an image costs.
+# The classifier $f$ is a small residual network. As in the paper it has no normalisation layers, since they would make a darkened image bright again.
+# It first learns from the originals for a while. The price list is a Glow, the kind of model that measures bits in lesson 01: it says how many bits a
+# value of an image costs on average. This Glow takes images of 16×16 pixels with 32 grey levels, so its bits cannot be compared with those of lesson 01.
 
 # %%
 measure = sb.density.load(density)
@@ -85,7 +85,7 @@ x_test = test.to_float(size, channels=3)
 
 
 def fresh(number):
-    """A classifier with random weights."""
+    """A classifier with random weights; `standardise` brings mostly dark images near mean 0 and sd 1."""
     options = {"depth": 10, "widen": 1, "stem_kernel": 5, "stem_stride": 2, "dropout": 0.0}
     return sb.networks.build(
         "NFWideResNet", len(train.classes), 3, size, seed=number, standardise="composite", **options
@@ -116,13 +116,13 @@ print(f"price: {sb.density.mean_bits(measure, x_test):.2f} bits per dimension")
 # %%
 with torch.random.fork_rng():  # PyTorch's own generator draws the weights, and is put back after
     torch.random.default_generator.manual_seed(seed)
-    simplifier = sb.networks.ResidualUNet(filters=8, downsamplings=3, merge=1.0)  # U times 1
+    simplifier = sb.networks.ResidualUNet(filters=8, downsamplings=3, merge=1.0)  # U times 1.0
 
 # %%
 # NBVAL_CHECK_OUTPUT
 batch = train.draw(batch_size, seed)
 x, y = batch.to_float(size, channels=3), batch.labels
-inside = x.clamp(0.001, 0.999)  # the logits of 0 and 1 are infinite
+inside = x.clamp(0.001, 0.999)  # as the library does: the logits of 0 and 1 are infinite
 by_formula = torch.sigmoid(torch.logit(inside) + simplifier.residual(x))
 print("the formula is the simplifier:", torch.allclose(simplifier(x), by_formula))
 print("it changes nothing yet:", torch.allclose(simplifier(x), inside, atol=1e-5))
@@ -132,13 +132,13 @@ print("it changes nothing yet:", torch.allclose(simplifier(x), inside, atol=1e-5
 #
 # What must stay in $s(x)$? The classifier is going to take a training step on the simplified images. The step was worth taking if the classifier is
 # better at the *originals* afterwards. Write $\ell$ for the cross-entropy, $\theta$ for the weights of the classifier $f$, and $f'$ for the classifier
-# after the step. With plain gradient descent at a rate $\eta$ its weights are
+# after the step. With plain gradient descent at a rate $\eta$ the weights of $f'$ are
 #
 # $$ \theta' = \theta - \eta\, \nabla_\theta\, \ell\big(f_\theta(s(x)), y\big), $$
 #
-# (the paper's equations 2 and 3). They depend on every pixel of $s(x)$. So the exam after the step, $\ell(f'(x), y)$, has a derivative for these
+# (the paper's equations 2 and 3). The weights $\theta'$ depend on every pixel of $s(x)$. Call $\ell(f'(x), y)$ the *exam*. The exam has a derivative for these
 # pixels, although $f'$ is examined on $x$ and not on $s(x)$. `create_graph=True` keeps how a gradient was computed, so that it can be differentiated
-# again, and `functional_call` runs a network with weights that we hand over.
+# again, and `functional_call` runs a network with weights that we hand over. In the code, `lesson` is the loss of the step, and $\eta = 0.1$.
 
 # %%
 theta = dict(classifier.named_parameters())
@@ -147,22 +147,22 @@ lesson = F.cross_entropy(functional_call(classifier, theta, (simple,)), y)
 slopes = torch.autograd.grad(lesson, list(theta.values()), create_graph=True)
 after = {name: p - 0.1 * slope for (name, p), slope in zip(theta.items(), slopes, strict=True)}
 exam = F.cross_entropy(functional_call(classifier, after, (x,)), y)
-(pull,) = torch.autograd.grad(exam, simple)
+(slope_of_exam,) = torch.autograd.grad(exam, simple)
 
 # %%
 # NBVAL_CHECK_OUTPUT
 exam_without_step = F.cross_entropy(classifier(x), y)
-(no_pull,) = torch.autograd.grad(exam_without_step, simple, allow_unused=True)
-print("through the step, pixels have a gradient:", bool(pull.abs().max() > 0))
-print("without the step:", no_pull)
+(no_slope,) = torch.autograd.grad(exam_without_step, simple, allow_unused=True)
+print("through the step, pixels have a gradient:", bool(slope_of_exam.abs().max() > 0))
+print("without the step:", no_slope)
 
 # %% [markdown]
 # Without the step nothing connects the exam with the pixels of $s(x)$. This is why the method differentiates through the step.
 #
 # ## The step that Adam takes
 #
-# The paper's classifier learns with AdamW. It keeps a running mean $m$ of the gradient $g$ and $v$ of its square; $t$ counts the steps, and $w$ is the
-# weight decay:
+# The paper's classifier learns with AdamW. It keeps running means, $m$ of the gradient $g$ and $v$ of $g^2$. The numbers $\beta_1$ and $\beta_2$, a little
+# below 1, say how slowly the means follow; $t$ counts the steps, $w$ is the weight decay, and $\epsilon$ keeps the divisor above 0. A prime means: after the step.
 #
 # $$ m' = \beta_1 m + (1-\beta_1)\, g, \quad v' = \beta_2 v + (1-\beta_2)\, g^2, \quad
 # \theta' = \theta\,(1 - \eta w) - \eta\, \frac{m'/(1-\beta_1^{t})}{\sqrt{v'/(1-\beta_2^{t})} + \epsilon}. $$
@@ -209,18 +209,19 @@ print("the imagined step is the real one:", gap < 1e-5)
 # %% [markdown]
 # ## What the simplifier lowers
 #
-# Two wishes pull at the simplifier. Bits should be few, and the task should be learned:
+# The simplifier has two aims. Bits should be few, and the classifier should learn its task:
 #
 # $$ L = \lambda L_\text{sim} + L_\text{cls}, \qquad
 # L_\text{cls} = 10\,\ell(f'(x), y) + \ell(f(s(x)), y) + \ell(f'(s(x)), y) $$
 #
-# (the paper's equations 5 and S3), where $L_\text{sim}$ is counted in bits per dimension here and $\lambda$ is the price of a bit. The first term of
+# (the paper's equations 5 and S3). Here $L_\text{sim}$ are the bits per dimension of $s(x)$, and $\lambda$ is the price of a bit. The first term of
 # $L_\text{cls}$ is the exam. It counts ten times, says the paper, because gradients through the step are small and because the originals matter most.
 # The other two ask that $f$ reads the simplified images, before and after the step; they keep the training stable.
 #
 # Two more details make it stable. An image that the classifier fails on should not be simplified further. So the bits of image $i$ count with a *gate*
 # $b_i = \max(0,\, 1 - \ell(f'(x_i), y_i)/\tau)$: the full price where the exam is passed with a loss of 0, no price from $\tau$ on. (This ramp is the
-# code of the paper's authors; the paper's text switches from 1 to 0 at $\tau$.) And their code divides $L$ by the sum of the weights, $12 + \lambda$.
+# code of the paper's authors; the paper's text switches from 1 to 0 at $\tau$.) The gate is a mere factor, through which no gradient flows: hence `detach`.
+# And their code divides $L$ by the sum of the weights, $10 + 1 + 1 + \lambda$.
 
 # %%
 exam_weight = 10
@@ -265,12 +266,12 @@ print("so do their gradients for the pixels:", bool(gap < 1e-3))
 # 3. paint $s(x)$ *again*, with the simplifier that has just changed, and let the classifier take its step for real.
 #
 # Painted values are rounded to the 32 grey levels of the density; `quantise` hands gradients through as if it had not rounded. And the classifier sees
-# simple images with noise as wide as one grey level, which is drawn anew each time. Without it, a cheap trick is to make the whole image so dark
-# that hardly a shade is left, and to keep the digit in these shades.
+# simple images with noise as wide as one grey level, which is drawn anew each time. The noise is to spoil a cheap trick: darken the whole image to the
+# lowest two or three grey levels, and keep the digit in the differences between them. (Lesson 05 needs wider noise for that.)
 
 # %%
 generator = torch.Generator().manual_seed(seed)
-start = copy.deepcopy((classifier, optimiser.state_dict(), simplifier))  # for later
+start = copy.deepcopy((classifier, optimiser.state_dict(), simplifier))  # for the slider
 adam = torch.optim.Adam(simplifier.parameters(), simplifier_learning_rate)
 
 
@@ -280,7 +281,7 @@ def paint(x):
 
 
 def noisy(simple, noise):
-    """The same with uniform noise, as many grey levels wide."""
+    """Images with uniform noise; `noise` is its width in grey levels."""
     u = torch.rand(simple.shape, generator=generator) - 0.5
     return simple + noise * u / (levels - 1)
 
@@ -295,7 +296,7 @@ def step(x, y, bit_weight=bit_weight, noise=1.0):
     bits = measure.bits_per_dim(simple, generator)
     loss = simplifier_loss(x, noisy(simple, noise), y, bits, bit_weight)
     adam.zero_grad()
-    loss.backward(inputs=list(simplifier.parameters()))
+    loss.backward(inputs=list(simplifier.parameters()))  # no gradient for the classifier
     torch.nn.utils.clip_grad_norm_(simplifier.parameters(), clip)
     adam.step()
 
@@ -316,16 +317,16 @@ for _ in range(steps):
 # ## What is left, and what it is worth
 #
 # The classifier of the loop has seen originals in its warm-up. How well it reads originals now does therefore not say how much can be *learned* from
-# simple images. So let a fresh classifier learn from the simple images alone, and examine it on originals. To judge its mark, let fresh classifiers
-# learn from three rivals for the same number of steps: from the originals, from blurred and from darkened images, where blur and darkness are chosen so
-# that the images cost about as few bits.
+# simple images. So let a fresh classifier learn from the simple images alone, and examine it on original test images. To judge the result, let fresh
+# classifiers learn from three rivals for the same number of steps: from the originals, from blurred and from darkened images. Of several blurs and
+# darknesses take the one at which the images cost most nearly as many bits as the simplified ones.
 
 # %%
 grey_level = 1 / (levels - 1)
 
 
 def priced(x):
-    """Bits per dimension of some of these images, on the grey levels of the density."""
+    """Bits per dimension of the first 500 images, on the grey levels of the density."""
     return sb.density.mean_bits(measure, sb.density.quantise(x[:500], measure.bit_depth))
 
 
@@ -375,21 +376,23 @@ sb.report.show(
 
 # %% [markdown]
 # **What you should see.** In the default run the simplified images cost 1.2<!--=per-instance.bits-after:.1f--> bits in place of 1.4<!--=per-instance.bits-before:.1f-->. Soft edges go, and parts of
-# strokes that the classifier of the loop does not need. From these images alone a fresh classifier learns to read 88.4<!--=per-instance.learned-simplified:.1f--> % of the original
+# strokes. Of the 0 in the picture hardly anything is left: one class may be told by what is missing. From these images
+# alone a fresh classifier learns to read 88.4<!--=per-instance.learned-simplified:.1f--> % of the original
 # test images, from the originals 92.2<!--=per-instance.learned-original:.1f--> %. The rivals are no worse: from blurred images of 1.2<!--=per-instance.bits-blurred:.1f--> bits it learns to read
 # 89.6<!--=per-instance.learned-blurred:.1f--> %, from darkened ones of 1.2<!--=per-instance.bits-darkened:.1f--> bits 92.0<!--=per-instance.learned-darkened:.1f--> %. Each number comes from one training and at
-# most 500 test images, so that two points more or less say nothing. But that the method beats a turn of the brightness, our short run does not show.
-# Lesson 06 compares with more care.
+# most 500 test images, so that two points more or less say nothing. But our short run does not show that the method is better than turning down the
+# brightness. Lesson 06 compares with more care.
 #
-# One reason to keep in mind is who sits the exam in our loop: a classifier that could read before it began. What it needs in order not to forget may be less than
+# One reason may be who sits the exam in our loop: a classifier that could read before the loop began. What it needs in order not to forget may be less than
 # what a beginner needs in order to learn. The paper has no warm-up. There both networks start from nothing, and the gate is shut nearly everywhere until the
 # classifier has learned something.
 #
 # ## Tug-of-war
 #
 # What pulls at a pixel? Take test images as the simplifier paints them, and split the slope of $L$: the part of the bits, with their price and their gate,
-# and the part of the exam, ten times $\ell(f'(x), y)$. Training goes *against* the slope, so the sign is turned. The same two parts also pull at the weights
-# of the simplifier.
+# and the part of the exam, ten times $\ell(f'(x), y)$. (We leave out the other two losses.) Training goes *against* the slope, so a *pull* is minus the slope.
+# The same two parts also pull at the weights of the simplifier. There we take the cosine of the angle between the pulls: $-1$ where one undoes the other,
+# 0 where they ask for unrelated changes, 1 where they ask for the same.
 
 # %%
 x, y = x_test[:batch_size], test.labels[:batch_size]
@@ -397,7 +400,7 @@ simple = paint(x)
 _, theta_after = virtual_step(simple, y)
 exam = F.cross_entropy(functional_call(classifier, theta_after, (x,)), y, reduction="none")
 gate = (1 - exam.detach() / threshold).clamp(min=0)
-bits = measure.bits_per_dim(simple, generator, draws=8)
+bits = measure.bits_per_dim(simple, generator, draws=8)  # mean over 8 draws of the noise u
 
 # %%
 pulled = [simple, *simplifier.parameters()]
@@ -409,7 +412,7 @@ print(f"cosine of the two pulls at the simplifier's weights: {cosine:.2f}")
 
 # %% [markdown]
 # The picture shows the pulls at the pixels, as means over blocks of 2×2 pixels, because the pull of the bits is grainy. The columns are four digits of the
-# batch: one whose exam is easy, and the three that still pay for their bits and at which the exam pulls hardest.
+# batch that still pay for their bits: one at which the exam pulls with middling strength, and the three at which it pulls hardest.
 
 # %% tags=["hide-input"]
 bits_pull, exam_pull = (
@@ -450,15 +453,16 @@ bar.set_label("darken         brighten")
 sb.report.show(
     figure,
     alt="Four digits in columns; in rows the original, the simplified image, the pull of the bits, the pull of the exam and the sum. "
-    "The bits pull at every digit, above all along edges; the exam pulls only at digits on which the classifier is less sure.",
-    caption="Which way each block of 2×2 pixels is pulled: blue darkens, orange brightens; one colour scale for all pulls. Above: the loss in the exam.",
+    "The bits pull mostly where the simplified image is black; the exam pulls only at digits on which the classifier is less sure.",
+    caption="Which way each block of 2×2 pixels is pulled: blue darkens, orange brightens; one colour scale for all pulls. On top: the loss in the exam.",
 )
 
 # %% [markdown]
-# **What you should see.** In the default run the bits pull at all four digits, most of all at edges. The exam hardly pulls at the first digit: the pull of the
+# **What you should see.** In the default run the bits pull at all four digits, and mostly where the simplified image is black: one block is to become darker, the
+# block beside it brighter. The exam hardly pulls at the first digit: the pull of the
 # exam has 0.004<!--=per-instance.pull-easy:.3f--> times the length of the pull of the bits, because $f'$ reads the digit so surely that its loss has no slope left. There the bits
 # have their way. At the last digit $f'$ is less sure. The gate lowers the price, and the exam pulls 6.8<!--=per-instance.pull-hard:.1f--> times as hard as the bits:
-# it asks to darken one place and to brighten the stroke below, which has faded. There the step holds on.
+# it asks to darken one place and to brighten the blocks below, where a stroke has faded. There the exam has its way.
 #
 # All images share the weights of the simplifier, and there the pulls of the whole batch meet. Their cosine is +0.11<!--=per-instance.cosine-of-pulls:+.2f-->: not $-1$, which would be a
 # deadlock, but near 0. The two mostly ask for different changes, and the simplifier can follow both.
@@ -466,7 +470,7 @@ sb.report.show(
 # ## The same in the library
 #
 # `sb.simplify.SimplifyWhileTraining` is this loop, with checkpoints and measurements. Start it where our loop stands and let both go on for one step. The
-# step is taken without price and noise, so that nothing is random, and on one image twice, so that both have the same batch.
+# step is taken without price and noise, so that nothing is random, and on a batch that holds one image twice, so that both loops draw the same batch.
 
 # %%
 settings = {
@@ -490,13 +494,13 @@ step(one.to_float(size, channels=3).repeat(2, 1, 1, 1), one.labels.repeat(2), 0.
 for name, was, (ours, theirs) in zip(("simplifier", "classifier"), before, pairs, strict=True):
     ours, theirs = flat(ours.parameters()).detach(), flat(theirs.parameters()).detach()
     gap = (ours - theirs).norm() / (ours - was).norm()
-    print(f"the {name} takes the same step:", bool(gap < 0.05))
+    print(f"the {name} takes the same step:", bool(gap < 0.05))  # 0.05 of the step's length
 
 # %% [markdown]
 # ## Move the price of a bit
 #
-# `sweep` runs the loop once for each price $\lambda$, always from the same start. Before you move the slider: what will the images look like for which
-# nobody asks a price, $\lambda = 0$?
+# `sweep` runs the loop once for each price $\lambda$, always from the same start. Guess before you move the slider: what will the images look like when
+# a bit costs nothing, $\lambda = 0$?
 
 # %%
 begun, begun_optimiser, begun_simplifier = start
@@ -534,13 +538,14 @@ sb.report.slider(
 # %% [markdown]
 # **What you should see.** In the default run, without a price, the images cost 2.04<!--=per-instance.bits-at-lowest-price:.2f--> bits, *more* than the originals: coloured specks
 # appear along the strokes. The simplifier changes whatever makes the exam easier, and nobody counts what that costs. At the highest price, $\lambda = 64$, every
-# image is black. That takes 0.43<!--=per-instance.bits-at-highest-price:.2f--> bits, and a fresh classifier learns nothing from it: it reads 1<!--=per-instance.learned-at-highest-price:.0f--> %,
-# where guessing gives 10 %. Between the two, strokes fade one after the other.
+# image of the slider is black. That takes 0.43<!--=per-instance.bits-at-highest-price:.2f--> bits, and a fresh classifier learns nothing about originals from it. It reads
+# 1<!--=per-instance.learned-at-highest-price:.0f--> %, where guessing gives 10 %: its answers to images that are not black are left to chance. Between the two, parts of strokes
+# fade, at $\lambda = 16$ a little more of them than at 4.
 #
 # ## What the papers report, and what the studies found
 #
-# The first row is the paper's classifier without any simplification. The others are about simplified sets: what a price of 0 does, how accuracy falls with
-# the bits, and a cheap way to lose bits beside it. Lesson 06 draws the curve.
+# The first row is the paper's classifier without any simplification. The others are claims about simplified sets: at a price of 0 most bits are kept,
+# accuracy falls with the bits, and blur is worse at equal bits. *Not run* means that the studies have not measured it yet. Lesson 06 draws the curve.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -553,13 +558,13 @@ sb.report.studied(
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1.** In the loss, examine $f$ in place of $f'$: leave out the step. Which terms still have a gradient for the simplified images? How much of the
-# weight of all terms says nothing then?
+# **Exercise 1.** Leave out the step: put $f$ in place of $f'$ in every term of the loss. Which terms still have a gradient for the simplified images? What share
+# of the weight of all terms belongs to terms without one?
 #
 # <details><summary>Solution</summary>
 #
-# The bits do, and so does the loss of $f$ on the simplified images. The exam $\ell(f(x), y)$ does not hold the simplified images at all. Its weight is 10 of
-# $12 + \lambda$.
+# The bits have one, and so have the two losses on simplified images, which are now the same. The exam $\ell(f(x), y)$ does not depend on the simplified images
+# at all. Its weight is 10 of $12 + \lambda$.
 #
 # ```python
 # exam_of_f = F.cross_entropy(classifier(x), y)
@@ -567,13 +572,13 @@ sb.report.studied(
 # print(f"without a say: {exam_weight / (exam_weight + 2 + bit_weight):.0%} of the weight")
 # ```
 #
-# Then the simplifier only has to please the classifier on images that it makes itself. The two may agree on a secret mark for each class that no other
-# classifier can read. The paper gives this danger as the reason for the exam: all images of a class could become one.
+# Then the simplifier only has to please the classifier on simplified images. The two networks may agree on a secret mark for each class that no other
+# classifier can read. The paper gives a danger of this kind as the reason for the exam: all images of a class could become one.
 #
 # </details>
 #
-# **Exercise 2.** Black costs least. From which price on is the loss lower for black images than for the simplified ones? What speaks against black, besides
-# the exam?
+# **Exercise 2.** Black is cheap. From which price on is the loss lower for black images than for the simplified ones? Try prices from 0 to 256. What speaks
+# against black, besides the exam?
 #
 # <details><summary>Solution</summary>
 #
@@ -587,27 +592,29 @@ sb.report.studied(
 #     print(f"{price:g}: {losses[0]:.3f} simplified, {losses[1]:.3f} black")
 # ```
 #
-# In the default run black loses less from a price between 4 and 16 on. At 16 our loop has not ended in black all the same: it walks in small steps, and 120 of
-# them do not lead there.
+# In the default run the loss of black is the lower one from a price between 4 and 16 on. At 16 our loop has not ended in black all the same: it walks in small
+# steps, and has taken only 120 of them.
 #
-# Against black speak both other losses too: no classifier reads ten classes from one black image, so that each of them costs at least $\ln 10 = 2.3$ nats where classes are
+# Both other losses speak against black too: no classifier reads ten classes from one black image, so that each of them costs at least $\ln 10 = 2.3$ nats where classes are
 # equally frequent. A price that outweighs this lets the images go black. Once all of them are black, the classifier slowly forgets what it knew, the exam is failed,
 # and the gate sets the price to zero; but then the simplified images hold nothing any more from which it could learn again.
 #
 # </details>
 #
-# **Exercise 3.** With $\lambda = 0$ nobody pays for bits. Why does the simplifier change the images nevertheless?
+# **Exercise 3.** Compare the bits at each price with those of the originals, and then with those at $\lambda = 0$. Which of the two differences is the effect of
+# the price?
 #
 # <details><summary>Solution</summary>
 #
-# Its loss still holds the exam and the two losses on simplified images. It lowers them with any change that makes images easier to read or a step on them
-# more useful, and what such a change costs in bits does not matter. So compare the bits at a price not only with the originals, but also with those at
-# $\lambda = 0$.
-#
 # ```python
+# print(f"originals: {worth['original'][0]:.2f} bits")
 # for price in sorted(of_price):
 #     print(f"{price:g}: {of_price[price][0]:.2f} bits")
 # ```
+#
+# The second. At $\lambda = 0$ the loss still holds the exam and the two losses on simplified images. The simplifier lowers them with any
+# change that makes images easier to read or a step on them more useful, whatever that change costs in bits. So the bits of the originals are not where a
+# simplifier without a price ends.
 #
 # </details>
 #

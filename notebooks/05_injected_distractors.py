@@ -17,10 +17,10 @@
 #
 # **To test a method that removes information, plant information that you know is useless and measure what is left of it: of a photograph beside a digit the
 # simplifier leaves 0.08<!--=distractors.side-by-side-distractor:.2f-->, of the digit 0.70<!--=distractors.side-by-side-task:.2f--> (1 is all); darkening to about as few bits
-# leaves 0.15<!--=distractors.side-by-side-dimmed:.2f--> of both. Where the photograph lies *under* the digit, the simplifier fails in a run this short: it leaves
+# leaves 0.15<!--=distractors.side-by-side-dimmed:.2f--> of both. Where the photograph lies *under* the digit, the simplifier fails in our short run: it leaves
 # 0.30<!--=distractors.interpolated-distractor:.2f--> of the photograph, but of the digit only 0.34<!--=distractors.interpolated-task:.2f-->.**
 #
-# I glue a photograph beside each digit. The label never depends on the photograph. Will the network find out?
+# I glue a photograph beside each digit. The label never depends on the photograph. Will the network find out that the photograph can go?
 #
 # You will
 #
@@ -81,8 +81,8 @@ seed = 0  # of networks, batches and noise
 #
 # $$ x = t + d. $$
 #
-# The *task part* $t$ tells the label. The *distractor part* $d$ is drawn without a look at the label, so that it tells nothing. Make one such image by hand:
-# squeeze a digit and a photograph to half their width and put each on its own side of a black image.
+# The *task part* $t$ tells the label. The *distractor part* $d$ is drawn without a look at the label, so that it tells nothing about the label. Make one such
+# image by hand: squeeze a digit and a photograph to half their width and put each on its own side of a black image.
 
 # %%
 black = torch.zeros(1, 3, 32, 16)
@@ -101,8 +101,8 @@ d = torch.cat([black, photographs[:1]], 3)
 x = t + d
 
 # %% [markdown]
-# `sb.data.composite` makes a whole set in this way. It draws for each digit the side on which it stands, and the photograph. It keeps both parts, as
-# `.parts()`. So we can check: is its first digit ours, on one of the two sides, and is its distractor one of the photographs?
+# `sb.data.composite` makes a whole set in this way. It draws for each digit a photograph and the side on which the digit stands, and `.parts()` gives back
+# both parts. So we can check: is the first digit of the set ours, on one of the two sides, and is its distractor one of the photographs?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -118,12 +118,14 @@ print("the parts add up:", torch.equal(whole.images, whole.task_part + whole.dis
 # %% [markdown]
 # ## How much of each part is left?
 #
-# Let $s$ be a changed version of $x$. Which multiples of the two parts explain it best? Take its mean off each image, since brightness shows nothing, and fit
+# Let $s$ be a changed version of $x$. Which multiples of the two parts explain $s$ best? Subtract from each of the three images its mean, since the brightness of
+# a whole image says nothing about what it shows, and fit
 #
 # $$ s \approx a\,t + b\,d $$
 #
 # over the values of one image. The number $a$ is the *retention* of the task and $b$ that of the distractor: 1 means all is there, 0 gone, below 0
-# inverted, and above 1 stronger than before. This measure is ours; the paper shows pictures.
+# inverted, and above 1 stronger than before. This measure is ours; the paper shows pictures. From here on, images are shrunk to the 16×16 pixels that the
+# density takes.
 
 # %%
 measure = sb.density.load(density)
@@ -164,7 +166,7 @@ print(
 )
 
 # %% [markdown]
-# A blur keeps the soft and loses the fine, of both parts. In all three changes $a$ and $b$ go together: none of them knows which part matters.
+# A blur keeps what is soft and loses what is fine, in both parts. In the other two changes $a$ and $b$ are equal. None of the three knows which part matters.
 #
 # ## Train a simplifier
 #
@@ -175,16 +177,16 @@ print(
 # (the paper's equation 5): bits at a price $\lambda$, and what a classifier needs in order to learn from the simplified images. Nobody tells it which part is
 # the digit.
 #
-# Two settings differ from those of lesson 04. A cheap trick is open to a simplifier: *dim* everything until only a few grey levels are left, and let the classifier
-# read these. Strong noise over the simplified images, drawn anew in every step, spoils the trick, since it drowns what is faint. And `pool=2` makes the
-# UNet's output constant in blocks of 2×2 pixels, so that the simplifier finds sooner that a whole half can go.
+# Two of the settings that differ from lesson 04 need a word. A cheap trick is open to a simplifier: *dim* everything until only a few grey levels are left, and
+# let the classifier read these. Strong noise over the simplified images, drawn anew in every step, is to spoil the trick, since it drowns what is faint. And
+# `pool=2` makes the UNet's output constant in blocks of 2×2 pixels, to help a short run to clear whole regions.
 
 # %%
 options = {"depth": 10, "widen": 1, "stem_kernel": 5, "stem_stride": 2, "dropout": 0.0}
 
 
 def both(images, name, noise=None, pool=1):
-    """A classifier and a simplifier before training; noise 1 is as wide as from black to white."""
+    """A classifier and a simplifier, before training, for the images of one of our sets."""
     classifier = sb.networks.build(
         "NFWideResNet", len(images.classes), 3, size, seed=seed, standardise="composite", **options
     )
@@ -192,9 +194,10 @@ def both(images, name, noise=None, pool=1):
         torch.random.default_generator.manual_seed(seed)
         simplifier = sb.networks.ResidualUNet(16, downsamplings=3, merge=1.0, pool=pool)
     noise = noises[name] if noise is None else noise
-    shift = None if name == "stripes" else sb.data.RandomShift(1)  # pixels
+    shift = None if name == "stripes" else sb.data.RandomShift(1)  # digits: by up to a pixel
     return sb.simplify.SimplifyWhileTraining(
-        classifier, simplifier, measure, bit_weight=bit_weights[name], noise=noise * (levels - 1),
+        classifier, simplifier, measure, bit_weight=bit_weights[name],
+        noise=noise * (levels - 1),  # in grey levels
         threshold=0.2, clip=0.3, augment=shift, learning_rate=learning_rate,
         simplifier_learning_rate=simplifier_learning_rate, simplifier_betas=(0.9, 0.99), seed=seed,
     )  # fmt: skip
@@ -203,8 +206,10 @@ def both(images, name, noise=None, pool=1):
 # %%
 train = sb.data.composite("side-by-side", "train", task=task, distractor=beside)
 run = both(train, "side-by-side", pool=2)
-schedule = {"warm_up": warm_up, "steps": steps, "cool_down": 0.2} | {
-    "collapse_patience": None, "progress": False,
+schedule = {
+    "warm_up": warm_up, "steps": steps, "progress": False,
+    "cool_down": 0.2,  # share of the steps, at the end, in which the learning rates fall to 0
+    "collapse_patience": None,  # do not stop where images become constant
 }  # fmt: skip
 run.fit(train, test=test, keep=test, keep_every=max(1, steps // 10), **schedule)
 simplified = run.simplify(x)
@@ -215,7 +220,7 @@ print(f"right: {run.history.measured[-1]['accuracy_original']:.0%} of the origin
 # %% [markdown]
 # ## Watch the photograph go
 #
-# `keep` has stored the simplified test images along the way, and the label fits both parts at each stop.
+# `keep` has stored the simplified test images along the way. The label below the picture gives $a$ and $b$ over all test images at that step.
 
 # %% tags=["hide-input"]
 shown = 8
@@ -250,14 +255,14 @@ sb.report.slider(
 )
 
 # %% [markdown]
-# **What you should see.** In the default run both parts fade a little together at first. In the second half the photograph goes and the digit stays: at
+# **What you should see.** In the default run both parts fade a little together at first. In the second half the photograph goes and most of the digit stays: at
 # the end 0.08<!--=distractors.side-by-side-distractor:.2f--> of the photograph and 0.70<!--=distractors.side-by-side-task:.2f--> of the digit are left, and the classifier
-# reads 92%<!--=distractors.side-by-side-accuracy:.0%--> of the original test images. The network has found out.
+# reads 92%<!--=distractors.side-by-side-accuracy:.0%--> of the original test images. The simplifier has found out that the photograph can go.
 #
 # ## Is it better than dimming?
 #
 # Fewer bits alone prove nothing: darker images cost less, too. So darken the originals until they cost about as few bits as the simplified images, and
-# compare. The last line is what one would like to have, the digit alone.
+# compare. The last line of the output is what one would like to have, the digit alone.
 
 # %%
 wanted = sb.density.mean_bits(measure, simplified)
@@ -302,8 +307,8 @@ sb.report.show(
 # - *stripes*: a photograph at 0.85 of its brightness plus faint stripes at 0.15. The label says whether they run horizontally or vertically. Here the
 #   photograph is the distractor.
 #
-# The call is the same, and the noise is wider. The prices differ: higher where digits lie over photographs, since little moves there at the price of the
-# first set; lower for stripes, since two classes are told apart so easily that a high price would take both.
+# The call is the same, but for `pool`, and the noise is wider. *Interpolated* gets a higher price, since no half can be cleared as a whole; *stripes* get a lower
+# one, since two classes are told apart so easily that a high price may leave nothing at all.
 
 # %%
 others = {
@@ -311,7 +316,7 @@ others = {
     "interpolated": {"task": task, "distractor": under},
     "stripes": {"distractor": under},
 }
-short_batches = schedule | {
+short_batches = schedule | {  # stripes are learned sooner than digits
     "warm_up": warm_up // 3, "steps": 3 * steps // 2, "batch_size": 16,
 }  # fmt: skip
 tests, runs = {"side-by-side": test}, {"side-by-side": run}
@@ -345,13 +350,13 @@ sb.report.show(
 )
 
 # %% [markdown]
-# What is "all of the task" here? The task part is a digit at *half* brightness. So an image that shows the digit at full brightness and nothing else has
-# $a = 2$. Stripes may even reach $1/0.15 = 6.7$. A number above 1 is no error: the simplifier has made the part bolder.
+# How large can $a$ become here? In the first two sets the task part is a digit at *half* brightness. So an image that shows the digit at full brightness and
+# nothing else has $a = 2$. Stripes may even reach $1/0.15 = 6.7$. A number above 1 is no error: the simplifier has made the part bolder.
 #
 # ## Removing or dimming?
 #
-# Draw both retentions against each other, one path for each set through its training. Each path starts where all is kept, at 1 and 1. A simplifier
-# that dims everything alike walks along the dashed line towards zero. A simplifier that removes the distractor walks to the left.
+# Draw both retentions against each other, one path through the training for each set with digits; the stripes follow below. Each path starts where all is
+# kept, at 1 and 1. A simplifier that dims everything alike walks along the dashed line towards zero. A simplifier that removes the distractor walks to the left.
 
 # %% tags=["hide-input"]
 paths |= {name: path(runs[name], tests[name]) for name in ("uniform-noise", "interpolated")}
@@ -387,18 +392,19 @@ sb.report.show(
 #
 # - *side-by-side* walks to the left and ends at $a$ = 0.70<!--=distractors.side-by-side-task:.2f-->, $b$ = 0.08<!--=distractors.side-by-side-distractor:.2f-->: removed.
 # - *uniform-noise* loses the noise at once, $b$ = 0.06<!--=distractors.uniform-noise-distractor:.2f-->, and paints the digit bolder,
-#   $a$ = 1.98<!--=distractors.uniform-noise-task:.2f-->. Noise is dear and looks like no digit, so that it is the easiest distractor.
+#   $a$ = 1.98<!--=distractors.uniform-noise-task:.2f-->. This is a mean: in the picture above some strokes are white and wide, others gone. Noise is dear and
+#   looks like no digit, which makes it an easy distractor.
 # - *interpolated* walks close to the dashed line, to $a$ = 0.34<!--=distractors.interpolated-task:.2f-->, $b$ = 0.30<!--=distractors.interpolated-distractor:.2f-->: dimmed, many
-#   images to almost black. The number of the photograph alone would look like a success. Only beside the number of the digit it shows that
-#   nothing was told apart. A lower price keeps more of both.
+#   images to almost black. The number of the photograph alone would look like a success. Beside the number of the digit it shows that the simplifier
+#   has not told the two apart.
 #
 # So always report both numbers, and look at the pictures.
 #
 # ## How little is enough?
 #
-# A classifier can tell horizontal from vertical stripes in many ways: from any stripe, or from a mark that stands for one of the two classes. How clearly must
-# the evidence be shown? Train once more on the stripes, now with noise one grey level wide. Measure each class for itself: a mean over one class that is
-# shown and one that is not would describe neither.
+# A classifier can tell horizontal from vertical stripes in many ways: from any stripe, or from a mark that the simplifier makes for one of the two classes. How
+# much must be shown? Above, the noise was twice as wide as from black to white. Train once more on the stripes, now with noise one grey level wide. Measure
+# each class for itself: where one class is shown and the other not, a mean over both describes neither.
 
 # %%
 stripes, striped = sb.data.composite("stripes", "train", **others["stripes"]), tests["stripes"]
@@ -418,7 +424,7 @@ def kept_of(name, label):
 for name, noise in (("stripes", "much noise"), ("faint", "little noise")):
     horizontal, vertical = (kept_of(name, label) for label in (0, 1))
     print(f"{noise}: {horizontal:.2f} of the horizontal, {vertical:.2f} of the vertical stripes")
-print(f"little noise: {faint.history.measured[-1]['accuracy_original']:.0%} of the originals right")
+print(f"little noise: {faint.history.measured[-1]['accuracy_original']:.1%} of the originals right")
 
 # %% tags=["hide-input"]
 each = [(striped.labels == label).nonzero()[:4, 0] for label in (0, 1)]
@@ -436,21 +442,23 @@ sb.report.show(
     figure,
     alt="Four photographs with horizontal and four with vertical stripes; below them what a training with much noise and one with little "
     "noise leave of them, and the stripes alone.",
-    caption="Horizontal stripes on the left, vertical ones on the right: what is left of them where the evidence must be loud, and where it may be faint.",
+    caption="Horizontal stripes on the left, vertical ones on the right: what is left of them where a mark must be strong to be seen (much noise), and where it may be faint.",
 )
 
 # %% [markdown]
 # **What you should see.** In the default run much noise leaves a short bright dash: at one height where stripes are horizontal, at another where they are
 # vertical. The dash lies along the horizontal stripes, and the fit gives 0.79<!--=distractors.stripes-task-horizontal:.2f-->. It lies across the vertical ones, and the fit gives
-# -0.04<!--=distractors.stripes-task-vertical:.2f-->, although the mark says "vertical" just as clearly: least squares sees only what looks like the part. With little noise a
+# -0.04<!--=distractors.stripes-task-vertical:.2f-->, although the dash says "vertical" just as clearly: least squares sees only what looks like the part. With little noise a
 # pixel or two in one class and nothing in the other are enough: 0.05<!--=distractors.faint-stripes-task-horizontal:.2f--> and
 # 0.00<!--=distractors.faint-stripes-task-vertical:.2f--> of the stripes are left, and the classifier reads 99.7%<!--=distractors.faint-stripes-accuracy:.1%--> of the originals.
 #
-# A low retention of the *task* is therefore no failure. It says how little of the task is needed, and the noise says how clearly that little must be shown.
+# A low retention of the *task* alone is therefore no failure, as long as the classifier reads the originals and the distractor is gone (for the stripes with
+# much noise, $b$ = 0.01<!--=distractors.stripes-distractor:.2f-->). It says how little of the task is needed. *Interpolated* failed because about as much was left of the
+# photograph as of the digit.
 #
 # ## What the papers report, and what the studies found
 #
-# The paper shows its figure 4 and gives no numbers. The studies put its sentences into numbers; the bounds are our own.
+# The paper shows its figure 4 and gives no numbers. The studies test what it says about the figure, with bounds of our own; *not run* means not measured yet.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -463,7 +471,7 @@ sb.report.studied(
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1.** Where a digit lies over a photograph, give a simplifier the best eyes: it knows which pixels are strokes ($t > 0$), keeps the mix there and makes all
+# **Exercise 1.** Imagine a simplifier for *interpolated* that knows which pixels belong to strokes ($t > 0$), keeps the image there and makes all
 # else black. How much of the photograph does it keep, measured by $b$? Why not 0?
 #
 # <details><summary>Solution</summary>
@@ -476,13 +484,14 @@ sb.report.studied(
 # ```
 #
 # It keeps 0.66<!--=distractors.oracle-distractor:.2f-->: inside the strokes the photograph is still there, under the digit. A simplifier that only blackens what lies
-# outside cannot do better. So hold a retention on shared pixels against what can be reached, and not against 0.
+# outside cannot do better; ours ends lower because it darkens the strokes too. So where both parts lie on the same pixels, hold $b$ against what can
+# be reached, and not against 0.
 #
 # </details>
 #
 # **Exercise 2.** The code of the paper's authors multiplies the noise: $x = \tfrac12 t_0 + \tfrac12 u\, t_0$ for a digit $t_0$ and uniform noise $u$. The paper
-# says that noise is added, as here. Which pixels does the distractor then lie on? How strongly do $t$ and $d$ correlate for both kinds of noise, and why does
-# $b$ mean less where they correlate strongly?
+# says that noise is added, as here. On which pixels does multiplied noise lie? `noise="multiplicative"` makes `sb.data.composite` multiply. How strongly do $t$
+# and $d$ correlate for both kinds of noise, and why does $b$ mean less where they correlate strongly?
 #
 # <details><summary>Solution</summary>
 #
@@ -511,7 +520,7 @@ sb.report.studied(
 # sb.report.image_grid(runs["again"].simplify(originals), columns=8)
 # ```
 #
-# Nothing in the task prefers one class or one place. Marks stay where a small advantage happened to come first, so expect others.
+# Nothing in the task prefers one class or one place. Which mark stays depends on the first weights and the draws, so expect another one.
 #
 # </details>
 #

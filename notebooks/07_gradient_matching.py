@@ -69,7 +69,7 @@ seed = 0  # of pixels, batches and networks
 # ## Ten images, and what they teach
 #
 # Take one real image of each class, at random. Train fresh networks on these ten alone, then count how many of the test images they get right.
-# `sb.condense.evaluate` does this for several networks.
+# `sb.condense.evaluate` does this for several networks. A choice of real images is called a *coreset*.
 
 # %%
 train, test = (sb.data.load(image_set, split).resized(size) for split in ("train", "test"))
@@ -104,10 +104,11 @@ print(f"{accuracy(ten):.1f} % right after training on {len(ten)} of {len(train)}
 #
 # with a step size $\eta$ (the paper's equation 8, for plain gradient descent). The images enter through the gradient alone: it is their push.
 # Suppose that ten synthetic images $\mathcal{S}$ give the same gradient as all of $\mathcal{T}$. Then the first step ends at the same weights. If the
-# gradients are equal there too, so does the second step, and so on: two walks from one start with equal steps end in one place.
+# gradients are equal there as well, the second step ends at the same weights too, and so on: two walks from one start with equal steps end in one place.
 #
-# So we look for images whose gradient is close to the real one at the weights of *random* networks, class by class. The gradient of the images
-# of one class $c$ takes two lines. Networks see images of mean 0 and standard deviation 1, hence `standardised`.
+# So we look for images whose gradient is close to the real one at *random* weights, for such weights are where a training starts. We compare class
+# by class, because gradients of one class are easier to match than those of all together (the paper's reason). The gradient of the images of one
+# class $c$ takes two lines. Networks see images of mean 0 and standard deviation 1, hence `standardised`.
 
 # %%
 x = ten.standardised(train.to_float())
@@ -120,24 +121,24 @@ def fresh(number):
     return sb.networks.build("ConvNet", classes, channels, size, seed=number, **options)
 
 
-def gradient(network, images, c, **create_graph):
-    """What images of class c push: a tensor for each parameter."""
+def gradient(network, images, c, create_graph=False):
+    """The push of images of class c: a tensor for each parameter of the network."""
     loss = F.cross_entropy(network(images), torch.full((len(images),), c))
-    return torch.autograd.grad(loss, list(network.parameters()), **create_graph)
+    return torch.autograd.grad(loss, list(network.parameters()), create_graph=create_graph)
 
 
 # %% [markdown]
 # ## How far apart are two gradients?
 #
 # Compare directions, not lengths, and do so for every unit of the network. A *row* of a layer's gradient holds the derivatives of all weights that
-# lead to one of the layer's outputs: to one filter of a convolution, or to one class of the last layer. Let $A_i$ and $B_i$ be row $i$ of the
-# two gradients. Their cosine is 1 where both point the same way, 0 where they are at right angles, so
+# lead to one of the layer's outputs: to one filter of a convolution, or to one class of the last layer. Let $A_i$ and $B_i$ be row $i$ of one
+# layer's two gradients. Their cosine is 1 where both point the same way, 0 where they are at right angles, so
 #
 # $$ d(A, B) = \sum_i \left( 1 - \frac{A_i \cdot B_i}{\lVert A_i \rVert\, \lVert B_i \rVert} \right) $$
 #
-# is 0 for equal directions (the paper's equation 10). The distance $D$ of two gradients is the sum of $d$ over the layers. The paper's reason for
-# rows: one learning rate of the pixels then serves all layers, whatever the length of their gradients. Its code leaves out biases and the gains of
-# normalisation; these have no rows, and we leave them out too.
+# is 0 if all rows have equal directions (the paper's equation 10). The distance $D$ of two gradients is the sum of $d$ over the layers. The paper's
+# reason for this distance: one learning rate of the pixels then serves all layers, whatever the length of their gradients. Its code leaves out biases
+# and the gains of normalisation; these have no rows, and we leave them out too.
 
 # %%
 never_zero = 1e-6  # added to the product of two lengths
@@ -158,6 +159,7 @@ def distance(a, b):
 # NBVAL_CHECK_OUTPUT
 network = fresh(seed)
 noise = torch.randn(classes, channels, size, size, generator=torch.Generator().manual_seed(seed))
+# Real threes, and the noise image that is to become a three.
 by_real, by_noise = gradient(network, real[3], 3), gradient(network, noise[3:4], 3)
 by_hand, library = distance(by_real, by_noise), sb.condense.matching_distance(by_real, by_noise)
 print("by hand and library agree:", torch.allclose(by_hand, library, rtol=1e-4))
@@ -165,9 +167,9 @@ print("by hand and library agree:", torch.allclose(by_hand, library, rtol=1e-4))
 # %% [markdown]
 # ## One step for the pixels
 #
-# The pixels are the unknowns now, the weights stay. We need the derivative of $D$ *for the pixels*. $D$ depends on the pixels through a gradient, so
-# this is a derivative of a derivative. PyTorch can take it if the first gradient is made with `create_graph=True`, which keeps how the gradient was
-# computed.
+# The pixels are the unknowns now, the weights stay. We need the derivative of $D$ *with respect to the pixels*. $D$ depends on the pixels through a
+# gradient, so this is a derivative of a derivative. PyTorch can take it if the first gradient is made with `create_graph=True`, which keeps how the
+# gradient was computed.
 
 # %%
 batches = [images[:8] for images in real]  # eight real images of each class
@@ -187,7 +189,7 @@ def matching_loss(network, batches, pixels):
 # NBVAL_CHECK_OUTPUT
 pixels = noise.clone().requires_grad_()
 loss = matching_loss(network, batches, pixels)
-(slope,) = torch.autograd.grad(loss, pixels)
+(slope,) = torch.autograd.grad(loss, pixels)  # the derivative of the derivative
 
 library = sb.condense.gradient_matching_loss(network, batches, list(pixels.split(1))).sum()
 (library_slope,) = torch.autograd.grad(library, pixels)
@@ -210,7 +212,7 @@ print("a step in this direction lowers the loss:", bool(lower))
 # 6. go to 2, with the next network.
 #
 # With more images a class the paper also trains each network on the synthetic images for a while and matches again on the way. With one image a
-# class it does not, and neither do we: gradients are matched at random weights only. Keep this in mind for the last section.
+# class it does not, and neither do we: gradients are matched at random weights only. Keep this in mind for the walk below.
 
 # %%
 generator = torch.Generator().manual_seed(seed)
@@ -220,13 +222,13 @@ kept = {0: noise}
 
 # %%
 for k in range(1, networks + 1):
-    network = fresh(1000 + k)
+    network = fresh(1000 + k)  # random weights, new at each step
     batches = [
         images[torch.randperm(len(images), generator=generator)[:real_batch]] for images in real
     ]
     loss = matching_loss(network, batches, pixels)
     optimiser.zero_grad()
-    loss.backward(inputs=[pixels])
+    loss.backward(inputs=[pixels])  # the weights stay
     optimiser.step()
     if k in shown:
         kept[k] = pixels.detach().clone()
@@ -234,8 +236,8 @@ for k in range(1, networks + 1):
 # %% [markdown]
 # ## Watch the digits appear
 #
-# Move the slider from left to right. The label says how many test images a network gets right that has seen only the ten pictures: the mean of
-# three networks at each place of the slider.
+# Move the slider from left to right. The label says how many test images networks get right that have seen only the ten pictures, as the mean
+# of three networks.
 
 # %% tags=["hide-input"]
 mean, std = ten.mean[:, None, None], ten.std[:, None, None]
@@ -252,10 +254,10 @@ sb.report.slider(
 )
 
 # %% [markdown]
-# **What you should see.** Noise teaches nothing: 9.7<!--=gradient-matching.noise:.1f--> % is what guessing gives. After ten networks strokes begin to show,
-# and the images already teach 72.2<!--=gradient-matching.after-ten:.1f--> %. Late in the loop the pictures change little, and so does what they teach. Grain
-# stays in the corners, where no class asks for anything. Pixels may leave the range from black to white; the picture cuts them off, the
-# networks see them whole.
+# **What you should see.** In the default run noise teaches nothing: 9.7<!--=gradient-matching.noise:.1f--> % right is what guessing gives. After ten
+# networks strokes begin to show, and 72.2<!--=gradient-matching.after-ten:.1f--> % are right already. Late in the loop the pictures change little,
+# and so does the accuracy. Grain stays in the corners. Pixels may leave the range from black to white: the picture shows them as black or white, the
+# networks see their true values.
 #
 # ## Are they better than real images?
 #
@@ -292,13 +294,13 @@ rivals = {
     "random": ten,
     "herding": sb.condense.CondensedSet.of(herded, train),
     "class mean": dataclasses.replace(ten, images=averages),
-    "by hand": stages[max(stages)],
+    "by hand": stages[max(stages)],  # where the slider ends
     "library": condensed,
 }
 
 # %%
 scores = {name: accuracy(few) for name, few in rivals.items()}
-scores["random"] = sum(accuracy(ten_random(draw)) for draw in range(5)) / 5  # draws differ much
+scores["random"] = sum(accuracy(ten_random(draw)) for draw in range(5)) / 5  # mean of five draws
 
 # %% tags=["hide-input"]
 figure = sb.report.image_grid(
@@ -311,20 +313,21 @@ told = ", ".join(f"{name} {score:.1f} %" for name, score in scores.items())
 sb.report.show(
     figure,
     alt=f"Five rows of ten images, one a class. Test accuracy after training on each row: {told}.",
-    caption="What networks learn from, and how many test images they then get right. Random: one of five draws.",
+    caption="What networks learn from, and how many test images they then get right. Random: the pictures of one draw, the percentage of five.",
 )
 
 # %% [markdown]
-# **What you should see.** Against random images, 67.0<!--=gradient-matching.random:.1f--> %, the learned ones are far ahead with
-# 83.5<!--=gradient-matching.condensed:.1f--> %. Against herding, 80.9<!--=gradient-matching.herding:.1f--> %, and the class mean,
-# 82.1<!--=gradient-matching.class-mean:.1f--> %, they are not: on small, centred digits one well-chosen image carries most of what one image can. A
-# difference of two or three points between single sets is of the size that another seed can change. The learned images have an edge where the images of a
-# class differ more and no single picture stands for them: see the paper's rows for photographs (CIFAR-10) below.
+# **What you should see.** In the default run the learned images, 83.5<!--=gradient-matching.condensed:.1f--> %, are far ahead of random ones,
+# 67.0<!--=gradient-matching.random:.1f--> %. They are hardly ahead of herding, 80.9<!--=gradient-matching.herding:.1f--> %, and the class mean,
+# 82.1<!--=gradient-matching.class-mean:.1f--> %: on small, centred digits a typical or average image teaches nearly as much as a learned one. With
+# one or two sets of each kind, two or three points say nothing. In the paper the lead over herding is larger on photographs (CIFAR-10, below), where
+# the images of a class differ more.
 #
 # ## Follow a network while it learns
 #
-# Equal gradients everywhere would mean equal walks. Ours are only alike, and only at random starts. Is this enough? From one start that no image was
-# made for, let a network take the same number of steps on all real images, on the learned ten, and on ten random ones.
+# Equal gradients everywhere would mean equal walks. Ours are only alike, and they were matched only at random weights, where walks start. Is this enough?
+# Let one network start three times from the same weights and take the same number of steps: on all real images, on the learned ten, and on ten random
+# ones.
 
 # %%
 sources = {"all real images": (x, train.labels)}
@@ -351,8 +354,9 @@ def walk(images, labels):
 walks = {name: walk(*source) for name, source in sources.items()}
 
 # %% [markdown]
-# A network here has thousands of weights, and a page two axes. We choose the axes so that lengths and angles from the start stay true: to the right,
-# how far a walk has come *along* the straight line from the start to the real walk's end; upward, how far it is *beside* that line.
+# A network here has thousands of weights, and a page two axes. To the right we draw how far a walk has come *along* the straight line from the start to
+# the real walk's end; upward, how far it is *beside* that line. So each point keeps its distance from the start and its angle to the line. Which way
+# a walk leaves the line is lost: two walks that lie close together on the page need not be close.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -378,35 +382,32 @@ figure, axes = plt.subplots(figsize=(6.8, 3.8))
 names = {"all real images": "all real images", "library": "learned ten", "random": "random ten"}
 for (name, said), colour in zip(names.items(), ("black", "green", "orange"), strict=True):
     colour = sb.report.COLOURS[colour]
-    axes.plot(along[name], beside[name], ".-", color=colour, markersize=4, linewidth=1)
-    label = f" {said}: {ends[name]:.0f} % right"
-    axes.annotate(
-        label, (float(along[name][-1]), float(beside[name][-1])), color=colour, va="bottom"
-    )
+    label = f"{said}: {ends[name]:.0f} % right"
+    axes.plot(along[name], beside[name], ".-", color=colour, markersize=4, linewidth=1, label=label)
 axes.set_aspect("equal")
-axes.margins(x=0.35, y=0.15)
-axes.set_xlim(left=-0.02)
-axes.set(xlabel="along the real walk", ylabel="beside it")
+axes.set(xlabel="along the line to the real walk's end", ylabel="beside this line")
+figure.legend(loc="outside right center")
 sb.report.show(
     figure,
-    alt="Three walks of the weights from one start. The walk on the learned images stays nearer to the line of the "
-    "real walk than the walk on random images. Cosines: "
+    alt="Three walks of the weights from one start, a dot a step. Cosines of the ways from the start to their ends with "
+    "the line to the real walk's end: "
     + ", ".join(f"{said} {cosine[name]:.2f}" for name, said in names.items()),
     caption="The weights while a network learns, a dot a step; in percent: test images right at the end of the walk.",
 )
 
 # %% [markdown]
-# **What you should see.** The walk on the learned images keeps closer to the real one: the cosine between the two ways at their ends is
-# 0.76<!--=gradient-matching.walk-condensed:.2f-->, with ten random images it is 0.55<!--=gradient-matching.walk-random:.2f-->. At the end its network reads
-# 80<!--=gradient-matching.walk-condensed-accuracy:.0f--> % of the test digits, the network that saw all real images
-# 80<!--=gradient-matching.walk-real-accuracy:.0f--> %, the one with random images 50<!--=gradient-matching.walk-random-accuracy:.0f--> %. Two things to notice.
-# The learned walk is not the real one, although both networks end about equally good in our laptop run: the gradients were made alike, not
-# equal, and only at random starts. And the distance asks for directions, so the lengths of the steps are free (exercise 1).
+# **What you should see.** In the default run the walk on the learned images leads more nearly to where the real one leads: seen from the start, the cosine
+# of the angle between their ends is 0.76<!--=gradient-matching.walk-condensed:.2f-->; with ten random images it is
+# 0.55<!--=gradient-matching.walk-random:.2f-->. At the end of the walk, the network that saw the learned images reads
+# 80<!--=gradient-matching.walk-condensed-accuracy:.0f--> % of the test digits, the one that saw all real images
+# 80<!--=gradient-matching.walk-real-accuracy:.0f--> %, the one with random images 50<!--=gradient-matching.walk-random-accuracy:.0f--> %. Still, the
+# learned walk is not the real one: the gradients were made alike, not equal, and only at random weights, which a walk leaves with its first step. And
+# the distance asks for directions only, so the lengths of the steps are free (exercise 1).
 #
 # ## What the papers report, and what the studies found
 #
-# The rows are tests at 1 image a class: selected and learned images, images learned with one kind of network and given to another, and another
-# distance.
+# The rows are tests at 1 image a class. DC, *dataset condensation*, is the paper's name for gradient matching. In table 2 the first network made the
+# images and the second learned from them. Table T11 tries another distance: one cosine of the whole gradients.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -436,8 +437,9 @@ sb.report.studied(
 # the walk leaves the real one. The distance is 0 in both cases. The loss therefore asks for less than the argument needs.
 #
 # ```python
+# # Row i, counted from 0, becomes i + 1 times as long.
 # stretched = [g * torch.arange(1, len(g) + 1).view(-1, *[1] * (g.dim() - 1)) for g in by_real]
-# print("distance:", float(distance(by_real, stretched)))  # as small as to itself; 1e-6 and short rows keep it from 0
+# print("distance:", float(distance(by_real, stretched)))  # nearly 0: never_zero weighs a little where rows are short
 # flat = [torch.cat([g.flatten() for g in some]) for some in (by_real, stretched)]
 # print("cosine of the whole:", float(F.cosine_similarity(*flat, dim=0)))
 # ```
@@ -451,11 +453,10 @@ sb.report.studied(
 #
 # ```python
 # for name in ("random", "class mean", "library"):
-#     print(name, sb.condense.evaluate(rivals[name], test, "MLP", range(5), epochs=epochs).mean)
+#     print(name, 100 * sb.condense.evaluate(rivals[name], test, "MLP", range(5), epochs=epochs).mean)
 # ```
 #
-# It does. The images hold the task and not only one kind of network. The class mean should stand beside them here too, since the perceptron may learn from
-# that as well.
+# It does, so the images do not serve ConvNets alone. Compare with the class mean too before you praise them: no network took part in making that.
 #
 # </details>
 #
@@ -471,8 +472,8 @@ sb.report.studied(
 #     print(name, float((few.labels[nearest] == test.labels).float().mean()))
 # ```
 #
-# They need not be. The learned images are made to push weights in the right direction, and their contrast may be far from that of a real image. The class
-# mean is what this comparison is best at.
+# They need not be: the learned images are made to push weights, not to lie near real images, and their contrast may be far from a real one. The class mean
+# suits this comparison best: it lies in the middle of its class.
 #
 # </details>
 #

@@ -144,10 +144,10 @@ print(f"nearest mean in pixels:          {by_pixels:.1f} %")
 print(f"the network's own answer:        {by_itself:.1f} %")
 
 # %% [markdown]
-# **What you should see.** The network's own answers are no better than blind guesses: 5.9<!--=distribution-matching.untrained:.1f--> % of them are right. Its
-# features sort the digits all the same: the nearest mean is right for 84.7<!--=distribution-matching.nearest-features:.1f--> % of them. The nearest mean
-# in plain pixels is right for 85.3<!--=distribution-matching.nearest-pixels:.1f--> %. Random features have lost little of what pixels say about small,
-# centred digits, and each new network looks at them in another way.
+# **What you should see.** In the default run the network's own answers are no better than blind guesses:
+# 5.9<!--=distribution-matching.untrained:.1f--> % of them are right. Its features sort the digits all the same: their nearest mean is right for
+# 84.7<!--=distribution-matching.nearest-features:.1f--> %, the nearest mean in plain pixels for
+# 85.3<!--=distribution-matching.nearest-pixels:.1f--> %. So random features lose little of what pixels say about small, centred digits. And each new network gives other features.
 #
 # ## The distance of two means
 #
@@ -181,7 +181,7 @@ print("the library's loss is the same:", torch.allclose(loss, by_hand, rtol=1e-4
 #
 # Now move the pixels. At each step take a new random network and a new batch of every class, measure the loss, and step down its gradient *in the
 # pixels*, with momentum ½: half of the last step is added to the next. The network is thrown away untrained. Gradient matching in lesson 07
-# compares gradients, so that its pixels need the derivative of a derivative. Here one derivative is enough.
+# compares gradients, so that it needs the derivative of a derivative. Here one derivative is enough.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -205,7 +205,7 @@ def match(pixels, network_at, steps, batch):
 
 # %% [markdown]
 # `sb.condense.condense` is the same loop. To see that the two agree, take chance out of both: three steps with one and the same network and with all
-# real images, from the library's start.
+# real images, from the library's start, which is one real image of each class.
 
 # %%
 fixed = {"network": lambda: fresh(0), "learning_rate": learning_rate, "bf16": False}
@@ -219,7 +219,8 @@ library = sb.condense.condense(
     progress=False,
     **fixed,
 )
-start = standardised(library.history.kept[0][1].float() / 255)
+_, kept = library.history.kept[0]  # pairs: the step, and the images in 8 bits
+start = standardised(kept.float() / 255)
 pixels = match(start, lambda step: fresh(0), 3, len(train))
 
 # %%
@@ -230,8 +231,9 @@ print("the pixels have moved:", bool(moved > 0.01))
 print("by hand as in the library:", bool(apart < 0.01 * moved))
 
 # %% [markdown]
-# Now with a new network at each step, to the end. `seed` takes several numbers and gives a condensed set for each, from real images of its own. In the last half
-# of the steps the learning rate falls to zero, because so short a run is still noisy at its end; the paper keeps the rate and makes 20,001 steps.
+# Now with a new network at each step, to the end. `seed` takes several numbers and gives a condensed set for each, starting from other real images
+# each. In the last half of the steps the learning rate falls to zero, because so short a run is still noisy at its end; the paper keeps the rate and
+# makes 20,001 steps.
 
 # %%
 how = {
@@ -248,11 +250,11 @@ plain = sb.condense.condense(train, "distribution", 1, **often, **how)
 # %% [markdown]
 # ## One change for both
 #
-# A network that learns from ten images sees them changed at each pass: moved, turned, with a part cut out. So the images should be good *under such
-# changes*. *Siamese augmentation* {cite:p}`zhao2021siamese` draws one change $\omega$ for each class and step, applies it to the real batch **and** to the
-# synthetic image, and matches $\psi_\vartheta(\mathcal{A}(x, \omega))$ with $\psi_\vartheta(\mathcal{A}(s, \omega))$. The name is that of Siamese twins: two
-# branches that share all they do. For digits the
-# authors' code draws one of five kinds of change. It leaves out the sixth, mirroring, which turns a digit into another sign.
+# In the test at the end, a network that learns from ten images sees them changed at each pass: moved, turned, with a part cut out. So the images should
+# be good *under such changes*. *Siamese augmentation* {cite:p}`zhao2021siamese` draws one change $\omega$ for each class and step, applies it to the
+# real batch **and** to the synthetic image, and matches $\psi_\vartheta(\mathcal{A}(x, \omega))$ with $\psi_\vartheta(\mathcal{A}(s, \omega))$, where
+# $\mathcal{A}(x, \omega)$ is the changed image. Like Siamese twins, the two share all they do. For digits the authors' code draws one of five kinds
+# of change. It leaves out the sixth, mirroring, which turns a digit into another sign.
 
 # %%
 augment = sb.condense.SiameseAugment(sb.condense.DSA_STRATEGY_DIGITS)
@@ -294,8 +296,8 @@ sb.report.slider(
 )
 
 # %% [markdown]
-# **What you should see.** The learned images begin as real ones. What only this one image has fades, what the class shares stays. At the end they look
-# like sharper means: strokes keep their edges, and a fine grain has come that no real digit has.
+# **What you should see.** The learned images begin as real ones. In the default run, what only this one image has fades, and what the class shares
+# stays. At the end they look like sharper means: strokes keep their edges, and a fine grain has come that no real digit has.
 #
 # ## Networks that the loop never met
 #
@@ -309,7 +311,7 @@ candidates = {
     "other real images": others,
     "condensed": standardised(plain[0].images).split(1),
     "mean image": mean_image.split(1),
-    "its start, real": standardised(plain[0].history.kept[0][1].float() / 255).split(1),
+    "real, at the start": standardised(plain[0].history.kept[0][1].float() / 255).split(1),
 }
 with torch.no_grad():
     distances = {
@@ -326,8 +328,8 @@ for i, values in enumerate(distances.values()):
 axes.set(
     xlabel="squared distance of the mean features, summed over classes",
     xscale="log",
-    title=f"condensed: {average['condensed'] / average['its start, real']:.0%} of the distance at the start, "
-    f"mean image: {average['mean image'] / average['its start, real']:.0%}",
+    title=f"condensed: {average['condensed'] / average['real, at the start']:.0%} of the distance at the start, "
+    f"mean image: {average['mean image'] / average['real, at the start']:.0%}",
 )
 axes.set_yticks(range(len(distances)), list(distances))
 axes.set_ylim(len(distances) - 0.5, -0.5)
@@ -340,11 +342,12 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** The real images at the start are 25.2<!--=distribution-matching.distance-one-real-image:.1f--> away, the mean images
-# 7.6<!--=distribution-matching.distance-mean-image:.1f-->, the condensed images 5.6<!--=distribution-matching.distance-condensed:.1f-->, and the other half of the
-# real ones 0.7<!--=distribution-matching.distance-other-real-images:.1f-->. So the condensed images are nearest, in networks that the loop never met, and yet far
-# from zero. The next picture shows why, for the threes in two of these networks. A cross marks the mean of all threes' features, and everything
-# else is drawn at its distance from the cross.
+# **What you should see.** In the default run the real images at the start have a loss of
+# 25.2<!--=distribution-matching.distance-one-real-image:.1f-->, the mean images 7.6<!--=distribution-matching.distance-mean-image:.1f-->, the
+# condensed images 5.6<!--=distribution-matching.distance-condensed:.1f-->, and the other half of the real ones
+# 0.7<!--=distribution-matching.distance-other-real-images:.1f-->. So the condensed images are nearest, in networks that the loop never met, and yet
+# far from zero. The next picture shows why, for the threes in two of these networks. A cross marks the mean of all threes' features. Everything else
+# is drawn at its distance from the cross; its direction is that in the plane of the two *main axes*, along which the threes' features differ most.
 
 # %% tags=["hide-input"]
 figure, panels = plt.subplots(1, 2, figsize=(7.6, 4.2))
@@ -374,7 +377,7 @@ for number, (panel, net) in enumerate(zip(panels, unseen, strict=False), 1):
         )
     arrow = {"arrowstyle": "->", "linewidth": 1.3}
     panel.annotate(
-        "", points["condensed"].tolist(), points["its start, real"].tolist(), arrowprops=arrow
+        "", points["condensed"].tolist(), points["real, at the start"].tolist(), arrowprops=arrow
     )
     panel.plot(
         0, 0, "P", markersize=12, color=sb.report.COLOURS["black"], label="mean of their features"
@@ -398,9 +401,9 @@ sb.report.show(
 )
 
 # %% [markdown]
-# The space around the cross is empty: no real three has features like the mean of all of them. Every three has its own slant and place, and the mean
-# belongs to none. The arrow leads from the ring of real threes inwards. The mean image (triangle) lies inside too, but farther out: it is the mean
-# in *pixels*, and would land on the cross if features were a linear function of pixels. A single condensed image does not land there either.
+# The space around the cross is empty: no real three has features like the mean of all of them, since every three has its own slant and place. In the
+# default run the arrow leads from the ring of real threes inwards. The mean image (triangle) lies inside too, but farther out: it is the mean in *pixels*,
+# and would land on the cross if features were a linear function of pixels. A single condensed image does not land there either.
 # It is only the nearest of the three candidates.
 #
 # ## Which one teaches best?
@@ -459,12 +462,13 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** Random real images: 70.5<!--=distribution-matching.one-random:.1f--> %, herding: 85.4<!--=distribution-matching.one-herding:.1f--> %, mean
-# images: 85.5<!--=distribution-matching.one-mmd:.1f--> %, condensed without augmentation: 87.8<!--=distribution-matching.one-dm-plain:.1f--> %, with siamese
-# augmentation: 87.9<!--=distribution-matching.one-dm:.1f--> %. Of the lead over random images, 15<!--=distribution-matching.lead-of-mean:.0f--> of
-# 17<!--=distribution-matching.lead-of-dm:.0f--> points come with the mean image, without any network. Small digits are aligned and centred, so that their mean is
-# still a digit. So of the three candidates of the opening the learned three wins both times, and the mean three is a close second. For photographs the paper reports wider gaps, above all with ten images per class (see below). Two condensed sets and one mean
-# image cannot settle a difference of a point or two; that is for the study.
+# **What you should see.** In the default run, random real images: 70.5<!--=distribution-matching.one-random:.1f--> %, herding:
+# 85.4<!--=distribution-matching.one-herding:.1f--> %, mean images: 85.5<!--=distribution-matching.one-mmd:.1f--> %, condensed without augmentation:
+# 87.8<!--=distribution-matching.one-dm-plain:.1f--> %, with siamese augmentation: 87.9<!--=distribution-matching.one-dm:.1f--> %. Of the lead over
+# random images, 15<!--=distribution-matching.lead-of-mean:.0f--> of 17<!--=distribution-matching.lead-of-dm:.0f--> points come with the mean image,
+# without any network. Small digits are aligned and centred, so that their mean is still a digit. So among the candidates of the opening the learned
+# images come first both times, in features and in teaching, and the mean images second. Two condensed sets and one set of mean images cannot settle a
+# difference of a point or two. For photographs the paper reports wider gaps, above all with ten images per class (see below).
 #
 # ## What does this have to do with gradients?
 #
@@ -473,7 +477,8 @@ sb.report.show(
 #
 # $$ \frac{\partial J}{\partial w_j} = \big(p_j - \mathbb{1}[j = y]\big)\, e, $$
 #
-# the features times "predicted minus true" (equation 3 in the paper's supplement). Ask automatic differentiation, which does not know the formula:
+# the features times "predicted minus true" (equation 3 in the paper's supplement): $p_j$ is the probability that the network gives to class $j$, and
+# $\mathbb{1}[j = y]$ is 1 for the true class and 0 for the others. Check the formula with automatic differentiation:
 
 # %%
 truth = torch.full((len(real[3]),), 3)
@@ -490,9 +495,10 @@ print(
 )
 
 # %% [markdown]
-# A network that knows nothing finds all $C$ classes about equally likely, $p_j \approx 1/C$. Then the weights are the same for all images of a class, and the mean
-# gradient is the mean feature times a constant (equation 5 there). Sum the squares of these constants over $j$: the squared distance of the two gradients
-# is $(C-1)/C$ times the squared distance of the mean features, $0.9$ for ten classes. Check it for all classes and five fresh networks:
+# A network that knows nothing finds all $C$ classes about equally likely, $p_j \approx 1/C$. Then the factor $p_j - \mathbb{1}[j = y]$ is the same
+# for all images of a class, and the mean gradient is this factor times the mean feature (equation 5 there). The squares of the factors add up over
+# $j$ to $(C-1) \cdot (1/C)^2 + (1 - 1/C)^2 = (C-1)/C$. So the squared distance of the two gradients is $(C-1)/C$ times the squared distance of the
+# mean features, $0.9$ for ten classes. Check it for all classes and five fresh networks:
 
 # %%
 ratios = []
@@ -515,9 +521,9 @@ for net in unseen:
 print(f"mean ratio of the squared distances: {statistics.fmean(ratios):.2f}")
 
 # %% [markdown]
-# **What you should see.** The mean ratio is 0.91<!--=distribution-matching.distance-ratio-fresh:.2f-->. So in the last layer, at random weights, the two methods ask
-# for nearly the same. Mind what this argument is about: the *squared* distance of gradients. Lesson 07 minimises one minus a cosine for each row of weights, which
-# looks at directions only, and it asks the same of all other layers too. For that it pays with a second derivative:
+# **What you should see.** The mean ratio is 0.91<!--=distribution-matching.distance-ratio-fresh:.2f-->. So in the last layer, at random weights, the
+# two methods ask for nearly the same. Mind what this argument is about: the *squared* distance of gradients. Lesson 07 minimises one minus a cosine
+# for each row of weights, which looks at directions only, and it asks the same of all other layers too. For that it pays with a second derivative:
 
 # %%
 seconds = {}
@@ -532,8 +538,8 @@ step_ratio = seconds["gradient"] / seconds["distribution"]
 print(f"steps of distribution matching in the time of one of gradient matching: {step_ratio:.1f}")
 
 # %% [markdown]
-# A step of gradient matching takes the processor as long as 3.1<!--=distribution-matching.step-ratio:.1f--> steps of distribution matching, with one image per class. With
-# more images per class the gap grows, because gradient matching then also trains each network between its steps.
+# A step of gradient matching takes the processor as long as 3.1<!--=distribution-matching.step-ratio:.1f--> steps of distribution matching, with one
+# image per class. With more images per class the gap grows, because gradient matching then also trains each network between its steps.
 #
 # ## What the papers report, and what the studies found
 
@@ -547,19 +553,19 @@ sb.report.studied(
 )
 
 # %% [markdown]
-# *MMD, linear kernel on pixels* stands for images matched in their mean pixels, without a network. With one image per class the best such images are
-# the mean images of this lesson.
+# *DM* is distribution matching. *MMD, linear kernel on pixels* stands for images matched in their mean pixels, without a network. With one image per
+# class the best such images are the mean images of this lesson.
 #
 # ## Exercises
 #
-# **Exercise 1.** Match the mean *pixels* of each class with two images per class. Which pairs of images have distance zero? Why does a random network leave less
-# freedom?
+# **Exercise 1.** Match the mean *pixels* of each class with two images per class. Which pairs of images have distance zero? Why does a random network
+# leave less freedom? (`sb.condense.condense` knows this method as `"pixels"`.)
 #
 # <details><summary>Solution</summary>
 #
 # Any two images whose mean is the class's mean: add anything to one and take it off the other. The loss does not see it. Features are not a linear
-# function of the pixels, so that what was added to one image and taken off the other does not cancel in the mean of their features, and nearly every
-# network objects to it.
+# function of the pixels, so that what was added to one image and taken off the other does not cancel in the mean of their features, and the
+# loss sees it.
 #
 # ```python
 # two = sb.condense.condense(train, "pixels", 2, iterations=100, **how)
@@ -585,12 +591,14 @@ sb.report.studied(
 #
 # </details>
 #
-# **Exercise 3.** The last layer has a bias too. What is its mean gradient over a batch of one class, if $p_j = 1/C$? What does it say about the images then?
+# **Exercise 3.** The last layer has a bias too. What is its mean gradient over a batch of one class, if $p_j = 1/C$? What does it say about the
+# images then?
 #
 # <details><summary>Solution</summary>
 #
-# Replace the feature $e$ by 1: the gradient of bias $j$ is $p_j - \mathbb{1}[j = y]$. If all $p_j$ are $1/C$, it is the same for all images of a class, so that it says
-# nothing about them. This is a reason to leave biases out, as the gradient distance of lesson 07 does.
+# Replace the features $e$ by 1, because the bias is added as it is: the gradient of bias $j$ is $p_j - \mathbb{1}[j = y]$. If all $p_j$ are $1/C$, it
+# is the same for all images of a class, and so is the mean: it says nothing about them. This is a reason to leave biases out, as the gradient
+# distance of lesson 07 does.
 #
 # ```python
 # print((network.linear(e).softmax(1) - F.one_hot(truth, 10)).mean(0))
@@ -623,7 +631,7 @@ numbers = {
     "untrained": (by_itself, "%"),
     "distance-condensed": (distances["condensed"], "squared distance"),
     "distance-mean-image": (distances["mean image"], "squared distance"),
-    "distance-one-real-image": (distances["its start, real"], "squared distance"),
+    "distance-one-real-image": (distances["real, at the start"], "squared distance"),
     "distance-other-real-images": (distances["other real images"], "squared distance"),
     "distance-ratio-fresh": (ratios, "ratio"),
     "step-ratio": (

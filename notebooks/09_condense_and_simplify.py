@@ -15,15 +15,15 @@
 #
 # # Condense and simplify
 #
-# **Put a price on bits while ten digits are learned, and they fall from 3.55<!--=condense-and-simplify.bits-free:.2f--> to
+# **Put a price on bits while ten digits are learned, and the bits fall from 3.55<!--=condense-and-simplify.bits-free:.2f--> to
 # 1.64<!--=condense-and-simplify.bits-half:.2f--> bits per dimension; networks that see only these ten read
 # 82.5<!--=condense-and-simplify.accuracy-half:.1f--> % of the test digits, and 80.8<!--=condense-and-simplify.accuracy-free:.1f--> % without the price.
 # Simpler than real digits they are not: ten well-chosen real ones have 1.38<!--=condense-and-simplify.bits-herding:.2f--> bits and teach
 # 80.0<!--=condense-and-simplify.accuracy-herding:.1f--> %.**
 #
 # Ten condensed digits have 3.55<!--=condense-and-simplify.bits-free:.2f--> bits per dimension, ten real ones
-# 1.39<!--=condense-and-simplify.bits-ten:.2f-->. Which ten need more? How many of the bits can go before networks stop learning from the images?
-# Write down a guess.
+# 1.39<!--=condense-and-simplify.bits-ten:.2f-->. What are the additional bits spent on? How many of them can go before networks learn less from the
+# images? Write down a guess.
 #
 # You will
 #
@@ -63,8 +63,8 @@ density = "glow-16px"  # measures bits; it sets the size of the images too
 width = 32  # channels of all ConvNets; 128 in the paper
 networks = 80  # random networks that the images are moved for (K); 1001 in the paper's code
 real_batch = 32  # real images of a class at each step; 256 in the paper
-learning_rate = 0.1  # of Adam, for alpha
-cool_down = 0.5  # share of the steps in which this rate falls to zero; 0 in the paper
+learning_rate = 0.1  # of Adam, which moves the numbers alpha behind the pixels
+cool_down = 0.5  # share of the steps, at the end, in which this rate falls to zero; 0 in the paper
 prices = [0.0, 1000.0, 3000.0, 10000.0, 30000.0]  # of bits (lambda), 0 first; 0 to 1e6 in the code
 epochs = 150  # passes over the ten images when a network learns from them; 300 in the paper's code
 test_networks = 4  # networks that learn from each ten images; 5 in the paper's code
@@ -73,10 +73,10 @@ test_networks = 4  # networks that learn from each ten images; 5 in the paper's 
 # ## What do ten condensed digits cost?
 #
 # Lesson 01 measured how long a message an image needs, in bits per dimension; a dimension is one value of the image. Lesson 07 moved the pixels of ten
-# noise images until they pushed random networks as real images do. Bring the two together: condense, and measure. The density sees three colour
-# channels, so the grey digits get three equal ones, and the learned images have three channels that may differ.
+# noise images until they pushed random networks as real images do. Bring the two together: condense, and measure. The *density*, the network that
+# measures bits, sees three colour channels. So the grey digits get three equal ones, and the learned images have three channels that may differ.
 #
-# The call of lesson 07 takes a density, too. Then the images keep to its grey levels, and `bit_weight` is the price of bits: 0 at first.
+# Give a density to lesson 07's call, and the learned images keep to the density's grey levels. `bit_weight` is the price of bits: 0 at first.
 
 # %%
 measure = sb.density.load(density)
@@ -89,11 +89,12 @@ how = {
     "network_options": options,
     "real_batch": real_batch,
     "learning_rate": learning_rate,
-    "bf16": False,
+    "bf16": False,  # in single precision
     "progress": False,
 }
 
 # %%
+# Bits are free of charge for these ten.
 free = sb.condense.condense(
     train, "gradient", 1, bit_weight=0, iterations=networks, cool_down=cool_down, **how
 )
@@ -101,6 +102,7 @@ chosen = sb.condense.coreset(train, "random", 1, seed=0)
 ten = sb.condense.CondensedSet.of(chosen, train, channels=3)
 for name, few in {"condensed": free, "real": ten}.items():
     print(f"{name}: {sb.density.mean_bits(measure, few.images):.2f} bits per dimension")
+print(f"without a code: {measure.bit_depth}, for {levels} grey levels")
 
 # %% tags=["hide-input"]
 classes = len(train.classes)
@@ -117,19 +119,21 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** The condensed digits have strokes, and a coloured grain all over. The density finds grain dear, because each pixel is a
-# surprise: 3.55<!--=condense-and-simplify.bits-free:.2f--> bits against 1.39<!--=condense-and-simplify.bits-ten:.2f--> for the real ten. Gradient
-# matching did not put the grain there for a reason that we know of. It started from noise, and nothing asked it to clean up. So let us ask.
+# **What you should see.** The condensed digits have strokes, paler than real ones, and a coloured grain all over. Under the density grain is dear,
+# because each of its pixels is a surprise: 3.55<!--=condense-and-simplify.bits-free:.2f--> bits against
+# 1.39<!--=condense-and-simplify.bits-ten:.2f--> for the real ten. The images began as noise, and nothing in the loss asks for smooth ones. So let us
+# ask.
 #
 # ## Pixels whose bits can be measured
 #
-# A density counts the bits of images with values in $[0, 1]$ on $2^b$ grey levels. Free pixels, as lesson 07 has them, leave both. So learn
-# one number $\alpha$ for each value of the image, and make the image from it:
+# A density counts the bits of images with values in $[0, 1]$ on $2^b$ grey levels. The pixels of lesson 07 leave this range and lie between
+# the levels. So learn one number $\alpha$ for each value of the image, and make the image from it:
 #
 # $$ x = \mathrm{round}\big(\sigma(\alpha)\big), \qquad \sigma(\alpha) = \frac{1}{1 + e^{-\alpha}}. $$
 #
 # The sigmoid $\sigma$ keeps values between 0 and 1, and round takes the nearest grey level. But a staircase has slope zero, so that no gradient would
-# ever reach $\alpha$. The *straight-through* trick {cite:p}`bengio2013straightthrough`: compute the staircase, and hand back the slope of the smooth curve.
+# ever reach $\alpha$. The *straight-through* trick {cite:p}`bengio2013straightthrough`: compute the staircase, and hand back the slope of the smooth
+# curve.
 
 # %%
 top = levels - 1  # the number of the brightest grey level
@@ -170,8 +174,8 @@ sb.report.show(
 # %% [markdown]
 # ## The price of a bit
 #
-# Write $X_\text{orig}$ for real images of one class, $X_\text{syn}$ for the synthetic ones, $\ell$ for the cross-entropy of a network $f_\theta$, and $D$
-# for lesson 07's distance of two gradients. Matching is the paper's equation 6,
+# Write $X_\text{orig}$ for real images of one class, $X_\text{syn}$ for the synthetic ones, $y$ for the class, $\ell$ for the cross-entropy of a network
+# $f_\theta$ with weights $\theta$, and $D$ for lesson 07's distance of two gradients. Matching is the paper's equation 6,
 #
 # $$ L_\text{match} = D\big(\nabla_\theta\, \ell(f_\theta(X_\text{orig}), y),\; \nabla_\theta\, \ell(f_\theta(X_\text{syn}), y)\big), $$
 #
@@ -179,13 +183,14 @@ sb.report.show(
 #
 # $$ L_\text{syn} = L_\text{match} + \sum_{x \in X_\text{syn}} -\log p_G(x). $$
 #
-# As printed, the two terms have no weights; the experiments vary a price $\lambda$. The authors' code, and this lesson, takes for $C$ classes
+# The equation weighs both terms alike, but the paper's experiments vary a price $\lambda$. The authors' code and this lesson take, for $C$ classes,
 #
 # $$ \frac{10\,C}{1 + \lambda} \sum_{c} L_\text{match}^{(c)} \;+\; \frac{2 \lambda}{1 + \lambda}\, \overline{\mathrm{bits}}, $$
 #
-# where $\overline{\mathrm{bits}}$ is the mean bits per dimension of the ten images. Why 10 and 2? The paper gives no reason, and you need none:
-# the optimiser will be Adam, whose steps hardly change when the whole loss is multiplied by a number. Only the ratio of the two factors counts,
-# $\lambda / (5C)$. With ten classes the loss is, up to such a number, matching $+\ \frac{\lambda}{50}\, \overline{\mathrm{bits}}$.
+# where $\overline{\mathrm{bits}}$ is the mean bits per dimension of the ten images. Why 10 and 2? The paper gives no reason, and you need none.
+# The optimiser will be Adam, which divides each step by the usual size of the gradient. So its steps hardly change when the whole loss is multiplied
+# by a number, and only the ratio of the two factors counts, $\lambda / (5C)$. With ten classes the loss is, up to such a number, matching
+# $+\ \frac{\lambda}{50}\, \overline{\mathrm{bits}}$.
 
 # %%
 for price in prices:
@@ -209,28 +214,29 @@ def fresh(number):
 # And why does $\lambda$ come in thousands? Matching adds up one distance for each row of each layer and for each class, while the bits are one mean.
 
 # %%
+# Only weights have rows; biases and gains have one axis.
 rows = sum(len(weights) for weights in fresh(0).parameters() if weights.dim() > 1)
-first, last = (classes * free.history.losses[k] for k in (0, -1))
+first, last = (classes * free.history.losses[k] for k in (0, -1))  # losses: means of the classes
 print(f"{rows} rows x {classes} classes = {rows * classes} distances")
 print(f"their sum: {first:.0f} at first, {last:.0f} at the end")
 
 # %% [markdown]
 # In the default run matching ends near 224<!--=condense-and-simplify.matching-free:.0f-->. With $\lambda = 3000$ one bit per dimension
-# weighs as much as 60 of this, so that the 3.55<!--=condense-and-simplify.bits-free:.2f--> bits of the condensed digits weigh about as much as the matching
-# that is left. A price of 1 would hardly be felt.
+# weighs as much as 60 of it, so that the 3.55<!--=condense-and-simplify.bits-free:.2f--> bits of the condensed digits weigh about as much as this
+# matching. A price of 1 would hardly be felt.
 #
 # ## The loop
 #
-# The loop is lesson 07's, with three changes: the image is made from $\alpha$, the price is added, and Adam {cite:p}`kingma2015adam` takes the steps, as
-# in the paper's code. One more detail: before it measures, the density adds noise that spreads each grey level evenly up to the next one (lesson 01).
-# The networks see their images under noise of this width as well.
+# The loop is lesson 07's, with three changes: the image is made from $\alpha$, the price is added, and Adam {cite:p}`kingma2015adam` takes the steps,
+# with the settings of the authors' code. One more detail: before it measures, the density adds noise that spreads each grey level evenly up to the
+# next one (lesson 01). The networks see their images under noise of this width as well.
 
 # %%
 real = [train.to_float(channels=3)[train.labels == c] for c in range(classes)]
 
 
 def batches(generator):
-    """Real images of each class, with values from -1/2 to 1/2 as the density and the networks see them."""
+    """Some real images of each class, with values from -1/2 to 1/2 as the density and the networks see them."""
     drawn = [torch.randperm(len(x), generator=generator)[:real_batch] for x in real]
     return [measure.centre(x[index]) for x, index in zip(real, drawn, strict=True)]
 
@@ -241,9 +247,10 @@ def learn(alpha, price, steps):
     adam = torch.optim.Adam([alpha], lr=learning_rate, betas=(0.5, 0.99), eps=1e-6)
     for step in range(steps):
         generator = torch.Generator().manual_seed(step)
-        network = fresh(int(torch.randint(2**31, (), generator=generator)))
+        network = fresh(int(torch.randint(2**31, (), generator=generator)))  # new at each step
         x = image(alpha)
-        seen = measure.centre(x + torch.rand(x.shape, generator=generator) / top)
+        noise = torch.rand(x.shape, generator=generator) / top  # as wide as a grey level
+        seen = measure.centre(x + noise)
         distances = sb.condense.gradient_matching_loss(
             network, batches(generator), list(seen.split(1))
         )
@@ -256,8 +263,8 @@ def learn(alpha, price, steps):
 
 
 # %% [markdown]
-# The library seeds each step with its number, too. So a few steps from the same start must give the same images. The start is grey noise:
-# $\alpha$ is drawn from a normal distribution with standard deviation 0.2.
+# The library, too, seeds each step with the step's number. So a few steps from the same start must give the same images. The start is noise around
+# mid-grey: each $\alpha$ is drawn from a normal distribution with mean 0 and standard deviation 0.2.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -265,6 +272,7 @@ run = sb.condense.Condensation(train, "gradient", 1, bit_weight=prices[-1], iter
 start = run.pixels.values.detach().cpu().clone()
 library = run.run().images
 by_hand = learn(start, prices[-1], 4)
+# Values near the border of two grey levels may be rounded differently.
 same = (by_hand - library).abs() < 1e-4
 moved = (by_hand - image(start)).abs() > 1e-4
 print("most values have moved:", bool(moved.float().mean() > 0.5))
@@ -273,9 +281,9 @@ print("by hand as in the library:", bool(same.float().mean() > 0.9))
 # %% [markdown]
 # ## Accuracy against bits
 #
-# Now condense at each price, always from the same start. Adam divides a step by the usual size of the gradient, so that steps do not become small by
-# themselves when there is little left to do: pixels go on jumping, each for itself, and this is grain again. The paper takes a thousand steps; our runs are
-# short, so in their last half the learning rate falls to zero.
+# Now condense at each price, always from the same start. Since Adam divides by the size of the gradient, steps do not become small when there is
+# little left to do: pixels go on jumping, each for itself, and this is grain again. The paper takes a thousand steps; our runs are short, so in their
+# last half the learning rate falls to zero.
 
 # %%
 sets = {0.0: free}
@@ -318,6 +326,7 @@ def measured(images):
 curve = {price: measured(few.images) for price, few in sets.items()}
 others = {name: measured(images) for name, images in rivals.items()}
 real_bits = sb.density.mean_bits(measure, test.to_float(channels=3))
+# The lowest price at which half of the bits are gone.
 half = next((price for price in prices if curve[price][0] <= curve[0.0][0] / 2), prices[-1])
 
 # %% [markdown]
@@ -336,7 +345,7 @@ for price, few in sets.items():
         axes.plot(*others[name], marker, color=orange, label=name, mfc="none", linestyle="none")
     by_chance = [value for name, value in others.items() if name.startswith("random")]
     axes.plot(*zip(*by_chance, strict=True), "*", color=green, label="random real ten")
-    axes.axvline(real_bits, color=grey, linestyle=":", label="bits of a real digit")
+    axes.axvline(real_bits, color=grey, linestyle=":", label="mean of real digits")
     axes.set(xlabel="bits per dimension", ylabel="test images right, %", xlim=(0, None))
     axes.legend(loc="lower right", fontsize=8)
     pad = torch.nn.functional.pad  # a white pixel around each image
@@ -361,16 +370,17 @@ sb.report.slider(
 )
 
 # %% [markdown]
-# **What you should see.** At $\lambda$ = 3000<!--=condense-and-simplify.half-lambda:.0f--> more than half of the bits are gone. There are
-# 1.64<!--=condense-and-simplify.bits-half:.2f--> left, and the networks read 82.5<!--=condense-and-simplify.accuracy-half:.1f--> % of the test
-# digits; without a price it was 80.8<!--=condense-and-simplify.accuracy-free:.1f--> %. This is still *more* bits than a real digit has,
-# 1.38<!--=condense-and-simplify.bits-real:.2f-->. In the default run only the highest price goes below the dotted line, to
-# 1.29<!--=condense-and-simplify.bits-dearest:.2f--> bits, and accuracy is a little lower there, 78.5<!--=condense-and-simplify.accuracy-dearest:.1f--> %.
+# **What you should see.** In the default run more than half of the bits are gone at $\lambda$ = 3000<!--=condense-and-simplify.half-lambda:.0f-->.
+# There are 1.64<!--=condense-and-simplify.bits-half:.2f--> left, and the networks read 82.5<!--=condense-and-simplify.accuracy-half:.1f--> % of the
+# test digits; without a price it was 80.8<!--=condense-and-simplify.accuracy-free:.1f--> %. This is still *more* than a real digit has on average,
+# 1.38<!--=condense-and-simplify.bits-real:.2f-->. Only the highest price goes below the dotted line, to
+# 1.29<!--=condense-and-simplify.bits-dearest:.2f--> bits, and accuracy is a little lower there,
+# 78.5<!--=condense-and-simplify.accuracy-dearest:.1f--> %.
 #
-# How do real images do? In the default run random ones teach far less, 64.8<!--=condense-and-simplify.accuracy-random:.1f--> % on average over three draws. The herding choice,
-# 80.0<!--=condense-and-simplify.accuracy-herding:.1f--> %, and the class means, 80.1<!--=condense-and-simplify.accuracy-class-mean:.1f--> %, lie
-# where the curve meets the dotted line: at equal bits the learned digits are no better than these. They are better than random ones at every price. Each
-# price has one set here, so a difference of two points says nothing.
+# How do real images do? Random ones teach far less, 64.8<!--=condense-and-simplify.accuracy-random:.1f--> % on average over three draws, than any
+# condensed set. The herding choice, 80.0<!--=condense-and-simplify.accuracy-herding:.1f--> %, and the class means,
+# 80.1<!--=condense-and-simplify.accuracy-class-mean:.1f--> %, lie where the curve meets the dotted line: at equal bits the learned digits are no
+# better than these. Each price has one set here, so a difference of two points says nothing.
 #
 # ## What has gone?
 #
@@ -392,8 +402,8 @@ for name, images in {"real digits": torch.cat(real), "difference": difference}.i
     print(f"{name}: {neighbours(images):.2f}")
 
 # %% [markdown]
-# Another guess can be tested at once. The digits are grey, but their three channels were learned one by one. How much of the price was for colour? Replace
-# the three channels by their average, after learning.
+# Another guess can be tested at once. The real digits are grey, but each channel of the learned ones has numbers $\alpha$ of its own. How many of the bits
+# are spent on colour? Replace the three channels by their average, after learning.
 
 # %%
 averages = {price: sets[price].images.mean(1, keepdim=True) for price in (0.0, half)}
@@ -427,23 +437,24 @@ sb.report.show(
     figure,
     alt="Four digits in five rows: without a price, at half the bits, the difference of the two, which is coloured grain without strokes, and both "
     "sets with their three channels averaged.",
-    caption="Four of the ten digits. In the difference grey means no change; it is drawn twice as strong.",
+    caption="Four of the ten digits; the bits are those of all ten. In the difference grey means no change; it is drawn twice as strong.",
 )
 
 # %% [markdown]
-# **What you should see.** In the default run the difference looks like grain, and it is: neighbouring pixels have a correlation of
-# 0.10<!--=condense-and-simplify.neighbours-difference:.2f-->, in real digits 0.87<!--=condense-and-simplify.neighbours-real:.2f-->. And most of what the grain
-# costs is colour. To average the channels takes the images without a price from 3.55<!--=condense-and-simplify.bits-free:.2f--> to
-# 1.48<!--=condense-and-simplify.bits-free-plain:.2f--> bits, and networks read 83.3<!--=condense-and-simplify.accuracy-free-plain:.1f--> %. So one line
-# that knows "digits are grey" saves as much as the price did. The price was told nothing about colour and found it; its images and the average
-# together have 1.18<!--=condense-and-simplify.bits-half-plain:.2f--> bits, less than a real digit, and teach
-# 83.4<!--=condense-and-simplify.accuracy-half-plain:.1f--> %. The price takes contrast as well:
-# move the slider to its right end and see the digits fade. How many bits that saves was not measured here.
+# **What you should see.** In the default run the difference looks like grain, and nearly is: neighbouring pixels have a correlation of
+# 0.10<!--=condense-and-simplify.neighbours-difference:.2f-->, in real digits 0.87<!--=condense-and-simplify.neighbours-real:.2f-->. And most of what
+# the grain costs is colour. Averaging the channels takes the images without a price from 3.55<!--=condense-and-simplify.bits-free:.2f--> to
+# 1.48<!--=condense-and-simplify.bits-free-plain:.2f--> bits, and networks read 83.3<!--=condense-and-simplify.accuracy-free-plain:.1f--> %. So one
+# line that knows "digits are grey" saves even more than the price of $\lambda$ = 3000<!--=condense-and-simplify.half-lambda:.0f-->. Nobody told the
+# loss that digits are grey, and yet its price took away much of the colour. Price and average together leave
+# 1.18<!--=condense-and-simplify.bits-half-plain:.2f--> bits, less than a real digit has, and networks read
+# 83.4<!--=condense-and-simplify.accuracy-half-plain:.1f--> %. The price takes contrast as well: move the slider to its right end and see the digits
+# fade. How many bits that saves was not measured here.
 #
 # ## What the papers report, and what the studies found
 #
-# The paper has figures and no table. The rows are its statements: what $\lambda = 0$ is, what happens to accuracy when bits go, and two rows of pictures
-# that were made with other networks and other losses.
+# The paper has figures and no table. The rows are its statements: what $\lambda = 0$ is (DC, *dataset condensation*, is gradient matching), what
+# happens to accuracy when bits go, and two rows of pictures that were made with other networks and other losses.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -461,7 +472,7 @@ sb.report.studied(
 #
 # <details><summary>Solution</summary>
 #
-# An image has $3 \times$ `size` $\times$ `size` values, each with so many bits, and a byte has eight.
+# An image has $3 \times$ `size` $\times$ `size` values, each costs the bits per dimension, and a byte has eight bits.
 #
 # ```python
 # values = 3 * size**2
@@ -470,13 +481,13 @@ sb.report.studied(
 # ```
 #
 # No: 1579<!--=condense-and-simplify.whole-set-bytes:.0f--> bytes against 171026<!--=condense-and-simplify.training-set-bytes:.0f-->, which is
-# 108<!--=condense-and-simplify.times-smaller:.0f--> times as many. All of the saving comes from having fewer images; each of them is dearer than a real one.
-# The density itself is not counted: whoever reads the message must have it.
+# 108<!--=condense-and-simplify.times-smaller:.0f--> times as many. All of the saving comes from having fewer images; each of them is dearer than a
+# real one. The density itself is not counted: whoever reads the message must have it.
 #
 # </details>
 #
-# **Exercise 2.** If the grain is not needed, blur it away after learning. Average each pixel of the images at $\lambda = 0$ with its neighbours, in each channel.
-# Is this as good as a price?
+# **Exercise 2.** If the grain is not needed, blur it away after learning. Average each pixel of the images at $\lambda = 0$ with its neighbours, in
+# each channel. Is this as good as a price?
 #
 # <details><summary>Solution</summary>
 #
@@ -486,7 +497,7 @@ sb.report.studied(
 # ```
 #
 # In the default run it is not: the blurred images have more bits than those with a price and teach no better. The blur takes from grain and strokes
-# alike. It cannot tell what a network needs from what it does not; the price is weighed against exactly that.
+# alike. The price is weighed against matching, and so spares what matching needs.
 #
 # </details>
 #
@@ -504,7 +515,7 @@ sb.report.studied(
 # ```
 #
 # The factors are 0.0001 and 2, so that almost nothing but the bits is left. Fewest bits belong to flat images, one and the same for all classes,
-# from which nobody can learn. A short run does not get all the way there: what is left of a digit decides how many of the test images are still right.
+# from which nobody can learn. A short run does not get all the way there: traces of the digits may be left, and networks learn from these.
 #
 # </details>
 #

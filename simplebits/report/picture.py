@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INCH = 100  # CSS pixels an inch of figure takes on the page
 DENSE = 2  # pixels of the file per CSS pixel: sharp on dense screens
+FEW_COLOURS = 64  # of a mesh: with those of lines and text they are far below 256
 _SINGLE = 256  # CSS pixels that a single small image is enlarged to, at most
 _MATH = re.compile(r"\$([^$]+)\$")
 
@@ -88,10 +89,13 @@ def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[byt
 
 
 def _holds_images(figure: matplotlib.figure.Figure) -> bool:
+    """Whether 256 colours might be too few: it shows images, or a mesh in a continuous range of colours."""
     from matplotlib.collections import QuadMesh
     from matplotlib.image import AxesImage, BboxImage, FigureImage
 
-    return bool(figure.findobj(lambda artist: isinstance(artist, AxesImage | BboxImage | FigureImage | QuadMesh)))
+    images = figure.findobj(lambda artist: isinstance(artist, AxesImage | BboxImage | FigureImage))
+    meshes = figure.findobj(lambda artist: isinstance(artist, QuadMesh) and artist.cmap.N > FEW_COLOURS)
+    return bool(images or meshes)
 
 
 def _smallest(drawn: Image) -> bytes:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import simplebits as sb
-from simplebits.report.picture import picture
+from simplebits.report.picture import _holds_images, picture
 
 
 @pytest.fixture(autouse=True)
@@ -258,3 +258,14 @@ def test_style_draws_with_the_named_colours():
     assert cycle[0] == sb.report.COLOURS["blue"]
     assert set(cycle) <= set(sb.report.COLOURS.values())
     assert len(set(cycle)) == len(cycle) >= 6
+
+
+@pytest.mark.parametrize(("colours", "few"), [(15, True), (256, False)])
+def test_a_mesh_of_few_colours_takes_few_bytes_and_one_of_many_keeps_them(colours, few):
+    figure, axes = plt.subplots()
+    mesh = axes.pcolormesh(np.random.default_rng(0).random((40, 40)), cmap=plt.get_cmap("PuOr", colours))
+    assert _holds_images(figure) is not few
+    pixels = Parts(picture(figure, "A mesh.")).pixels.reshape(-1, 3)
+    drawn = len(np.unique(pixels, axis=0))
+    assert (drawn <= 256) is few
+    assert mesh.cmap.N == colours
