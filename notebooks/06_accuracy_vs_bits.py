@@ -15,19 +15,19 @@
 #
 # # Accuracy against bits
 #
-# **Each price of a bit gives one point of a curve, and a curve says something only beside a cheap way to lose bits: digits simplified to
+# **A curve of accuracy against bits says something only beside a cheap way to lose bits: digits simplified to
 # 1.04<!--=trade-off.least-bits:.2f--> bits per dimension teach a fresh classifier to read 76<!--=trade-off.least-right:.0f--> % of the original test
 # digits; at as few bits, blurred digits teach it 64<!--=trade-off.blur-at-least-bits:.0f--> %, and digits that are only darkened
 # 88<!--=trade-off.dark-at-least-bits:.0f--> %.**
 #
-# Two sets of digits cost about one bit for each value. In one set, every digit is blurred; in the other, a simplifier has painted it. From which
+# Two sets of digits cost about one bit per dimension. In one set, every digit is blurred; in the other, a simplifier has painted it. From which
 # of the two would you learn to read?
 #
 # You will
 #
 # - measure how much can be learned from simplified images, with a classifier that has seen nothing else;
 # - draw accuracy against bits, one point for each price, and see the images behind each point;
-# - put two cheap ways to lose bits beside it, and compare at equal bits.
+# - put two cheap ways to lose bits beside this curve, and compare at equal bits.
 #
 # **To know before:** [per-instance simplification](04_per_instance_simplification.ipynb), whose training is one call here.
 
@@ -76,10 +76,11 @@ test_images = 500  # original images at most on which a classifier is examined
 seed = 0  # of networks, batches and noise
 
 # %% [markdown]
-# ## Images, and the price list
+# ## Images, and the density that counts their bits
 #
 # The density that counts the bits is the small Glow of lesson 04, for images of 16×16 pixels with 32 grey levels. So the bits here can be compared with
-# those of lesson 04, and not with those of lesson 01, where a digit has 32×32 pixels and 256 levels: the same digit costs other bits there.
+# those of lesson 04, and not with those of lesson 01, where a digit has 32×32 pixels and 256 levels: the same digit costs other bits there. All images
+# have three colour channels; in an original digit the three are equal.
 
 # %%
 measure = sb.density.load("glow-16px")
@@ -100,9 +101,10 @@ print(f"original test images: {sb.density.mean_bits(measure, x_test):.2f} bits p
 # %% [markdown]
 # ## What is a simplified image worth?
 #
-# In lesson 04 two networks learn together: a simplifier, and a classifier. We cannot ask this classifier what the simplified images are worth. It has seen
-# originals in its warm-up, and it has seen the simplifier change. A fair question needs a *fresh* classifier. So do this for each price $\lambda$ (the
-# paper's sections 3.2 and S8; what they leave open is done as in its authors' code):
+# In SimpleBits, the method of lesson 04, two networks learn together: a simplifier and a classifier. We cannot ask this classifier what the simplified
+# images are worth, because it has seen originals in its warm-up, and images of earlier states of the simplifier. A fair question needs a *fresh*
+# classifier, one with random weights. So do this for each price $\lambda$ (sections 3.2 and S8 of {cite:t}`schirrmeister2022simplebits`, the paper of
+# this lesson; what these sections leave open is done as in the authors' code):
 #
 # 1. train simplifier and classifier together, as in lesson 04, then keep the simplifier $s_\lambda$ alone;
 # 2. simplify all training images once;
@@ -112,6 +114,8 @@ print(f"original test images: {sb.density.mean_bits(measure, x_test):.2f} bits p
 # This gives one point of the curve, bits $B$ to the right and accuracy $A$ upward:
 #
 # $$ B(\lambda) = \operatorname{mean}_x\, \mathrm{bpd}\big(s_\lambda(x)\big), \qquad A(\lambda) = \Pr\big[ f_\lambda(x) = y \big]. $$
+#
+# Here $x$ is an original test image, $y$ its label, $f_\lambda(x)$ the class that the classifier names, and bpd the bits per dimension.
 #
 # ## A fresh classifier learns
 #
@@ -151,8 +155,8 @@ def learn(classifier, x, y, steps, noise, shift):
 
 
 # %% [markdown]
-# `sb.simplify.retrain` is this loop, with an exam at the end. Do both agree? Let two equal classifiers learn for three steps from one image, without noise
-# and shift, so that both get the same batches.
+# `sb.simplify.retrain` is this loop, with an exam on test images at the end. Do the loops agree? Let two equal classifiers learn for three steps
+# from one image, without noise and shift, so that both get the same batches.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -172,10 +176,11 @@ print("so do the weights:", float(gap.detach()) < 1e-3)
 # %% [markdown]
 # ## One point
 #
-# A *change* takes images and returns images. It may be a simplifier, a blur, or nothing at all. `point` does steps 2 to 4 with any change, so that all of
-# them are judged in the same way.
+# A *change* takes images and returns images. A change may be a simplifier, a blur, or nothing at all. `point` does steps 2 to 4 with any change, so
+# that all changes are judged in the same way.
 
 # %%
+# one test image of each class, eight at most, for the figures
 shown = [int((test.labels == label).nonzero()[0]) for label in test.labels.unique()][:8]
 
 
@@ -208,8 +213,9 @@ print(f"{original['bits']:.2f} bits per dimension, {original['right']:.1f} % rig
 # %% [markdown]
 # ## A point for each price
 #
-# `sweep` is the loop of lesson 04 for several prices, all from one start. One of the prices is 0. Nobody pays for bits there, so this point shows what the
-# method does to images *besides* saving bits.
+# `sweep` is the loop of lesson 04 for several prices; all prices start from the same two networks, after the warm-up of the classifier. With `cool_down`,
+# the learning rates fall to zero over the last three tenths of the steps. One of the prices is 0: bits cost nothing there, so this point shows what
+# the method does to images *besides* saving bits.
 
 # %%
 with torch.random.fork_rng():  # PyTorch's own generator draws the weights, and is put back after
@@ -222,7 +228,7 @@ start = sb.simplify.SimplifyWhileTraining(
 )  # fmt: skip
 runs = start.sweep(
     train, bit_weights, steps=steps, batch_size=batch_size, warm_up=warm_up,
-    cool_down=0.3, collapse_patience=None, progress=False,
+    cool_down=0.3, collapse_patience=None, progress=False,  # None: never stop early
 )  # fmt: skip
 
 # %%
@@ -232,18 +238,20 @@ for price, p in simplified.items():
 
 # %% [markdown]
 # **What you should see.** In the default run, without a price ($\lambda = 0$), the images cost 2.62<!--=trade-off.unpaid-bits:.2f--> bits; the originals cost only
-# 1.38<!--=trade-off.original-bits:.2f-->. The loss asks for images that are easy to learn from, and takes whatever contrast and colour help, because nobody pays for it. Some of
-# what a price does is to take this back. So compare a point with $\lambda = 0$ too, and not only with the originals. The prices above
+# 1.38<!--=trade-off.original-bits:.2f-->. The loss asks for images that are easy to learn from, and takes whatever contrast and colour help, because
+# bits cost nothing. A price also takes these added bits back. So compare a point with $\lambda = 0$ too, and not only with the originals. The prices above
 # zero leave 1.17<!--=trade-off.cheap-bits:.2f--> and 1.04<!--=trade-off.least-bits:.2f--> bits, and a fresh classifier learns to read 87<!--=trade-off.cheap-right:.0f--> and 76<!--=trade-off.least-right:.0f--> % of the original
 # digits; from original digits it learns to read 92<!--=trade-off.original-right:.0f--> %.
 #
-# Each point is *one* simplifier and *one* fresh classifier. Others would read some percent more or fewer, so trust large differences only.
+# Each point is *one* simplifier and *one* fresh classifier. With another seed, the accuracy would be some points higher or lower, so trust large
+# differences only.
 #
 # ## Two cheap ways to lose bits
 #
-# Is this good? Accuracy falls with the bits in every method, so a curve alone says nothing. It needs rivals that know no task and cost no training. *Blur*
-# is one of the paper's: it averages each pixel with its neighbours. *Darkening* is not in the paper: it multiplies all values by a factor below 1.
-# Neighbouring pixels then differ by fewer of the 32 grey levels, and small differences are what a density expects.
+# Is this good? Whatever takes bits away costs accuracy in the end, so a curve alone says nothing. The curve needs rivals that know no task and cost no
+# training. *Blur* is a rival in the paper: each pixel becomes a weighted mean of itself and its neighbours, over a wider area for a larger standard
+# deviation $\sigma$ of the weights. *Darkening* is not in the paper: all values are multiplied by a factor below 1. Neighbouring
+# pixels then differ by fewer of the 32 grey levels, and small differences cost few bits, because the density expects them.
 
 # %%
 blurred = {sigma: point(partial(sb.simplify.blur, sigma=sigma)) for sigma in sigmas}
@@ -265,8 +273,8 @@ for name, points in (("blur", blurred), ("darkening", darkened)):
 # %% [markdown]
 # ## The curve, with faces
 #
-# Each point of the picture below has a face: a test image as its method leaves it, always the same one. The colour of the point, of the frame and of the
-# line tells the method.
+# Each point of the picture below has a face: one and the same test image, as the method of the point leaves it. The colour of the point, of the frame
+# and of the line tells the method.
 
 # %% tags=["hide-input"]
 looks = {
@@ -332,12 +340,12 @@ sb.report.show(
     figure,
     alt="Accuracy on original test images against bits per dimension: a curve for SimpleBits, one for blur and one for darkening, "
     "all from the originals to fewer bits, with the same digit drawn at each point.",
-    caption="What fresh classifiers learn from changed images. Black frame: the originals. A point at the right "
-    "border has more bits than the axis reaches; they stand below it.",
+    caption="What fresh classifiers learn from changed images. Black frame: the originals, where each line begins. "
+    "A point at the right border has more bits than the axis reaches; its bits stand below the point.",
 )
 
 # %% [markdown]
-# Move the slider from few bits to many. It rings a point and shows eight test images of it. Which of them could *you* still read?
+# Move the slider from few bits to many. A ring marks one point, and eight test images of this point stand below. Which of these could *you* still read?
 
 # %% tags=["hide-input"]
 stops = [(original, "original images")]
@@ -402,24 +410,24 @@ print("a curve passes through its points:", abs(there - middle["right"]) < 1e-6)
 print("beyond them it has no value:", at_bits(blurred, 0.0), at_bits(blurred, 9.0))
 
 # %% [markdown]
-# **What you should see.** Back to the opening question. In the default run, at 1.04<!--=trade-off.least-bits:.2f--> bits, simplified digits teach 76<!--=trade-off.least-right:.0f--> % and
-# blurred digits 64<!--=trade-off.blur-at-least-bits:.0f--> %: learn from the simplified ones. A blur that saves so many bits runs the strokes into each other, while the simplifier has
-# learned which parts of a digit a classifier needs: it leaves these bright and paints others black. With more bits, at 1.17<!--=trade-off.cheap-bits:.2f-->, the lead is gone or small: 87<!--=trade-off.cheap-right:.0f--> % against
+# **What you should see.** From which of two sets at equal bits would you learn to read? In the default run, at 1.04<!--=trade-off.least-bits:.2f--> bits, simplified digits teach 76<!--=trade-off.least-right:.0f--> % and
+# blurred digits 64<!--=trade-off.blur-at-least-bits:.0f--> %: learn from the simplified ones. A blur that saves so many bits runs the strokes into each other, while the simplifier
+# leaves some parts of a digit sharp and bright and paints others black. With more bits, at 1.17<!--=trade-off.cheap-bits:.2f-->, the lead is too small to trust: 87<!--=trade-off.cheap-right:.0f--> % against
 # 85<!--=trade-off.blur-at-cheap-bits:.0f--> %.
 #
-# But darkened digits teach 88<!--=trade-off.dark-at-least-bits:.0f--> % at as few bits. Darkening knows nothing of the task, and it is the best of the three in the default run. It gives up
-# shades and keeps the shape, and a digit is read by its shape. So a lead over blur does not show that a method must know the task in order to find good
-# images. Two things limit what this picture can say. Our simplifier has had few steps, and its loss asks that the classifier reads the simplified images
-# too, which favours bright strokes: look at $\lambda = 0$. And these images are bright strokes on black. Where classes differ in shade or colour,
-# darkening may cost more; we have not measured that here.
+# But darkened digits teach 88<!--=trade-off.dark-at-least-bits:.0f--> % at as few bits. Darkening knows nothing of the task, and it is the best of the three at both prices
+# above zero. Darkening gives up shades and keeps the shape, and a digit is read by its shape. So a lead over blur does not show that a method must know the task in order to find good
+# images. Two things limit what this picture can say. First, our simplifier has had few steps, and its loss asks that the classifier reads the simplified
+# images too, which favours bright strokes: look at $\lambda = 0$. Second, these images are bright strokes on black. Where classes differ in shade or
+# colour, darkening may cost more accuracy; we have not measured that here.
 #
-# Take this along: what a curve shows depends on the rivals beside it. Look for the strongest one that you can think of.
+# Take this along: what a curve shows depends on its rivals. Look for the strongest rival that you can think of.
 #
 # ## What the papers report, and what the studies found
 #
-# The paper's images have 32×32 pixels and 256 grey levels, and another density counts their bits. The first row, 2 bits per dimension below which
-# accuracy falls markedly, is on that scale; on ours even the original digits cost less. The last three rows are about rivals, in this order: blur, JPEG, and
-# a simplifier that only stays close to the image in squared error. Darkening is not among the paper's rivals.
+# The paper's images have 32×32 pixels and 256 levels for each value, and another density counts their bits. The first row, 2 bits per dimension below
+# which accuracy falls markedly, is on that scale; on ours even the original digits cost less. The last three rows are about rivals, in this
+# order: blur, JPEG, and a simplifier that only stays close to the image in squared error. Darkening is not among the paper's rivals.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -436,8 +444,8 @@ sb.report.studied(
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1.** Put JPEG through the same function (`sb.simplify.jpeg`, with `quality=40` and `quality=5`). Its files become small. Do the bits that the
-# density counts fall too?
+# **Exercise 1.** Put JPEG through the same function (`sb.simplify.jpeg`, with `quality=40` and `quality=5`). JPEG files of low quality are small. Do
+# the bits that the density counts fall too?
 #
 # <details><summary>Solution</summary>
 #
@@ -448,12 +456,13 @@ sb.report.studied(
 # print(f"originals: {original['bits']:.2f} bits")
 # ```
 #
-# On the digits they rise. JPEG leaves faint ripples around strokes, and the density has to pay for these. Bits always belong to a ruler: JPEG is
-# cheap for its own code and not for this Glow.
+# On the digits they rise. JPEG leaves faint ripples around strokes, and these cost bits under the density. Bits always belong to a ruler: such an image
+# is short in JPEG's own code and not in the code of this Glow.
 #
 # </details>
 #
-# **Exercise 2.** Examine a fresh classifier that has learned from simplified images on *simplified* test images too. Why is this number not the one to draw?
+# **Exercise 2.** Let a fresh classifier learn from simplified images, and examine it on *simplified* test images too. Why is this accuracy not the one to
+# draw?
 #
 # <details><summary>Solution</summary>
 #
@@ -468,19 +477,19 @@ sb.report.studied(
 # print(learned.accuracy)
 # ```
 #
-# It does not ask whether the digit is still there. A simplifier that wrote a secret mark for each class into the images, and nothing else, would get a
-# perfect mark on simplified images. On originals, where the mark is missing, its classifier would guess.
+# The accuracy on simplified images does not say whether the digit is still there. Imagine a simplifier that wrote a secret sign for each class into the
+# images, and nothing else: a classifier would read all simplified images. On originals, where the sign is missing, it would guess.
 #
 # </details>
 #
-# **Exercise 3.** At the same price $\lambda$, a classifier loses 3 points of accuracy on an easy set and 10 points on a difficult one. Does the difficult
+# **Exercise 3.** At the same price $\lambda$, a classifier loses 3 percentage points of accuracy on an easy set and 10 on a difficult one. Does the difficult
 # set need more bits?
 #
 # <details><summary>Solution</summary>
 #
-# This does not follow. The same price takes different numbers of bits from the two sets, because the gate opens for different shares of the images and
-# because the images cost different bits to begin with. Draw both curves and read the losses of accuracy at equal bits, or at an equal share of the bits that
-# $\lambda = 0$ leaves.
+# This does not follow. The same price takes different numbers of bits from the two sets, because the gate of lesson 04 (an image pays only where the
+# exam goes well) opens for different shares of the images, and because the images cost different bits to begin with. Draw both curves
+# and read the losses of accuracy at equal bits, or at an equal share of the bits that $\lambda = 0$ leaves.
 #
 # </details>
 #

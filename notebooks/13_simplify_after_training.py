@@ -15,11 +15,10 @@
 #
 # # Simplify after training
 #
-# **Take bits out of an image while a trained network's answer stays: what is left suggests why the network is wrong, and a changed image tests the
-# suggestion. Here 11<!--=after-training.restored:.0f--> of 23<!--=after-training.images-wrong:.0f--> mistakes are gone without the photograph beside the
-# digit. Which of two mistakes is of this kind? The one whose photograph is more visible after simplification, in
-# 70%<!--=after-training.picks-simplified:.0%--> of the cases; the one whose photograph is bolder in the original, in
-# 78%<!--=after-training.picks-original:.0%-->; a coin is right in 50%.**
+# **Take bits out of an image while a trained network's answer stays: what is left suggests why the network is wrong, and a changed image tests this.
+# Here 11<!--=after-training.restored:.0f--> of 23<!--=after-training.images-wrong:.0f--> misread digits are read correctly without the photograph beside
+# them. Guess which of two mistakes is of this kind by the bolder photograph: right in 70%<!--=after-training.picks-simplified:.0%--> of the cases by
+# the simplified images, in 78%<!--=after-training.picks-original:.0%--> by the originals, in 50% by a coin.**
 #
 # A network reads a digit that stands beside a photograph, and gets it wrong. Is it the photograph's fault? How would you find out?
 #
@@ -63,8 +62,8 @@ right_images = 8  # images that it gets right, at most
 steps = 150  # of the loop; 5,000 in the paper's code
 learning_rate = 0.05  # of Adam, for the latents; 0.01 in the paper's code
 bit_weight = 4.0  # lambda, the price of a bit per dimension; 1 in the paper's code
-gradient_weight = 10.0  # weight of L_grad, as in the paper's code
-prediction_weight = 5.0  # weight of each KL divergence; 1 in the paper's code
+gradient_weight = 10.0  # weight of L_grad (explained below), as in the paper's code
+prediction_weight = 5.0  # weight w of each KL divergence; 1 in the paper's code
 seed = 0  # of the network and of all draws
 
 # %% [markdown]
@@ -87,8 +86,8 @@ sb.networks.fit_classifier(classifier, train, steps=training_steps, progress=Fal
 weights = {name: p.detach() for name, p in classifier.named_parameters()}
 
 # %% [markdown]
-# Take its mistakes, if it gives the wrong answer a probability above one half, and a few images that it gets right. (The settings of this lesson were
-# chosen with other pairs of digit and photograph.)
+# Take the mistakes in which the network gives its wrong answer a probability above one half, and a few images that it gets right with such a
+# probability. (We chose the settings of this lesson on other pairs of digit and photograph than these.)
 
 # %%
 everything = test.to_float(size, 3)
@@ -116,19 +115,20 @@ sb.report.show(
 # %% [markdown]
 # ## Fewer bits, the same answer
 #
-# Begin with the first mistake. Look for an image $x_\text{sim}$ that costs fewer bits and to which the network $f$ gives the same answer. "The same
-# answer" has a measure. Let $p$ and $q$ be the probabilities that the network gives to the ten classes for the two images. Their *KL divergence*
+# Begin with the first mistake $x$. Look for an image $x_\text{sim}$ that costs fewer bits and to which the network gives the same answer. "The same
+# answer" has a measure. Let $p = f(x)$ and $q = f(x_\text{sim})$ be the probabilities that the network gives to the ten classes for the two images (the
+# code passes on their logits). The *KL divergence*
 #
 # $$ D_\text{KL}(p \,\|\, q) = \sum_c p_c \log \frac{p_c}{q_c} $$
 #
-# is 0 where they are equal and grows with the difference, most of all where $q$ gives little to a class that $p$ is sure of. Its unit is the nat. To pay
-# for bits as well, minimise
+# is 0 where $p$ and $q$ are equal and grows with the difference, most of all where $q$ gives little to a class that $p$ is sure of. Its unit is the nat,
+# since the logarithm is the natural one. To pay for bits as well, minimise
 #
 # $$ w\, D_\text{KL}\big(f(x) \,\|\, f(x_\text{sim})\big) + \lambda\, L_\text{sim}(x_\text{sim}), $$
 #
-# where $L_\text{sim}$ are the bits per dimension, $\lambda$ is their price and $w$ the weight of the answer. Steps in pixels would add fine grain
-# ([lesson 04](04_per_instance_simplification.ipynb) shows it), so let Adam move the image's latents $z$ in the Glow. Begin at the latents of the image
-# itself.
+# where $L_\text{sim}$ are the bits per dimension, $\lambda$ is their price and $w$ the weight of the answer. The slope of the bits in
+# the pixels is grainy ([lesson 04](04_per_instance_simplification.ipynb) shows it), so let Adam move the image's latents $z$ in the Glow instead. Begin
+# at the latents of the image itself.
 
 # %%
 one = x[:1]  # the first mistake
@@ -146,7 +146,7 @@ def bits(image, generator):
 
 # %%
 wanted = classifier(one).detach()
-z = [level.requires_grad_() for level in glow.encode(one)]
+z = [level.requires_grad_() for level in glow.encode(one)]  # one tensor for each level
 adam, generator = torch.optim.Adam(z, learning_rate), torch.Generator().manual_seed(seed)
 for _ in range(steps):
     simpler = glow.decode(z)
@@ -168,30 +168,33 @@ print("KL by hand and library agree:", torch.allclose(kl(wanted, classifier(by_a
 # %% [markdown]
 # ## Is the same answer enough?
 #
-# Here is a doubt. Take an image that the network gets right, and search the test images for the five whose answers are nearest to its own.
+# The picture of the result follows below, beside that of a better loss. First a doubt. Take an image that the network gets right, and search the test
+# images for the five whose answers are nearest to the answer for this image.
 
 # %%
 sample = x[n_wrong : n_wrong + 1]
-wish = classifier(sample).detach()
+wish = classifier(sample).detach()  # the answer for this image
 away = kl(wish, logits)
 away[correct[0]] = torch.inf  # not itself
 near = away.argsort()[:5]
 print("nats away:", ", ".join(f"{float(value):.4f}" for value in away[near]))
 
 # %% [markdown]
-# Ten probabilities leave room for very different images, and for different ways to arrive at them. The paper therefore also compares what two images
-# need from the *weights* of the network. The idea has two steps. First let the network forget a little: multiply every weight by the same number $s$,
+# Very different images can have the same ten probabilities, and the network can arrive at these in different ways. {cite:t}`schirrmeister2022simplebits`,
+# the paper of this lesson, therefore also compares what two images need from the *weights* $\phi$ of the network. The idea has two steps. First let the
+# network forget a little: multiply every weight by the same number $s$,
 #
-# $$ \phi_s = s\,\phi, \qquad s < 1, $$
+# $$ \phi_s = s\,\phi, \qquad s < 1. $$
 #
-# which makes its probabilities more even. Then ask, weight by weight, which way the image would want to go back. Imagine a tap $g_i = 1$ in front of
-# each weight $i$ of the faded network $f_s$. The derivative of the lost answer in the tap,
+# The probabilities $f_s(x)$ of this *faded* network are more even. Then ask, for each weight $i$, whether more of this weight would bring the answer $f(x)$
+# back. Put a *gate* before the weight: a factor $g_i$, which is 1 now. Let $x'$ be $x$ itself, or an image that shall have the same answer as $x$. The
+# *gate gradient* of $x'$
 #
-# $$ \gamma_i(x) = \frac{\partial}{\partial g_i} D_\text{KL}\big(f(x) \,\|\, f_s(x)\big)
-# = s\phi_i \cdot \frac{\partial D_\text{KL}\big(f(x) \,\|\, f_s(x)\big)}{\partial (s\phi_i)}, $$
+# $$ \gamma_i(x') = \frac{\partial}{\partial g_i} D_\text{KL}\big(f(x) \,\|\, f_s(x')\big)
+# = s\phi_i \cdot \frac{\partial D_\text{KL}\big(f(x) \,\|\, f_s(x')\big)}{\partial (s\phi_i)} $$
 #
-# is negative if opening the tap brings the answer back: the image *needs* this weight. We call $\gamma$ the image's *gate gradient*; it is the gradient
-# in lines 5 and 8 of the paper's algorithms 1 and 2.
+# is negative if opening the gate brings the answer back: the image $x'$ *needs* this weight. (The gate gradient is the gradient in lines 5 and 8 of
+# the paper's algorithms 1 and 2.)
 
 # %%
 s = 0.9  # how much is left of every weight
@@ -203,7 +206,7 @@ def f(images, s=1.0):
 
 
 def gate_gradient(image, wanted, s):
-    """For each layer the derivatives in its taps; `wanted` are the logits to bring back."""
+    """For each layer the derivatives in its gates; `wanted` are the logits to bring back."""
     faded = {name: (s * p).requires_grad_() for name, p in weights.items()}
     lost = kl(wanted, functional_call(classifier, faded, (image,))).sum()
     slopes = torch.autograd.grad(lost, list(faded.values()), create_graph=True)
@@ -226,8 +229,9 @@ print("gate gradients by hand and library agree:", bool(gap < 1e-4 * largest))
 # $$ L_\text{grad} = 1 - \frac{1}{\text{layers}} \sum_{l} \cos\big(m_l \odot \gamma_l(x),\; m_l \odot \gamma_l(x_\text{sim})\big),
 # \qquad m_{l,i} = \begin{cases} 1 & \gamma_{l,i}(x) < 0 \\ 0 & \text{else.} \end{cases} $$
 #
-# It is 0 if both need the same weights in the same proportions, 1 if what they need has nothing in common. A "layer" is one tensor of weights. The paper
-# writes a distance $D$ of two gradients; mask and cosine are those of its code.
+# The mask $m_l$ keeps what the original needs, by a product $\odot$ element by element. $L_\text{grad}$ is 0 if both images need the same weights in the
+# same proportions, and 1 if what they need has nothing in common. A "layer" is one tensor of weights. The paper writes a distance $D$ of two gradients;
+# mask and cosine are those of its code.
 
 # %%
 ours = {name: gates.detach() for name, gates in ours.items()}
@@ -263,39 +267,41 @@ sb.report.show(
     sb.report.image_grid(
         everything[rows],
         [
-            f"{head}\n{k:.3f} nats\n{abs(g):.2f}"
+            f"{head}\n{k:.4f} nats\n{abs(g):.2f}"
             for head, k, g in zip(heads, answers, needs, strict=True)
         ],
         columns=7,
         zoom=0.95,
     ),
     alt="An image, the five test images with the nearest answers, and one with another answer; above each its KL divergence and L_grad: "
-    + ", ".join(f"{k:.3f} nats and {g:.2f}" for k, g in zip(answers, needs, strict=True)),
-    caption="How far from the first image: the answer (nats), and below it the weights that are needed ($L_\\text{grad}$).",
+    + ", ".join(f"{k:.4f} nats and {g:.2f}" for k, g in zip(answers, needs, strict=True)),
+    caption="How far from the first image: the answer (KL divergence, nats), and below it the weights that are needed ($L_\\text{grad}$).",
 )
 
 # %% [markdown]
 # **What you should see.** The five answers are the same to within 0.0008<!--=after-training.near-answer:.4f--> nats; an image simplified by its answer
-# alone could turn into any of the five. In the weights that they need, they differ, by 0.09<!--=after-training.near-needs-least:.2f--> to
-# 0.15<!--=after-training.near-needs-most:.2f-->. Another answer is at 0.45<!--=after-training.other-needs:.2f-->. So $L_\text{grad}$ sees differences
-# that the answer hides.
+# alone could turn into any of the five. In the weights that they need, the five differ from the first image, by
+# 0.09<!--=after-training.near-needs-least:.2f--> to 0.15<!--=after-training.near-needs-most:.2f-->. The image with another answer is at
+# 0.45<!--=after-training.other-needs:.2f-->. So $L_\text{grad}$ sees differences that the answer hides.
 #
 # ## The whole loss, and the loop
 #
-# One more idea keeps the way back open. Mix the latents of the simplified image with those of the original,
+# One more idea keeps the way back open for what was thrown away by mistake. Mix the latents of the simplified image with those of the original,
 #
 # $$ z_\text{mix} = \alpha\, z_\text{sim} + (1 - \alpha)\, z, \qquad \alpha \sim U(0, 1), $$
 #
-# decode them to $x_\text{mix}$, and ask for the same answer and the same weights there. What was thrown away by mistake is still in $z$. With
-# $s \sim U(0.8, 0.95)$, drawn anew at every step like $\alpha$, the paper's algorithm 2 minimises
+# decode these to $x_\text{mix}$, and ask for the same answer and the same weights at $x_\text{mix}$, which still holds a share of the original's
+# latents. With $s \sim U(0.8, 0.95)$, drawn anew at every step like $\alpha$, and $L_\text{grad}$ between $x$ and $x_\text{mix}$, the paper's
+# algorithm 2 minimises
 #
 # $$ L_\text{grad} + \underbrace{D_\text{KL}\big(f(x) \,\|\, f(x_\text{mix})\big) + D_\text{KL}\big(f_s(x) \,\|\, f_s(x_\text{mix})\big)}_{L_\text{pred}}
 # + \lambda\, L_\text{sim}(x_\text{sim}). $$
 #
 # The second divergence asks of the faded network what the first asks of the whole one. Algorithm 1 is the same loss without mixing. Both algorithms are
-# losses for one draw; what goes around them is in the authors' code only: Adam, a weighted mean of the terms with weight 10 for $L_\text{grad}$, 1 for
+# losses for one draw; the rest is in the authors' code only: Adam, a weighted mean of the terms with weight 10 for $L_\text{grad}$, 1 for
 # each KL divergence and $\lambda = 1$, 5,000 steps that begin at latents of zero, and a classifier that had been trained beside a simplifier. Our
-# network was trained by itself. Our loop is shorter and begins at the image, and our KL divergences weigh 5, so that the short loop keeps most answers.
+# network was trained by itself. Our loop is shorter and begins at the image, and our KL divergences weigh 5, so that the short loop keeps
+# most answers.
 
 # %%
 z = [level.detach() for level in glow.encode(one)]  # stay as they are
@@ -332,7 +338,7 @@ print("the library has the same loss:", torch.allclose(loss, library, rtol=1e-3)
 print("and the same direction:", bool(F.cosine_similarity(*flat, dim=0) > 0.999))
 
 # %% [markdown]
-# The loop has the same five lines as before, with a draw of $s$ and $\alpha$ in each step.
+# The loop is the one above, with the whole loss and with a draw of $s$ and $\alpha$ in each step.
 
 # %%
 z_sim = [level.clone().requires_grad_() for level in z]
@@ -346,8 +352,8 @@ for _ in range(steps):
 by_hand = glow.decode(z_sim).detach().clamp(0, 1)
 
 # %% [markdown]
-# `sb.simplify.simplify_after_training` does this for many images at once; each goes its own way, and the images share only the draws. Its rate falls to
-# zero over the last four tenths of the steps, so that a short run ends quietly. It keeps pictures on the way.
+# `sb.simplify.simplify_after_training` does this for many images at once; each goes its own way, and the images share only the draws. The learning rate
+# falls to zero over the last four tenths of the steps, so that a short run ends quietly. The function keeps pictures on the way.
 
 # %%
 simple = sb.simplify.simplify_after_training(
@@ -388,14 +394,14 @@ sb.report.show(
         f"{name}: {b:.2f} bits per dimension, KL {k:.2f} nats, L_grad {g:.2f}"
         for name, (b, k, g) in single.items()
     ),
-    caption="The first mistake: bits per dimension, how far the answer moved (nats), and $L_\\text{grad}$.",
+    caption="The first mistake. Above each version: bits per dimension, how far the answer moved (nats), and $L_\\text{grad}$.",
 )
 
 # %% [markdown]
 # In the default run, the first mistake goes to 1.15<!--=after-training.one-answer-bits:.2f--> bits per dimension by its answer alone, and the answer has
 # moved by 0.41<!--=after-training.one-answer-kl:.2f--> nats. By the whole loss it goes to 1.25<!--=after-training.one-whole-bits:.2f--> bits per dimension,
-# and the answer moves by 0.06<!--=after-training.one-whole-kl:.2f--> nats: fewer bits were taken, and more of the answer is left. The library draws other
-# numbers $s$ and $\alpha$ than our loop and ends nearby.
+# and the answer moves by 0.06<!--=after-training.one-whole-kl:.2f--> nats: the whole loss takes fewer bits and keeps more of the answer. The library draws
+# other numbers $s$ and $\alpha$ than our loop, lowers its learning rate at the end, and arrives at a similar picture.
 #
 # Move the slider to watch six mistakes lose their bits.
 
@@ -423,14 +429,15 @@ print(f"{same} of {len(x)} answers stay; the KL is {simple.kl.mean():.3f} nats o
 # %% [markdown]
 # **What you should see.** The images go from 1.81<!--=after-training.bits-before:.2f--> to 1.10<!--=after-training.bits-after:.2f--> bits per dimension,
 # and 27<!--=after-training.same-answers:.0f--> of 31<!--=after-training.images:.0f--> answers stay; the largest KL divergence is
-# 0.21<!--=after-training.largest-kl:.2f--> nats. Where an answer changed, the picture does not explain the old one any more. And mind what such a picture
-# can say. The loop begins at the image and stops early, so something may be left only because there was no time to remove it. What is left is a
+# 0.21<!--=after-training.largest-kl:.2f--> nats. Where an answer changed, the picture does not explain the old answer. And mind what such a picture
+# can say. The loop begins at the image and stops early, so a part may be left only because there was no time to remove it. What is left is a
 # suspect, no more.
 #
 # ## A guess about each mistake
 #
 # Which mistakes are the photograph's fault? Here the two parts of an image are known. Measure how visible the photograph is: the *contrast* of its half,
-# the standard deviation of all values there. If the photograph can still be seen in the simplified image, suspect it.
+# the standard deviation of all values there, three for each pixel. A half of one even grey has contrast 0: the photograph is gone. If the photograph can still be seen in the
+# simplified image, suspect the photograph.
 
 # %%
 digit, photo = (part[chosen] for part in test.parts(size, 3))  # black outside of their halves
@@ -464,12 +471,13 @@ print(f"of the images that were right, {unharmed:.1%} stay right without it")
 
 # %% [markdown]
 # The second number matters: a network may also stumble over the black half, and then the experiment would say nothing. In the default run
-# 98.3%<!--=after-training.unharmed:.1%--> stay right, so black does no harm. A tick below marks the mistakes that are gone.
+# 98.3%<!--=after-training.unharmed:.1%--> stay right, so black does little harm. A tick below marks the mistakes that are gone.
 
 # %% tags=["hide-input"]
 order = [*fault.nonzero().flatten()[:3].tolist(), *(~fault).nonzero().flatten()[:3].tolist()]
 says = control.predicted_after
-heads = [names[i] for i in order] + [""] * len(order)
+heads = [names[i] for i in order]
+heads += [f"says {train.classes[simple.predicted_after[i]]}" for i in order]
 heads += [f"says {train.classes[says[i]]}" + (" ✓" if fault[i] else "") for i in order]
 sb.report.show(
     sb.report.image_grid(
@@ -479,15 +487,16 @@ sb.report.show(
         ["original", "simplified", "control"],
         zoom=0.95,
     ),
-    alt="Mistakes, one to a column; downwards the original, the simplified image and the control image with the network's new answer. "
+    alt="Mistakes, one to a column; downwards the original, the simplified image and the control image, the last two with the network's answers. "
     "First mistakes that the control puts right, then mistakes that stay.",
-    caption="Up to three mistakes that are gone without the photograph (✓), then up to three that stay. Which simplified images show a photograph?",
+    caption="Up to three mistakes that are gone without the photograph (✓), then up to three that stay. "
+    "Which simplified images show a photograph? Above simplified and control images: what the network says.",
 )
 
 # %% [markdown]
-# Now hold the guesses against the experiment. Take one mistake that the control put right and one that stayed. In which of the two is the photograph
-# more visible? Count over all such pairs. Guessing gives 50%. A fair rival is the photograph's contrast in the *original*: perhaps bold photographs
-# mislead, and nothing needs to be simplified to see it.
+# Now hold the guesses against the experiment. Take one mistake that the control put right and one that stayed, and guess that the control put right the
+# one with the higher contrast in the simplified image. How often is the guess right, over all such pairs? A coin is right in 50%. A fair rival is the
+# photograph's contrast in the *original*: perhaps bold photographs mislead, and nothing needs to be simplified to see this.
 
 # %%
 put_right, stayed = fault.nonzero().flatten(), (~fault).nonzero().flatten()
@@ -500,7 +509,7 @@ def picks(score):
 
 share = {"original": picks(contrast_before), "simplified": picks(contrast_after)}
 for name, value in share.items():
-    print(f"photograph in the {name} image: {value:.0%} of the pairs")
+    print(f"by the contrast in the {name} image: right in {value:.0%} of the pairs")
 
 # %% tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(6.4, 4.4))
@@ -523,30 +532,32 @@ ticks = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
 axes.set_xticks(ticks[2:], [f"{tick:g}" for tick in ticks[2:]])
 axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
 axes.minorticks_off()
-axes.set(xlabel="photograph's contrast in the original", ylabel="in the simplified image")
+axes.set(xlabel="photograph's contrast, original", ylabel="photograph's contrast, simplified")
 axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.17), ncols=3, handletextpad=0.2)
 sb.report.show(
     figure,
     alt="Scatter plot of the photograph's contrast in the simplified image against that in the original, in three groups with a cross at the medians "
     f"of each. Right in comparisons of pairs: simplified {share['simplified']:.0%}, original {share['original']:.0%}.",
-    caption="Whose fault? A point an image; crosses: medians of the groups; dotted: contrast as before. Values below 0.001 are drawn there.",
+    caption="Each point is an image; crosses: medians of the groups; dotted line: the contrast is as before. Values below 0.001 are drawn at 0.001.",
 )
 
 # %% [markdown]
-# **What you should see.** 11<!--=after-training.restored:.0f--> of 23<!--=after-training.images-wrong:.0f--> mistakes are gone without the photograph. As a
-# guess, its contrast in the simplified image is right in 70%<!--=after-training.picks-simplified:.0%--> of the pairs, its contrast in the original in
-# 78%<!--=after-training.picks-original:.0%-->. With so few mistakes, ten points more or less are chance. Of 4<!--=after-training.bold:.0f-->
-# photographs that keep a contrast above 0.2 in the simplified image, 4<!--=after-training.bold-restored:.0f--> are to blame.
+# **What you should see.** 11<!--=after-training.restored:.0f--> of 23<!--=after-training.images-wrong:.0f--> mistakes are gone without the photograph. The
+# guess by the contrast in the simplified image is right in 70%<!--=after-training.picks-simplified:.0%--> of the pairs, by the contrast in the original in
+# 78%<!--=after-training.picks-original:.0%-->. With so few mistakes, ten points more or less may be chance. Of
+# 4<!--=after-training.bold:.0f--> mistakes whose photograph keeps a contrast above 0.2 in the simplified image (top right),
+# 4<!--=after-training.bold-restored:.0f--> are gone without it.
 #
 # In the default run, then, simplified images guess better than a coin, and no better than a look at the originals: the few photographs that stay bold
-# are bold from the start, and below them the guess often fails. Look at the first mistake of that run. The photograph has vanished from the simplified
-# image, which suggests that it does not matter. Yet with the whole digit and no photograph the network reads the 8. The loop has taken the photograph
-# away and, in exchange, the strokes that make the digit an 8. So a simplified image suggests where to look, and the control image is the evidence.
+# are bold from the start, and below them the guess often fails. Look at the second column above, a 5 that the network takes for a 6. In the simplified
+# image the photograph is nearly gone and the network still says 6, which suggests that the photograph does not matter. Yet with the whole digit and no
+# photograph the network reads 5. The loop has taken away the photograph, and strokes that speak for the 5 as well, so that the answer stays. So a
+# simplified image suggests where to look, and the control image is the evidence.
 #
 # ## What the papers report, and what the studies found
 #
 # In the paper's figure 8 all six mistakes are put right by removing what the authors saw in the simplified images. The second row compares with saliency
-# maps, which give each pixel a number.
+# maps, which give each pixel a number for its importance.
 
 # %% tags=["hide-input"]
 sb.report.studied("simplebits.after-training.causes", "simplebits.after-training.saliency")
@@ -567,8 +578,8 @@ sb.report.studied("simplebits.after-training.causes", "simplebits.after-training
 # print(int((swapped.predicted_after == labels[:n_wrong]).sum()), "right with another photograph,", int(fault.sum()), "with none")
 # ```
 #
-# A mistake that is gone with another photograph as well was made by this one, not by photographs as such. All photographs that are lent here come from
-# mistakes, so some of them mislead other digits too.
+# A mistake that is gone with another photograph as well was made by its own photograph, not by photographs as such. All photographs that are lent here
+# come from mistakes, so some of them mislead other digits too.
 #
 # </details>
 #
@@ -591,8 +602,8 @@ sb.report.studied("simplebits.after-training.causes", "simplebits.after-training
 #
 # </details>
 #
-# **Exercise 3.** Let $f_s$ be a network of one layer without biases, whose logits are $W x$. What are the probabilities of $f_s(x)$? Which of two classes
-# with different logits loses most when $s$ falls?
+# **Exercise 3.** Let $f$ be a network of one layer without biases, whose logits are $W x$, not all equal. What are the probabilities $f_s(x)$? Which class
+# is sure to lose probability when $s$ falls?
 #
 # <details><summary>Solution</summary>
 #
@@ -602,8 +613,8 @@ sb.report.studied("simplebits.after-training.causes", "simplebits.after-training
 #
 # ```python
 # with torch.no_grad():
-#     for s in (1.0, 0.95, 0.9, 0.8):
-#         print(s, f"{float(f(sample, s).softmax(1).max()):.3f}")
+#     for left in (1.0, 0.95, 0.9, 0.8):
+#         print(left, f"{float(f(sample, left).softmax(1).max()):.3f}")
 # ```
 #
 # </details>

@@ -268,4 +268,4 @@ def test_a_mesh_of_few_colours_takes_few_bytes_and_one_of_many_keeps_them(colour
     pixels = Parts(picture(figure, "A mesh.")).pixels.reshape(-1, 3)
     drawn = len(np.unique(pixels, axis=0))
     assert (drawn <= 256) is few
-    assert mesh.cmap.N == colours
+    assert colours == mesh.cmap.N
