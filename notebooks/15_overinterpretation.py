@@ -84,7 +84,7 @@ grey = sb.subsets.mean_pixel(train)  # the mean of all training pixels, one numb
 
 
 def learn(images, number):
-    """A new network after training on these images; the number is the seed of both."""
+    """A new network after training on these images; number: seed of its weights and training."""
     options = {"width": width, "depth": depth, "norm": "batch", "pooling": "max"}
     network = sb.networks.build("ConvNet", classes, channels, size, seed=number, **options)
     sb.subsets.train_classifier(
@@ -115,7 +115,7 @@ print(f"right: {accuracy(first, test):.1f} % of {len(test)} test images")
 #
 # $$ x_m = m \odot x + (1 - m) \odot \text{grey} $$
 #
-# be what the network sees. As in lesson 14, $f$ is the network's confidence in the class $c_0$ that it saw in the whole image, whether that is the right class or not. The derivative
+# be what the network sees; $\odot$ multiplies pixel by pixel. As in lesson 14, $f$ is the network's confidence in the class $c_0$ that it saw in the whole image, whether that is the right class or not. The derivative
 # $\partial f(x_m) / \partial m_i$ says what the confidence loses, to first order, when $m_i$ falls. Where it is negative, the network gets *surer* without the pixel. So
 # mask the $k$ kept pixels with the smallest derivatives, take the derivatives again, and go on until nothing is left: $\lceil p / k \rceil$ gradients in all
 # for an image of $p$ pixels.
@@ -153,7 +153,7 @@ precise = copy.deepcopy(first).double()
 def select(images):
     """The step in which each pixel of each image is masked."""
     x = images.to_float().double()
-    score = sb.subsets.class_score(precise, x)
+    score = sb.subsets.class_score(precise, x)  # f, with c0 from the whole images
     blank = grey.double()[:, None, None]
     selection = sb.subsets.batched_gradient_back_select(score, x, group, fill=blank, noise=0.0)
     return selection.order
@@ -195,7 +195,7 @@ print("as many random pixels:", bool((drawn["test"].sum((1, 2)) == count).all())
 # ## Your turn
 #
 # Before you see more: what do *you* recognise? Masked pixels are painted blue here, so that you can tell them from the digit; the network
-# gets grey in their place. The last column of the table at the end holds what people reached in the paper. They saw photographs of ten kinds of things (CIFAR-10), of which 5 % is 52
+# gets grey in their place. The table that ends the test says in its last column what people reached in the paper. They saw photographs of ten kinds of things (CIFAR-10), of which 5 % is 52
 # pixels; so that column tells how hard such a task is, not how well you do.
 
 # %% tags=["hide-input"]
@@ -346,7 +346,7 @@ sb.report.show(
 # %% [markdown]
 # **What you should see.** In the default run the network that is shown nothing but places gets
 # 92.7<!--=overinterpretation.places:.1f--> % of the test images right, almost as many as the network on kept pixels.
-# (With the next seed it is 90.8 %.) So the high second bar is no proof of good evidence: nearly all of it is there without the evidence.
+# So the high bar of the kept pixels is no proof of good evidence: the bar is nearly as high without their values.
 #
 # ## What the network reads
 #
@@ -391,14 +391,14 @@ for name in ("kept", "random", "places"):
     print(f"{name}: {repeated} of {int(wrong.sum())} mistakes repeated, {corrected} corrected")
 
 # %% [markdown]
-# **What you should see.** Of the 22<!--=overinterpretation.mistakes:.0f--> test images that the first network got wrong, the network on kept pixels gives the *same wrong answer* for
-# 22<!--=overinterpretation.repeated-kept:.0f-->, the network on places for
-# 18<!--=overinterpretation.repeated-places:.0f-->, the network on random pixels for 3<!--=overinterpretation.repeated-random:.0f-->. They all learned from true labels
-# and never met the first network. Its answers reached the first two through the choice of the pixels.
+# **What you should see.** In the default run, of the 22<!--=overinterpretation.mistakes:.0f--> test images that the first network got wrong, the network on kept pixels gives the *same wrong answer* for
+# 22<!--=overinterpretation.repeated-kept:.0f--> and corrects none, the network on places repeats
+# 18<!--=overinterpretation.repeated-places:.0f-->, the network on random pixels 3<!--=overinterpretation.repeated-random:.0f-->. They all learned from true labels
+# and never met the first network. Its answers reached the networks on kept pixels and on places through the choice of the pixels.
 #
 # ## How can a choice tell the class?
 #
-# Count how often each pixel is kept, class by class. If the ten maps were the same, a mask would say nothing about the class.
+# Count how often each pixel is kept, class by class: one map for each class. Then give each test mask, by itself, the class whose map is nearest.
 
 # %%
 maps = torch.stack([kept["train"][train.labels == c].float().mean(0) for c in range(classes)])
@@ -437,9 +437,9 @@ sb.report.show(
 #
 # Backward selection is what kept the pixels. In table S1 the training images were moved a little before they were masked; in table S2 a ResNet18 learns from the pixels that a ResNet20 kept; in table S3
 # networks that learned from kept pixels are tested on whole images. Table S6 has the people. The paper also asks whether a network that learned with missing pixels (*input dropout*) stands up
-# better to damaged images, and whether the subsets of right and of wrong decisions differ in size. The last claim has a trap of its own:
-# where a blank image already reaches the confidence, a subset has no pixel at all, and such empty subsets, which are more frequent among wrong decisions, can make the whole
-# difference. The study therefore tests it with and without them.
+# better to damaged images, and whether the subsets of right and of wrong decisions differ in size. The claim about sizes has a trap of its own:
+# where a blank image already reaches the confidence that is asked for, the subset has no pixel at all. Such empty subsets are more frequent among wrong decisions, and can make the whole
+# difference. The study therefore tests the claim with and without them.
 
 # %% tags=["hide-input"]
 sb.report.studied(

@@ -12,7 +12,7 @@
 # # Unique information of a sample
 #
 # **Ask how far a network's predictions move when one sample alone is missing from its training: replace the network by its tangent at the
-# start, and linear algebra answers for every sample, without training again.**
+# initial weights, and linear algebra answers for every sample, without training again.**
 #
 # A network learns from 200<!--=unique-information.samples:.0f--> images to tell fours from nines. Ten of the images are shown below. Delete one of them and train
 # again with the others: which of the ten deletions would the network notice most?
@@ -71,7 +71,7 @@ generator = torch.Generator().manual_seed(seed)
 
 
 def draw(split, count):
-    """Images of the two classes in random order, as values in [0, 1] with their targets."""
+    """Images of the two classes in random order, one channel in [0, 1], with their targets."""
     images = sb.data.load(image_set, split)
     of_both = torch.isin(images.labels, torch.tensor(classes)).nonzero()[:, 0]
     chosen = images.subset(of_both[torch.randperm(len(of_both), generator=generator)[:count]])
@@ -114,7 +114,7 @@ def one_hidden_layer(inputs):
 network = one_hidden_layer(size * size)
 
 # %% [markdown]
-# Every training below starts from a copy of this network. Nothing else in it is random: each step uses all images.
+# Every training below starts from a copy of this network. Nothing in training is random: each step uses all images.
 
 # %%
 everyone = torch.arange(n)
@@ -132,7 +132,7 @@ def predictions_of(kept):
     return net(x_val).detach().double()
 
 
-f_real = predictions_of(everyone >= 0)  # all of them
+f_real = predictions_of(everyone >= 0)  # the mask that keeps all of them
 right = float(((f_real > 0.5) == y_val.bool()).float().mean())
 print(f"trained with all {n}: {right:.0%} of the validation images right")
 
@@ -141,8 +141,8 @@ print(f"trained with all {n}: {right:.0%} of the validation images right")
 #
 # $$ \text{F-SI}(i) = \tfrac12\, \frac1m \sum_{j=1}^m \big(f_{-i}(x_j) - f(x_j)\big)^2, $$
 #
-# over the $m$ validation images $x_j$. The paper behind this lesson {cite:p}`harutyunyan2021unique` calls the score *functional sample information*. It is the paper's equation (8) with $\sigma = 1$, the
-# paper's choice for predictions. The next section says why it is an information.
+# over the $m$ validation images $x_j$. The paper behind this lesson {cite:p}`harutyunyan2021unique` calls the score *functional sample information*. It is the paper's equation (8) with
+# $\sigma = 1$, as in the paper; the next section says what $\sigma$ is, and why the score is an information.
 
 # %%
 f_without = [predictions_of(everyone != i) for i in range(10)]
@@ -150,13 +150,14 @@ by_training = torch.stack([0.5 * (f - f_real).square().mean() for f in f_without
 print("in millionths:", [round(1e6 * float(score), 1) for score in by_training])
 
 # %% [markdown]
-# The library does the same with `sb.information.retrain_without`, several trainings side by side. We let it leave out 60<!--=unique-information.retrained:.0f--> images, one at a time; the end of the lesson
+# The library does the same with `sb.information.retrain_without`, several trainings side by side; the scores are in its field `functional`. We let it leave out 60<!--=unique-information.retrained:.0f--> images, one at a time; the end of the lesson
 # needs them.
 
 # %%
 real = sb.information.retrain_without(
     network, x, y, x_val, learning_rate, steps,
-    indices=everyone[:retrained], checkpoint=sb.report.checkpoint("retraining"), progress=False,
+    indices=everyone[:retrained], progress=False,
+    checkpoint=sb.report.checkpoint("retraining"),  # a run that was stopped goes on from here
 )  # fmt: skip
 
 # %%
@@ -170,12 +171,12 @@ print(
 # ## Why half a squared distance is information
 #
 # Information compares probability distributions: the Kullback-Leibler divergence $\mathrm{KL}(p \,\|\, q)$ says how far $p$ is from $q$, in nats (a nat is
-# 1.44 bits). The paper's definition takes the end of training to be random, for example by the order of the samples. Nothing is random here: training ends in one point with image $i$ and in another point without it, and the divergence of two points is infinite. So the paper blurs: it adds Gaussian noise of
-# variance $\sigma^2$ to every prediction, and compares the two bell curves. Two bell curves of one width differ by
+# 1.44 bits). But training gives a single prediction with image $i$ and another one without it, no distributions. So the paper adds Gaussian noise of
+# variance $\sigma^2$ to both, and compares the two bell curves. Two bell curves of the same width differ by
 #
 # $$ \mathrm{KL}\big(\mathcal N(f, \sigma^2) \,\|\, \mathcal N(f_{-i}, \sigma^2)\big) = \frac{(f - f_{-i})^2}{2 \sigma^2}. $$
 #
-# With $\sigma = 1$, larger than the whole way from target 0 to target 1, all scores here are tiny. Another $\sigma$ would multiply all of them by one number; their order stays.
+# With $\sigma = 1$, as large as the whole way from target 0 to target 1, all scores here are tiny. Another $\sigma$ would multiply all of them by one number; their order stays.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -184,7 +185,7 @@ divergence = torch.distributions.kl_divergence(bell, bell_without).mean()
 print("the score is the divergence:", torch.allclose(divergence, by_training[0], atol=0))
 
 # %% [markdown]
-# *Unique* means: beyond what all other images tell already. This has a consequence that you will meet below: unique informations do not add up to the information of the set.
+# *Unique* means: beyond what all other images tell already. You will see below what follows: the unique informations of two images do not add up to what both tell together.
 #
 # ## The tangent of a network
 #
@@ -192,8 +193,8 @@ print("the score is the divergence:", torch.allclose(divergence, by_training[0],
 #
 # $$ f_w(x) \approx f_{w_0}(x) + \nabla f_{w_0}(x)^\top (w - w_0). $$
 #
-# The gradient $\nabla$ is by the weights. This is a straight line in $w$, and still a curved function of $x$. A wide network hardly moves its weights while it learns, so that the tangent is close to it {cite:p}`lee2019wide`; we will
-# check that. Write the gradients of all $n$ images below each other: these are the rows of the *Jacobian* $J$. By hand one row takes one backward pass.
+# The gradient $\nabla$ is taken by the weights. The right side is linear in $w$, and still a curved function of $x$. A wide network hardly moves its weights while it learns, so that the tangent is close to it {cite:p}`lee2019wide`; we will
+# check that. Write the gradients of all $n$ images below each other: these are the rows of the *Jacobian* $J$. Each row takes one backward pass; we do the first ten by hand.
 
 # %%
 parameters = list(network.parameters())
@@ -224,11 +225,11 @@ print("by hand and by the library:", torch.allclose(J @ J.T, theta[:10, :10], rt
 # %% [markdown]
 # ## Train without weights
 #
-# A step of gradient descent moves the weights by $-\eta J^\top (f - Y)$ with $\eta$ = learning rate$/n$, where $f$ and $Y$ hold outputs and targets of all training images. Multiply by $J$: the outputs of the tangent network move by
+# A step of gradient descent moves the weights by $-\eta J^\top (f - Y)$ with $\eta$ = learning rate$/n$, where $f$ and $Y$ hold outputs and targets of all training images. In the tangent network $J$ stays the same at every step. So multiply by $J$, and you have how its outputs move:
 #
 # $$ f \leftarrow f - \eta\, \Theta\, (f - Y), $$
 #
-# and those of the validation images by the same with `theta_val`. The weights have dropped out. This is the paper's equation (11), in steps, as in its experiments, where the equation has continuous time.
+# and those of the validation images by the same with `theta_val`. The weights have dropped out. The paper's equation (11) says the same for infinitely small steps; its experiments take steps like these.
 
 # %%
 f0, f0_val = network(x).detach().double(), network(x_val).detach().double()
@@ -288,23 +289,23 @@ figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center
 sb.report.show(
     figure,
     alt="The ten images, each below two bars: its score by training the real network again, and its score by the tangent network. "
-    "The bars of a pair are nearly equally high, and from pair to pair the height differs many times over.",
+    "The bars of a pair are of similar height, and from pair to pair the height differs many times over.",
     caption="Scores of the ten images. How good was your guess?",
 )
 
 # %% [markdown]
-# **What you should see.** In this run image 9<!--=unique-information.first-ten-top:.0f--> is missed most, 67<!--=unique-information.first-ten-ratio:.0f--> times as much as image
-# 5<!--=unique-information.first-ten-least:.0f-->, which is missed least. The tangent network, of which no weight was ever trained, gives much the same bars: without an image, training again
-# was not needed to know what it would have changed.
+# **What you should see.** In the default run image 9<!--=unique-information.first-ten-top:.0f--> is missed most, 67<!--=unique-information.first-ten-ratio:.0f--> times as much as image
+# 5<!--=unique-information.first-ten-least:.0f-->, which is missed least. The tangent network, of which no weight was ever trained, gives similar bars, though not equal ones: see image 7. So you need
+# not train again to learn roughly what a deletion would change. The end of the lesson compares more images.
 #
 # ## Train to the end: two lines
 #
-# Let training go on without end. If $\Theta$ has an inverse $G = \Theta^{-1}$, the tangent network then fits every training image exactly. For any image $x$
+# Let training go on without end. If $\Theta$ has an inverse $G = \Theta^{-1}$, the tangent network then fits every training image exactly. Each step adds multiples of kernel entries to a prediction; gather the multiples of all steps in one number $a_i$ for each training image. For any image $x$
 #
 # $$ f(x) = f_0(x) + \Theta(x, X)\, a, \qquad \Theta a = r, \qquad r = Y - f_0, $$
 #
-# where $f_0 = f_{w_0}$ is the start, $X$ stands for all training images, and $\Theta(x, X)$ is the row of the kernel that belongs to $x$. So $a = G r$. Leaving out image $i$ means $a_i = 0$ without asking anything of equation $i$. So let equation $i$ miss its target by a number $c_i$: then $a_{-i} = G r + c_i\, G_{\cdot i}$, with
-# column $i$ of $G$. Choose $c_i$ so that entry $i$ becomes zero:
+# where $f_0 = f_{w_0}$ is the start, $X$ stands for all training images, and $\Theta(x, X)$ is the row of the kernel that belongs to $x$. So $a = G r$. Without image $i$ two things change: $a_i = 0$, and equation $i$, the $i$-th row of $\Theta a = r$, need not hold. So let equation $i$ miss its target by a number $c_i$. Then $a_{-i} = G r + c_i\, G_{\cdot i}$, where $G_{\cdot i}$ is
+# column $i$ of $G$. Choose $c_i$ so that entry $i$ of $a_{-i}$ becomes zero:
 #
 # $$ c_i = - \frac{(G r)_i}{G_{ii}}. $$
 #
@@ -328,12 +329,12 @@ error = f0[0] + theta[0, kept] @ a - y[0]
 print("the error on image 0 without it:", torch.allclose(error, c[0], rtol=1e-4, atol=0))
 
 # %% [markdown]
-# With a weight decay $\lambda$ towards $w_0$, $\Theta + \lambda I$ takes the place of $\Theta$ in $G$. For $t$ steps the library uses the same identity several times, with other matrices in place of $\Theta$; its documentation says how.
+# For $t$ steps the library uses the same idea several times, with other matrices in place of $\Theta$; its documentation says how.
 #
 # ## Twelve points, two twins and an outlier
 #
-# On a line you can see what the score sees. Nine points follow a gentle slope. One *outlier* lies high above it, and two *twins*, nearly at the same place, lie just as high.
-# Before you move the slider: which bars will be long?
+# On a line you can see what the score sees. Nine points follow a gentle slope. One *outlier* lies high above it, and two *twins*, nearly at the same place, lie just as high above it.
+# We train the tangent of a network with one input without end, by the two lines, and compare its outputs on a grid from $-1.5$ to $1.5$, in place of the validation images. The slider leaves out each point in turn; the bars are the scores. Before you move it: which bars will be long?
 
 # %%
 points = torch.tensor([-1.5, -1.1, -0.8, -0.5, -0.2, 0.1, 0.4, 0.7, 0.98, 1.02, 1.3, 1.5])
@@ -348,9 +349,10 @@ K = sb.information.kernel(line_network, px, dtype=torch.float64)
 K_grid = sb.information.kernel(line_network, gx, px, dtype=torch.float64)
 start, start_grid = (line_network(v).detach()[:, 0].double() for v in (px, gx))
 
-residual, K_inverse = heights - start, torch.linalg.inv(K)
-curve = start_grid + K_grid @ K_inverse @ residual
-gaps = K_grid @ K_inverse * -(K_inverse @ residual / K_inverse.diagonal())
+residual, K_inverse = heights - start, torch.linalg.inv(K)  # r and G
+curve = start_grid + K_grid @ K_inverse @ residual  # trained with all points
+errors = -(K_inverse @ residual) / K_inverse.diagonal()  # c
+gaps = K_grid @ K_inverse * errors  # column i: how far the curve moves without point i
 of_points = 0.5 * gaps.square().mean(0)
 
 # %% tags=["hide-input"]
@@ -380,18 +382,19 @@ sb.report.slider(
 )
 
 # %% [markdown]
-# **What you should see.** The outlier's bar is the longest; points at the foot of a peak follow, for without one of them the peak spreads sideways. A twin lies as high above the slope as the outlier, and its bar is
-# 657<!--=unique-information.outlier-over-twin:.0f--> times as short: without it the other twin still says the same. Now leave out *both* twins:
+# **What you should see.** The outlier's bar is the longest; points at the foot of a peak follow, for without one of them the peak spreads sideways. The twins lie as high above the slope as the outlier, and the outlier's bar is
+# 657<!--=unique-information.outlier-over-twin:.0f--> times as high as theirs on average: without one twin the other still says the same. Now leave out *both* twins:
 
 # %%
 # NBVAL_CHECK_OUTPUT
 rest = [i for i in range(len(points)) if i not in twins]
 a = torch.linalg.solve(K[rest][:, rest], residual[rest])
 both = 0.5 * (start_grid + K_grid[:, rest] @ a - curve).square().mean()
-print("both tell 10 times the sum of what each tells:", bool(both > 10 * of_points[twins].sum()))
+sum_of_both = of_points[twins].sum()
+print("both tell more than twice the sum of what each tells:", bool(both > 2 * sum_of_both))
 
 # %% [markdown]
-# Together the twins tell 1.04<!--=unique-information.both-over-outlier:.2f--> times what the outlier tells. So never add scores up, and never delete all samples with small scores at once: two that say the same may go together. [Lesson 17](17_which_samples_matter.ipynb) deletes step by step.
+# Together the twins tell 1.04<!--=unique-information.both-over-outlier:.2f--> times what the outlier tells. So never add scores up, and do not delete all samples with small scores at once: two that say the same may both go. [Lesson 17](17_which_samples_matter.ipynb) deletes step by step.
 #
 # ## Which images are informative?
 #
@@ -429,7 +432,7 @@ sb.report.slider(
 
 # %% [markdown]
 # **What you should see.** After 300<!--=unique-information.steps:.0f--> steps the largest score is 112<!--=unique-information.top-over-median:.0f--> times the median: most images say what others say too. Several of the images above
-# could be taken for the other digit; those below are plain fours and nines, of which there are many. After one step a score only says how hard the image pulls, so that its ranking has little to do with that of a long training.
+# could be taken for the other digit; those below are plain fours and nines, of which there are many. After one step a score only says how far the pull of the image is from the average pull, so that its ranking has little to do with that of a long training.
 #
 # ## Is the tangent a good stand-in?
 #
@@ -448,9 +451,8 @@ for_weights = correlation(real.weights, first[1])
 print(f"predictions: {for_predictions:.3f}, weights: {for_weights:.3f}")
 
 # %% [markdown]
-# The second number is of another score, $\tfrac12 \lVert w_{-i} - w \rVert^2$: how far the *weights* move. It asks what the weights know, whether or not a prediction uses it. It is the paper's equation (5) for noise of the same
-# size on every weight, $\Sigma = I$. That is what the paper's table compares, but not what the paper advises: weights differ in what they do, so it would blur them differently, by the Fisher
-# information or by the scatter of stochastic gradient descent. On predictions no such choice is needed; this lesson stays with them.
+# The second number is of another score, $\tfrac12 \lVert w_{-i} - w \rVert^2$: how far the *weights* move. It counts what the weights know, whether or not a prediction uses it. It is the paper's equation (5) for noise of the same
+# size on every weight. The paper's table compares this score too, but the paper advises noise that differs from weight to weight, as weights differ in what they do. For predictions no such choice is needed; this lesson stays with them.
 
 # %% tags=["hide-input"]
 figure, panels = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
@@ -468,7 +470,7 @@ panels[0].legend()
 sb.report.show(
     figure,
     alt="Two scatter plots on logarithmic axes, for predictions and for weights: scores of the tangent network against scores by training the real "
-    "network again. The points lie close to the dashed line of equality.",
+    "network again. The points lie along the dashed line of equality, closest for large scores; small scores of weights lie below it.",
     caption="Each point is an image that was left out; the number is Pearson's correlation.",
 )
 
@@ -480,11 +482,11 @@ sb.report.show(
 #
 # - In the paper a convolutional network, trained from scratch, correlates at .03 for predictions and .19 for weights. The same
 #   network, pretrained on letters, reaches .88 and .87; it starts near its goal, says the paper, so the tangent stays close.
-# - The usual short cut are *influence functions* {cite:p}`koh2017influence`: they start from the *trained* weights, and ask the curvature of the loss there what a slightly smaller
-#   weight of one sample would change. Without weight decay the paper's fully connected network favours the tangent (.99 against .92 for predictions). With weight decay both are equally good (.99 and .99; for weights .977 against .978). One
+# - The usual short cut are *influence functions* {cite:p}`koh2017influence`: they start from the *trained* weights, and work out from the curvature of the loss there what would change if one sample
+#   counted slightly less. For the paper's fully connected network without weight decay the tangent is better (.99 against .92 for predictions). With weight decay both are equally good (.99 and .99; for weights .977 against .978). One
 #   likely reason: influence functions assume that training has come to its end, and decay brings the end nearer.
-# - "Around 30 times faster", in the paper, is against one way to compute influence functions: LiSSA, in the authors' code a recursion over 1,000 random batches for each sample. Against
-#   another solver it is another number.
+# - The paper calls the tangent "around 30 times faster" than influence functions. This holds against one way to compute them, LiSSA, in the authors' code a recursion over 1,000 random batches for each sample. Against
+#   another way it is another number.
 #
 # The score belongs to an image *and* a training set *and* a network *and* a length of training. Ask what it says of the image only together with the other three.
 #
@@ -504,7 +506,7 @@ sb.report.studied(
 )
 
 # %% [markdown]
-# The paper's network has 1,024 hidden units and learns from 1,000 fours and nines of MNIST. Its $\lambda$ is the weight decay of the *summed* loss; $\lambda = 10^3$ is a decay of 1 on our mean loss.
+# The paper's network has 1,024 hidden units and learns from 1,000 fours and nines of MNIST. Its $\lambda$ is the weight decay of the *summed* loss; $\lambda = 10^3$ is a decay of 1 on our mean loss. In the table, *linearisation* is the tangent, r is Pearson's correlation, and the NTK matrix is $\Theta$.
 #
 # ## Exercises
 #
@@ -542,11 +544,11 @@ sb.report.studied(
 # print(endless.functional[i], 0.5 * (theta_val @ G[:, i] * c_wrong[i]).square().mean())
 # ```
 #
-# As only entry $i$ of $r$ changes, $c_i$ changes by exactly the flip, here from near 0 to about 1 in size; the score goes with the square of $c_i$. Wrong labels stand out; lesson 17 looks for them.
+# As only entry $i$ of $r$ changes, $c_i$ changes by as much as the target did, here from near 0 to about 1 in size; the score grows with the square of $c_i$. Wrong labels stand out; lesson 17 looks for them.
 #
 # </details>
 #
-# **Exercise 3.** Count multiplications for all scores: by `descend` without each image (about $n^2$ for each step), and by the two lines (about $n^3$ for the inverse). What are they for $n = 200$ and $t = 300$, and what for $n = 1{,}000$ and $t = 2{,}000$?
+# **Exercise 3.** Count multiplications for all scores: by `descend` without each image (about $n^2$ for each step), and, for training without end, by the two lines (about $n^3$ for the inverse). What are they for $n = 200$ and $t = 300$, and what for $n = 1{,}000$ and $t = 2{,}000$?
 #
 # <details><summary>Solution</summary>
 #

@@ -11,9 +11,9 @@
 #
 # # Which samples matter
 #
-# **Score each training image by what it alone tells, and rare images come out on top: 18<!--=which-samples.found:.0f--> of 30<!--=which-samples.wrong:.0f--> wrong labels are among the
-# 30<!--=which-samples.wrong:.0f--> highest scores (a vote of neighbours finds 27<!--=which-samples.found-vote:.0f-->, chance 3<!--=which-samples.found-chance:.0f-->), and a fifth of the images, kept by
-# their scores step by step, teaches a network to read 93.7%<!--=which-samples.kept-0.2-step-by-step:.1%--> (a fifth spread out evenly 91.6%<!--=which-samples.kept-0.2-k-centre:.1%-->, a random fifth 88.6%<!--=which-samples.kept-0.2-random:.1%-->).**
+# **Score each training image by what it alone tells, and rare images come out on top: among the 30<!--=which-samples.wrong:.0f--> highest scores are 18<!--=which-samples.found:.0f--> of 30<!--=which-samples.wrong:.0f--> wrong labels
+# (a vote of neighbours finds 27<!--=which-samples.found-vote:.0f-->, chance 3<!--=which-samples.found-chance:.0f-->), and a fifth of the images, chosen by
+# score, teaches a network as much as all: it reads 93.7%<!--=which-samples.kept-0.2-step-by-step:.1%--> of the test images right (all images 92.2%<!--=which-samples.accuracy-all:.1%-->, a fifth spread out evenly 91.6%<!--=which-samples.kept-0.2-k-centre:.1%-->, a random fifth 88.6%<!--=which-samples.kept-0.2-random:.1%-->).**
 #
 # You are given 300<!--=which-samples.samples:.0f--> digits with their labels, even or odd. Of the labels 30<!--=which-samples.wrong:.0f--> are wrong. You can tell a wrong label by looking at the image, but
 # you have not trained any network, and you would rather not look at all of them. In which order do you look?
@@ -73,7 +73,7 @@ shuffled = torch.randperm(len(train), generator=generator)
 
 
 def inputs_and_targets(images):
-    """Images as values in [0, 1], and their targets."""
+    """Images with one channel, as values in [0, 1], and their targets."""
     return images.to_float(size, 1), (images.labels % 2).float()[:, None]
 
 
@@ -108,7 +108,7 @@ sb.report.show(
 # $$ \text{F-SI}(i) = \tfrac12\, \frac1m \sum_{j=1}^m \big(f_{-i}(x_j) - f(x_j)\big)^2 $$
 #
 # This is what the paper {cite:p}`harutyunyan2021unique` calls functional sample information, in nats: its equation (8) with $\sigma = 1$, and equation (16) for the tangent network. The validation labels play no part. No network is
-# trained: all we need are the outputs of a random network and its kernel.
+# trained: all we need are the outputs of a network with random weights, built as in lesson 16, and its kernel.
 
 # %%
 generator = torch.Generator().manual_seed(seed)
@@ -159,7 +159,7 @@ print("by hand, as the library:", torch.allclose(torch.stack(by_hand), scores[:3
 # %% [markdown]
 # ## Look at the highest scores first
 #
-# An image with a wrong label contradicts the images that look like it. No other image tells the network to answer so there, so that the image tells it alone: its score should be high.
+# An image with a wrong label contradicts the images that look like it. This image alone tells the network to give this answer there, so its score should be high.
 #
 # Move the slider. It says how many images you look at, from the highest score down. You see these images, an orange frame around each whose label is wrong.
 
@@ -213,13 +213,13 @@ sb.report.slider(
 # %% [markdown]
 # **What you should see.** Orange gathers at the left: images with a wrong label score 6.1<!--=which-samples.ratio:.1f--> times as high on average as the others. If you look at
 # 30<!--=which-samples.wrong:.0f--> images, you find 18<!--=which-samples.found:.0f--> of the 30<!--=which-samples.wrong:.0f--> wrong labels; in a random order you would find about 3<!--=which-samples.found-chance:.0f-->.
-# Look at the images without a frame too: their labels are right, and they score as high. What do they have in common?
+# Look also at the images without a frame: their labels are right, and they score as high. What do they have in common? A later section answers.
 #
 # ## Is it the best order?
 #
 # Chance is a weak rival. Here are two better ones.
 #
-# - **The loss.** Train the tangent network with all labels, and look first where it misses the given label most.
+# - **The loss.** Train the tangent network with all images and their given labels, and look first where its output is farthest from the given label.
 # - **The vote.** No network at all: let the five nearest images in pixels vote on the label, nearer ones with more weight. Look first where most weight votes against the given label.
 
 # %%
@@ -270,7 +270,7 @@ axis.set(xlabel="images looked at", ylabel="wrong labels found")
 axis.legend(loc="lower right")
 sb.report.show(
     figure,
-    alt="Wrong labels found against images looked at. The curves of vote, loss and score rise steeply, in most places in this order, "
+    alt="Wrong labels found against images looked at. The curves of vote, loss and score rise steeply, at first in this order, "
     "far above the straight line of a random order.",
     caption="How many wrong labels you have found after looking at so many images, in four orders.",
 )
@@ -279,14 +279,14 @@ sb.report.show(
 # **What you should see.** All three orders are far better than chance, and the score is not the best of them. Its AUC is 0.950<!--=which-samples.auc:.3f-->, that of the loss
 # 0.967<!--=which-samples.auc-loss:.3f-->, that of the vote 0.985<!--=which-samples.auc-vote:.3f-->. If wrong labels are all you are after, ask the neighbours.
 #
-# In the default run the score is even the last of the three. Why? It answers another question. Remember the two lines of lesson 16: after training without end, leaving out image $i$ moves the predictions by $c_i\,\Theta(x, X)\,G_{\cdot i}$. So the score is a product,
+# In the default run the score is even the last of the three. Why? It answers another question. Remember the two lines of lesson 16: after training without end, leaving out image $i$ moves the prediction for $x$ by $c_i\,\Theta(x, X)\,G_{\cdot i}$, where $G = \Theta^{-1}$, and $c_i$ is the error on image $i$ after training without it. So the score is a product,
 #
 # $$ \text{F-SI}(i) = \underbrace{c_i^2}_{\text{surprise}} \cdot \underbrace{\tfrac12\, \frac1m \sum_{j=1}^m \big(\Theta(x_j, X)\, G_{\cdot i}\big)^2}_{\text{reach}} . $$
 #
-# The *surprise* is the squared error on image $i$ after training without it: how wrong all others would have been about it. The *reach* is how far one unit of error there moves the predictions. A wrong label changes the
-# surprise alone, since the kernel knows nothing of labels.
+# The *surprise* is this error squared: how wrong a network would be about image $i$ that has learned from all others. The *reach* is how far one unit of error there moves the predictions. A wrong label on image $i$ changes only its
+# surprise, since the kernel knows nothing of labels.
 #
-# For $t$ steps there is no exact product, but the surprise can still be measured: leave out each image in turn, and read off the error on the image itself. All trainings run side by side, one a row.
+# For $t$ steps there is no exact product, but the surprise can still be measured: leave out each image in turn, and read off the error on the image itself. The code runs all trainings side by side, one in each row.
 
 # %%
 target = y_given.T.double()
@@ -300,11 +300,11 @@ print(
 )
 
 # %% [markdown]
-# **What you should see.** In the default run the surprise alone finds wrong labels as well as the loss does, AUC 0.967<!--=which-samples.auc-surprise:.3f-->. What the score adds is the reach, and that is no sign of a wrong label.
+# **What you should see.** In the default run the surprise alone finds wrong labels as well as the loss does, AUC 0.967<!--=which-samples.auc-surprise:.3f-->. The score multiplies by the reach, and the reach is no sign of a wrong label.
 #
 # ## Right labels, high scores
 #
-# Set all labels right and score again.
+# To see what else scores high, set all labels right and score again.
 
 # %%
 clean = scores_of(everyone, y)
@@ -325,7 +325,7 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** The images below are plain. Above, in the default run, stand the only four ones with a foot, out of 33 ones, and some digits that could be taken for another one. The highest tenth of the images holds
+# **What you should see.** The images in the lower row are plain. In the upper row, in the default run, stand four ones with a foot, which most ones lack, and some digits that are hard to read. The highest tenth of the images holds
 # 52%<!--=which-samples.top-tenth:.0%--> of the sum of all scores.
 #
 # Hard to read is one way of being rare. Another is to be the last of a kind. Make one yourself: keep three sevens, say, and take all other sevens away. Images and labels of these three stay the same; only their companions are gone. For comparison, take away as many images of *other* digits
@@ -362,29 +362,29 @@ figure.legend(loc="outside upper center", ncols=2)
 sb.report.show(
     figure,
     alt="For each digit two markers on a logarithmic axis: how many times as high three images of this digit score when their companions are gone, "
-    "and when as many other images are gone. The former lie far to the right of the latter, which lie near 1.",
+    "and when as many other images are gone. For each digit the former lies to the right of the latter, which is near 1.",
     caption="Three images of each digit, the same ones before and after. Dotted: no change.",
 )
 
 # %% [markdown]
-# **What you should see.** Without their companions the three images of a digit score 2.2<!--=which-samples.alone-least:.1f--> to 280<!--=which-samples.alone-most:.0f--> times as high. If as many other images go, the
-# factor stays between 0.7<!--=which-samples.control-least:.1f--> and 1.5<!--=which-samples.control-most:.1f-->. Nothing is wrong with the three images: they are merely few. The score belongs to an image *in a set*.
+# **What you should see.** Without their companions the three images of a digit score 2.2<!--=which-samples.alone-least:.1f--> to 280<!--=which-samples.alone-most:.0f--> times as high. If as many other images go, their scores
+# change by a factor between 0.7<!--=which-samples.control-least:.1f--> and 1.5<!--=which-samples.control-most:.1f-->. Nothing is wrong with the three images: they are merely few. The score belongs to an image *in a set*.
 #
 # ## Which images can go?
 #
-# Turn the ranking around. An image with a low score tells hardly anything that the others do not tell, so it can go. There are two ways to let 9 of 10 images go, lowest scores first:
+# Turn the ranking around. An image with a low score tells hardly anything that the others do not tell, so it can go. Here are two ways to let nine tenths of the images go, lowest scores first:
 #
 # - **once**: score all images, keep the tenth with the highest scores;
 # - **step by step**: take away the 5 % with the lowest scores, score those that are left *anew*, and go on until a tenth is left.
 #
-# Recall the twins of lesson 16 before you read on. What will the second way do better?
+# Recall the twins of lesson 16 before you read on. What will the second way do better? For comparison we also keep the *lowest scores*.
 
 # %%
 once = clean.argsort(descending=True)
 
 
 def step_by_step(at_a_time=0.05, fewest=0.04):
-    """All images, those that stay longest first."""
+    """All images, those that stay longest first; at the end a few stay unordered."""
     kept, gone = everyone, []
     while len(kept) > fewest * n:
         lowest_first = scores_of(kept, y).argsort()
@@ -397,7 +397,7 @@ def step_by_step(at_a_time=0.05, fewest=0.04):
 orders = {
     "step by step": step_by_step(),
     "once": once,
-    "lowest scores": clean.argsort(),  # the other way round: the highest go first
+    "lowest scores": clean.argsort(),  # scored once; the highest go first
 }
 
 # %% [markdown]
@@ -437,7 +437,7 @@ print("trained by hand, as by the library:", bool(apart < 0.01))
 print("each image goes once:", torch.equal(orders["step by step"].sort().values, everyone))
 
 # %% [markdown]
-# Two rivals again. *Random* images, in several draws. And a choice that needs no network either, *k-centre*: for each label, begin with the image nearest to the mean, then always take the one that lies
+# Again there are two rivals. The first are *random* images, in several draws. The second, *k-centre*, needs no network either: among the even digits, and likewise among the odd ones, begin with the image nearest to their mean, then always take the image that lies
 # farthest in pixels from all that were taken.
 
 # %%
@@ -484,16 +484,16 @@ figure.legend(loc="outside right center")
 sb.report.show(
     figure,
     alt="Test accuracy against the share of training images kept, from most to few. The highest scores chosen step by step stay high down to a tenth; "
-    "chosen once they hold out as long as many are kept, then fall far below all others, to guessing and below.",
+    "chosen once they stay high down to three tenths, then fall far below all others, to guessing and below.",
     caption=f"What a network learns from the images that are kept. Grey band: from the worst to the best of {draws} random draws.",
 )
 
 # %% [markdown]
 # **What you should see.** In the default run all images give 92.2%<!--=which-samples.accuracy-all:.1%-->, and a fifth of them, kept step by step, gives about as much:
 # 93.7%<!--=which-samples.kept-0.2-step-by-step:.1%-->. A random fifth gives 88.6%<!--=which-samples.kept-0.2-random:.1%-->, k-centre 91.6%<!--=which-samples.kept-0.2-k-centre:.1%-->. (There are 510<!--=which-samples.test-images:,.0f--> test images, so do
-# not read anything into one or two percent, such as the lead over k-centre.)
+# not read anything into one or two percent, such as the lead over k-centre or over all images.)
 #
-# With a tenth the two ways are far apart: 87.3%<!--=which-samples.kept-0.1-step-by-step:.1%--> step by step, 48.0%<!--=which-samples.kept-0.1-once:.1%--> once, no better than guessing. But a random tenth, with
+# As long as three tenths are kept, *once* does as well, with 92.0%<!--=which-samples.kept-0.3-once:.1%-->. With a tenth the two ways are far apart: 87.3%<!--=which-samples.kept-0.1-step-by-step:.1%--> step by step, 48.0%<!--=which-samples.kept-0.1-once:.1%--> once, no better than guessing. But a random tenth, with
 # 85.6%<!--=which-samples.kept-0.1-random:.1%-->, is about as good as step by step by now. With one image in twenty even step by step is behind, 65.3%<!--=which-samples.kept-0.05-step-by-step:.1%--> against 77.3%<!--=which-samples.kept-0.05-random:.1%--> at random and 85.1%<!--=which-samples.kept-0.05-k-centre:.1%--> by k-centre,
 # and *once* is worse than guessing: 36.5%<!--=which-samples.kept-0.05-once:.1%-->.
 #
@@ -522,20 +522,20 @@ sb.report.show(
         zoom=0.4,
     ),
     alt="Three rows of digits, one for each way of choosing: once, step by step, lowest scores, each digit with its true number above.",
-    caption="Images that each way keeps to the end, those that would stay longest first. Above each: which digit it is.",
+    caption=f"The first {len(shown['once'])} images of the tenth that each way keeps. Above each: which digit it is.",
 )
 
 # %% [markdown]
-# **What you should see.** *Once* keeps the exceptions: of these the other images' network reads only 40%<!--=which-samples.others-say-once:.0%--> right. An exception to a rule is worth a lot where the rule is known. But the plain images that teach
+# **What you should see.** *Once* keeps the exceptions: of these the network trained on the others reads only 40%<!--=which-samples.others-say-once:.0%--> right. An exception to a rule is worth a lot where the rule is known. But the plain images that teach
 # the rule had many twins, so each of them scored low, and they went all at once. What is left teaches exceptions without their rule.
 #
-# *Step by step* does not fall into this trap. As soon as all but a few images of a kind are gone, the few are rare, and their scores rise, as you have seen with the three of each digit; so they stay. Of what it keeps, the network
+# *Step by step* avoids this, down to a tenth. As soon as all but a few images of a kind are gone, the few are rare, and their scores rise, as you have seen with the three of each digit; so they stay. Of the tenth that it keeps, the network
 # trained on the others reads 73%<!--=which-samples.others-say-step-by-step:.0%--> right: exceptions are there, and the rule too.
 #
-# The *lowest scores* are all plain, and read right to 100%<!--=which-samples.others-say-lowest-scores:.0%-->. In the default run a tenth of them alone teaches 85.1%<!--=which-samples.kept-0.1-lowest-scores:.1%-->, far more than the
+# The *lowest scores* are all plain, and 100%<!--=which-samples.others-say-lowest-scores:.0%--> of them are read right. In the default run, the tenth with the lowest scores alone teaches the network to read 85.1%<!--=which-samples.kept-0.1-lowest-scores:.1%--> of the test images, far more than the
 # tenth of exceptions. The paper reports the same: with more than 80 % of the images gone, the typical ones alone serve better than the unusual ones alone.
 #
-# One score served two opposite ends: we looked at the highest because something may be wrong there, and we kept the highest because they tell most. Only looking tells a wrong label from a rare, right one. Never throw the top of the ranking away unseen, and never throw the bottom of it away all at once.
+# One score served two opposite ends: we looked at the highest because something may be wrong there, and we kept the highest because they tell most. You have to look to tell a wrong label from a rare, right one. Do not throw the top of the ranking away unseen, and do not throw most of the rest away all at once.
 #
 # ## What the papers report, and what the studies found
 
@@ -572,7 +572,7 @@ sb.report.studied(
 #
 # </details>
 #
-# **Exercise 2.** Clean the set without looking: throw away the 30 images with the highest scores, wrong labels and all, and train on the rest with the labels that were given. Compare with the 30 on which the vote disagrees most, and with 30 at random.
+# **Exercise 2.** Clean the set without looking: throw away the 30<!--=which-samples.wrong:.0f--> images with the highest scores, wrong labels and all, and train on the rest with the labels that were given. Do the same by loss, by vote and at random.
 #
 # <details><summary>Solution</summary>
 #
@@ -584,8 +584,8 @@ sb.report.studied(
 #     print(f"without {name}: {right(train_on(x[rest], y_given[rest]), x_test, y_test):.1%}")
 # ```
 #
-# In the default run the vote gains about 2 percent, nearly all that the wrong labels had cost. It takes away 27<!--=which-samples.found-vote:.0f--> wrong labels and few others. The score takes away 18<!--=which-samples.found:.0f-->, and
-# with them rare images with right labels, which were worth keeping; its gain of about 1 percent is too small to be told from none with so few test images.
+# In the default run the vote gains about 2 percent, no less than the wrong labels had cost. It takes away 27<!--=which-samples.found-vote:.0f--> wrong labels and few others. The score takes away 18<!--=which-samples.found:.0f-->, and
+# with them rare images with right labels, which were worth keeping; with so few test images, its gain of about 1 percent cannot be told from none.
 #
 # </details>
 #
