@@ -135,10 +135,10 @@ def sweep(
 @console.profile_option
 @click.option("--quick", is_flag=True, help="A first look in minutes: profile smoke, each lesson marked as such.")
 @click.option("--zip", "zipped", is_flag=True, help="Also the site as one file: _build/simplebits.zip.")
-@click.option("--epub", is_flag=True, help="Also the lessons and pages as an e-book: _build/simplebits.epub.")
+@click.option("--pdf", is_flag=True, help="Also the lessons as one PDF: _build/simplebits.pdf (needs Chromium).")
 @console.jobs_option
 @console.force_option
-def book(profile: str, quick: bool, zipped: bool, epub: bool, jobs: int | None, force: bool) -> None:
+def book(profile: str, quick: bool, zipped: bool, pdf: bool, jobs: int | None, force: bool) -> None:
     """Run what is not up to date, then build the website: _build/html/index.html."""
     from simplebits.run import book as books
     from simplebits.run import execute, job, takeaway
@@ -156,8 +156,8 @@ def book(profile: str, quick: bool, zipped: bool, epub: bool, jobs: int | None, 
             click.echo(books.build(folder, profile))
             if zipped:
                 click.echo(takeaway.zipped(folder))
-            if epub:
-                click.echo(takeaway.epub(folder))
+            if pdf:
+                click.echo(takeaway.pdf(folder))
         except (RuntimeError, OSError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -11,24 +11,21 @@ from pathlib import Path
 from simplebits.run.worker import plain
 
 
-def sphinx(stage: Path, target: Path, builder: str, warnings_as_errors: bool = True) -> Path:
-    """Have jupyter-book build a staged folder; returns the folder that holds the result.
+def website(stage: Path, target: Path, warnings_as_errors: bool = True) -> Path:
+    """Have jupyter-book make HTML of a staged folder; returns the folder that holds it.
 
     Args:
         stage: from `book.assemble`.
         target: a folder for it; what was there is removed.
-        builder: Sphinx's name: `html`, `epub`, `linkcheck`.
         warnings_as_errors: a warning stops the build.
 
     Raises:
         RuntimeError: with the warnings and errors it printed.
     """
     shutil.rmtree(target, ignore_errors=True)
-    own = builder in ("html", "linkcheck")  # jupyter-book's own words for builders; others are called custom
-    how = ["--builder", builder] if own else ["--builder", "custom", "--custom-builder", builder]
     command = [
         sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage),
-        "--path-output", str(target), *how, "-n", *(["-W", "--keep-going"] if warnings_as_errors else []),
+        "--path-output", str(target), "-n", *(["-W", "--keep-going"] if warnings_as_errors else []),
     ]  # fmt: skip
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
@@ -39,13 +36,8 @@ def sphinx(stage: Path, target: Path, builder: str, warnings_as_errors: bool = T
     if done.returncode:
         said = plain(done.stdout + done.stderr).splitlines()
         complaints = [line for line in said if "WARNING" in line or "ERROR" in line] or said[-20:]
-        raise RuntimeError("jupyter-book did not build the book:\n" + "\n".join(dict.fromkeys(complaints)))
-    return target / "_build" / builder
-
-
-def website(stage: Path, target: Path, warnings_as_errors: bool = True) -> Path:
-    """Make HTML of a staged folder; arguments, result and errors as `sphinx`."""
-    site = sphinx(stage, target, "html", warnings_as_errors)
+        raise RuntimeError("jupyter-book did not build the website:\n" + "\n".join(dict.fromkeys(complaints)))
+    site = target / "_build" / "html"
     # jupyter-book's forward to the first page is bare, and browsers then ask for an icon in vain.
     forward = site / "index.html"
     head = '<!DOCTYPE html><html lang="en"><title>simplebits</title><link rel="icon" href="_static/favicon.svg">\n'

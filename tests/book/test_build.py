@@ -6,14 +6,16 @@ import html
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from pypdf import PdfReader
 
-from simplebits.run import book, execute, faults, launch
+from simplebits.run import book, execute, faults, launch, takeaway
 
 ROOT = Path(__file__).parents[2]
 PAGE = "<html><body>{}</body></html>"
@@ -205,3 +207,20 @@ def test_the_first_picture_can_be_drawn_again_and_its_text_says_its_numbers(
     assert again.size == kept.size
     rows = (0, 40, again.width, again.height)  # below the numbers, whose letters depend on the version of matplotlib
     assert ImageChops.difference(again.crop(rows), kept.crop(rows)).getbbox() is None
+
+
+def test_the_book_can_be_taken_along(repository: Path) -> None:
+    book.build(repository, "smoke")
+    with zipfile.ZipFile(takeaway.zipped(repository)) as packed:
+        assert {"html/index.html", "html/notebooks/chapter.html"} <= set(packed.namelist())
+    if not any(map(shutil.which, takeaway.BROWSERS)):
+        pytest.skip("no Chromium here, which prints the lessons")
+    printed = PdfReader(takeaway.pdf(repository))
+    assert [entry.title for entry in printed.outline] == ["chapter"]
+    assert "Exercise 1" in "".join(page.extract_text() for page in printed.pages)
+
+
+def test_a_pdf_without_a_browser_says_what_to_install(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="apt install chromium"):
+        takeaway.pdf(repository)
