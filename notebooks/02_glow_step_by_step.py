@@ -332,7 +332,7 @@ fine = torch.linspace(-0.5, 0.5, 65)
 corners = torch.cartesian_prod(fine, fine)
 middles = torch.cartesian_prod(fine[:-1] + 1 / 128, fine[:-1] + 1 / 128)
 grid_stops, middle_stops = path(flow, corners), path(flow, middles)
-shown = slice(0, 1000)
+shown = slice(0, 700)
 
 
 def draw_plane(axes, where, stretched, points):
@@ -353,7 +353,7 @@ def draw_plane(axes, where, stretched, points):
 
 frames, labels = [], []
 for k, (points, _) in enumerate(stops):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.7))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 3.4))
     stretched = (middle_stops[k][1] - middle_stops[0][1]) / nats
     draw_plane(left, corners, stretched, test_pairs)
     mesh = draw_plane(right, grid_stops[k][0], stretched, points)

@@ -538,7 +538,7 @@ step_ratio = seconds["gradient"] / seconds["distribution"]
 print(f"steps of distribution matching in the time of one of gradient matching: {step_ratio:.1f}")
 
 # %% [markdown]
-# A step of gradient matching takes the processor as long as 3.0<!--=distribution-matching.step-ratio:.1f--> steps of distribution matching, with one
+# A step of gradient matching takes the processor as long as about 3<!--=distribution-matching.step-ratio:.0f--> steps of distribution matching, with one
 # image per class. With more images per class the gap grows, because gradient matching then also trains each network between its steps.
 #
 # ## What the papers report, and what the studies found
