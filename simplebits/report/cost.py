@@ -55,16 +55,18 @@ class Cost:
 def measured_cost(notebook: str, results: Path | None = None) -> Cost:
     """Time and peak memory of a notebook, from its newest complete run in each profile, and what it will take here.
 
-    Runs with parameters of the reader's own do not count. Where a notebook runs, the speed of its machine is measured
+    Runs with parameters of the reader's own do not count, nor do those of a notebook that had other parameters then: it
+    has been written anew since. Where a notebook runs, the speed of its machine is measured
     in a tenth of a second and kept with the run.
 
     Args:
         notebook: its stem, `01_bits_per_dimension`.
         results: the ledger's folder, if not the usual one.
     """
-    found = dict.fromkeys(PROFILES)
-    for run in ledger.runs(results, notebook=notebook):  # oldest first: the newest stays
-        if run.profile in found and run.status == "complete" and not run.info.get("own"):
+    found, known = dict.fromkeys(PROFILES), ledger.runs(results, notebook=notebook)
+    for run in known:  # oldest first: the newest stays
+        alike = run.info["parameters"].keys() == known[-1].info["parameters"].keys()
+        if alike and run.profile in found and run.status == "complete" and not run.info.get("own"):
             found[run.profile] = run
     return Cost(notebook, found, _here(found["laptop"]))
 

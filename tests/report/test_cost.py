@@ -36,6 +36,14 @@ def test_the_newest_complete_run_counts():
     assert table.count("not measured yet") == 2
 
 
+def test_a_lesson_that_was_written_anew_has_not_been_measured():
+    started_at(finished("standard", 61.0, parameters={"steps": 1, "old": 2}), "2026-01-02T00:00:00+00:00")
+    started_at(finished("laptop", 7.0, parameters={"steps": 3}), "2026-01-03T00:00:00+00:00")
+    table = measured_cost("01_bits").table()
+    assert "| 7.0 s |" in table
+    assert "1 min 01 s" not in table
+
+
 def test_unknown_memory_is_said():
     finished("smoke", 42.4, None)
     assert "| 42 s | not measured |" in measured_cost("01_bits")._repr_markdown_()
