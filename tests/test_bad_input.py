@@ -167,9 +167,12 @@ ANYTHING = st.recursive(SIMPLE, lambda one: st.lists(one, max_size=3) | st.dicti
 
 
 def every_check():
-    """Every annotation of an argument once, with what it demands."""
-    hints = {repr(hint): hint for _, function in doors() for hint in hints_of(function).values()}
-    return [pytest.param(hint, check, id=name) for name, hint in hints.items() if (check := check_of(hint))]
+    """Every annotation of an argument once, with what it demands, called after the first argument that has it."""
+    hints = {}
+    for label, function in doors():
+        for name, hint in hints_of(function).items():
+            hints.setdefault(repr(hint), (hint, f"{label}({name})"))
+    return [pytest.param(hint, check, id=name) for hint, name in hints.values() if (check := check_of(hint))]
 
 
 def never(hint, value):
