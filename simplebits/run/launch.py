@@ -19,14 +19,15 @@ _BADGE = re.compile(
 
 
 def links(slug: str, path: str) -> str:
-    """Links that open a notebook, in Markdown.
+    """Links that open a notebook, in HTML, which no summary of the page takes for its first sentence.
 
     >>> links("someone/book", "notebooks/01_a.ipynb").split(" · ")[0]
-    'Open in [Colab](https://colab.research.google.com/github/someone/book/blob/main/notebooks/01_a.ipynb)'
+    '<p>Open in <a href="https://colab.research.google.com/github/someone/book/blob/main/notebooks/01_a.ipynb">Colab</a>'
     """
     file = quote(f"https://github.com/{slug}/blob/{BRANCH}/{path}", safe="")
     parts = {"slug": slug, "branch": BRANCH, "path": path, "file": file}
-    return "Open in " + " · ".join(f"[{name}]({url.format(**parts)})" for name, url in SERVICES.items())
+    anchors = [f'<a href="{url.format(**parts)}">{name}</a>' for name, url in SERVICES.items()]
+    return f"<p>Open in {' · '.join(anchors)}</p>"
 
 
 def in_place_of_badges(text: str) -> str:

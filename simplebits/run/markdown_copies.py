@@ -66,6 +66,7 @@ def description(text: str) -> str:
     'Bits are short, see there.'
     """
     after = re.split(r"^# +.+$", text, maxsplit=1, flags=re.MULTILINE)[-1]
+    after = re.sub(r"^```.*?^```$", "", after, flags=re.MULTILINE | re.DOTALL)
     paragraphs = [part.strip() for part in after.split("\n\n")]
     first = next((part for part in paragraphs if re.match(r"[\w*_`\"]", part)), "")
     first = re.sub(r"<!--.*?-->", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", first))

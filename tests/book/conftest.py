@@ -99,7 +99,7 @@ def small_site(chapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     toc["parts"][1]["chapters"].append({"file": "notebooks/chapter"})
     (stage / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
     site = render.website(stage, stage.parent / "render")
-    markdown_copies.write(stage, site, executed, entries)
+    markdown_copies.write(stage, site, executed | {"chapter": chapter}, [*entries, "notebooks/chapter"])
     return site
 
 

@@ -155,8 +155,8 @@ def test_a_page_shows_what_a_reader_needs(chapter: Path) -> None:
     notebook["cells"][3]["source"] = "# Parameters\nseed = 1"
     assert "NBVAL_CHECK_OUTPUT" in json.dumps(notebook)
     cells = book.shown(notebook)["cells"]
-    assert cells[0]["source"].startswith("Open in [Colab](https://colab.research.google.com/github/")
-    assert [name for name in launch.SERVICES if f"[{name}](https://" not in cells[0]["source"]] == []
+    assert cells[0]["source"].startswith('<p>Open in <a href="https://colab.research.google.com/github/')
+    assert [name for name in launch.SERVICES if f">{name}</a>" not in cells[0]["source"]] == []
     assert "badge.svg" not in cells[0]["source"]
     assert "A first look" in cells[1]["source"], "a smoke run is marked"
     assert cells[4]["source"].startswith("# values of the profile smoke")

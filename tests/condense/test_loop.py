@@ -90,11 +90,11 @@ def test_each_class_has_one_draw_for_its_real_and_its_synthetic_images(digits, m
     """One call for each class in turn, with both of its batches."""
     seen = []
 
-    def loss(self, passes, real, synthetic):
+    def core(self, passes, real, synthetic):
         seen.extend(zip(real, synthetic, strict=True))
         return sum(x.square().sum() for x in synthetic)
 
-    monkeypatch.setattr(METHODS[method], "loss", loss)
+    monkeypatch.setattr(METHODS[method], "_loss", core)
     options = SMALL | {"augment": SiameseAugment("crop_scale_rotate")} | ({"outer": 1} if method == "gradient" else {})
     run = Condensation(digits, method, EACH, iterations=1, **options)
     start = run.pixels.values.detach().clone()

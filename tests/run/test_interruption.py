@@ -67,7 +67,7 @@ def test_kill_and_go_on(book, simplebits, until):
 
 def test_ctrl_c_ends_everything_that_was_started(book, simplebits, until):
     root = book(n01_a=["# parameters\nn = 1", COUNT], n02_b=["1"])
-    process = simplebits("run")
+    process = simplebits("run", "--jobs", "1")
     until(lambda: well_under_way(root))
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=20)
