@@ -85,11 +85,11 @@ class Training:
         with _progress.bar(self.steps, self.step, self.description, self.progress) as self.bar:
             while self.step < self.steps and not self.ended:
                 yield self.step
-                self.step += self.stride
+                before, self.step = self.step, self.step + self.stride
                 self.bar.update(self.stride)
                 self.stride = 1
                 every, spent = self.checkpoint_every, time.perf_counter() - clock
-                due = spent > SECONDS if every is None else self.step % every == 0
+                due = spent > SECONDS if every is None else self.step // every > before // every
                 if due or self.step == self.steps or self.ended:
                     self.history.seconds += time.perf_counter() - clock
                     clock = time.perf_counter()

@@ -104,3 +104,19 @@ def test_rates_cool_and_a_training_ends_when_told():
     assert [seen[i][0] for i in (0, 5, 6, 7)] == pytest.approx([1.0, 1.0, 0.8, 0.6])
     assert [i for i in seen if seen[i][2]] == [3, 7]
     assert not any(last for _, last, _ in seen.values())
+
+
+def test_a_pass_that_counts_for_several_steps_is_written_when_a_round_is_full(tmp_path):
+    file, written = tmp_path / "some", []
+    training = Training(
+        10, "passes", state=TrainingState({}, {}, {}), history=History(), checkpoint=file, checkpoint_every=4,
+        tensors=lambda: written.append(training.step) or {}, progress=False,
+    )  # fmt: skip
+    begun = []
+    for step in training:
+        begun.append(step)
+        training.stride = min(3, 10 - step)
+    assert begun == [0, 3, 6, 9]
+    assert written == [6, 9, 10], "at the first pass past 4 and past 8, and at the end"
+    again = Training(10, "passes", state=TrainingState({}, {}, {}), history=History(), checkpoint=file, progress=False)
+    assert list(again) == []

@@ -56,8 +56,8 @@ def measured_cost(notebook: str, results: Path | None = None) -> Cost:
     """Time and peak memory of a notebook, from its newest complete run in each profile, and what it will take here.
 
     Runs with parameters of the reader's own do not count, nor do those of a notebook that had other parameters then: it
-    has been written anew since. Where a notebook runs, the speed of its machine is measured
-    in a tenth of a second and kept with the run.
+    has been written anew since. Where a notebook runs, the speed of its machine is measured, in a fraction of a second,
+    and kept with the run.
 
     Args:
         notebook: its stem, `01_bits_per_dimension`.
