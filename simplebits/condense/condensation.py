@@ -16,12 +16,12 @@ from simplebits._door import door
 from simplebits._precision import choose_bf16
 from simplebits._training import Training, set_rates
 from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
-from simplebits.condense.arguments import NetworkMaker, Siamese
+from simplebits.condense.arguments import NetworkMaker, Siamese, network_fits
 from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.class_batches import ClassBatches
 from simplebits.condense.condensed_set import RENAMED, CondensedSet, CondenseHistory
 from simplebits.condense.matching import GradientMatching, Method, Passes, chosen
-from simplebits.condense.network import check_network, maker
+from simplebits.condense.network import maker
 from simplebits.condense.pixels import FreePixels, start_pixels
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
@@ -118,7 +118,7 @@ class Condensation:
         self.labels = torch.arange(len(self.real), device=device).repeat_interleave(images_per_class)
         self.make_network = maker(network, len(train.classes), self.channels, self.size, network_options or {})
         self.network = self._fresh(0)
-        check_network(self.network, len(train.classes), self.channels, self.size, self.device)
+        network_fits(self.network, len(train.classes), self.channels, self.size, self.device)
         of_real = self.method.of_real(self.network)
         of_real = torch.compile(of_real) if compiled else of_real
         self.passes = Passes(self.network, of_real, self.together, self.bf16)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from simplebits._door import door
+from simplebits.condense.arguments import Gradients
 from simplebits.domains import Finite
 
 Distance = Literal["layerwise", "mse", "cosine"]  # of two gradients
@@ -17,9 +18,7 @@ _EPS = 1e-6  # keeps rows without gradient defined: their cosine is 0
 
 
 @door
-def matching_distance(
-    grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: Distance = "layerwise"
-) -> Float[Tensor, ""]:
+def matching_distance(grads_a: Gradients, grads_b: Gradients, kind: Distance = "layerwise") -> Float[Tensor, ""]:
     """Measure the distance of two gradients of one network (gradient matching, equation 10 and appendix A).
 
     `layerwise` is the paper's: in every tensor of two axes or more, a row is what leads to one output (a filter of a
@@ -42,7 +41,6 @@ def matching_distance(
     >>> round(float(matching_distance([weight, bias], [weight.flip(1), bias])), 3)
     2.0
     """
-    grads_a, grads_b = _gradients("grads_a", grads_a), _gradients("grads_b", grads_b)
     shapes_a, shapes_b = [list(a.shape) for a in grads_a], [list(b.shape) for b in grads_b]
     if not shapes_a or shapes_a != shapes_b:
         raise ValueError(f"grads_a, grads_b: expected the same shapes, one a parameter, got {shapes_a} and {shapes_b}")
@@ -51,7 +49,7 @@ def matching_distance(
     return distance_of_gradients(grads_a, grads_b, kind)
 
 
-def distance_of_gradients(grads_a: list[Tensor], grads_b: list[Tensor], kind: str) -> Float[Tensor, ""]:
+def distance_of_gradients(grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: str) -> Float[Tensor, ""]:
     """`matching_distance` of what is known to fit."""
     if kind == "layerwise":
         weights = [(a.flatten(1), b.flatten(1)) for a, b in zip(grads_a, grads_b, strict=True) if a.dim() > 1]
@@ -60,19 +58,6 @@ def distance_of_gradients(grads_a: list[Tensor], grads_b: list[Tensor], kind: st
     if kind == "mse":
         return (flat_a - flat_b).square().sum()
     return _one_minus_cosine(flat_a[None], flat_b[None]).sum()
-
-
-def _gradients(argument: str, grads: Iterable[Tensor]) -> list[Tensor]:
-    """The tensors, of a generator for example, as a list."""
-    if isinstance(grads, Tensor):
-        raise TypeError(f"{argument}: expected a tensor for each parameter, in a list, got {type(grads).__name__}")
-    grads = list(grads)
-    for i, value in enumerate(grads):
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            got = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            hint = "; leave out parameters without gradient" if value is None else ""
-            raise TypeError(f"{argument}[{i}]: expected a floating point tensor, got {got}{hint}")
-    return grads
 
 
 def _one_minus_cosine(a: Float[Tensor, "rows d"], b: Float[Tensor, "rows d"]) -> Float[Tensor, " rows"]:

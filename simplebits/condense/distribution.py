@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simplebits._door import door
+from simplebits.condense.arguments import batches_of_classes_fit
 from simplebits.condense.distances import distance_of_means
-from simplebits.condense.gradient import ClassImages, check_batches_of_classes, in_cache
+from simplebits.condense.gradient import ClassImages, in_cache
 
 
 @door
@@ -45,7 +46,7 @@ def distribution_matching_loss(
     >>> distribution_matching_loss(torch.nn.Flatten(), real, [torch.zeros(1, 1, 2, 2)] * 2)
     tensor(4.)
     """
-    check_batches_of_classes(real=real, synthetic=synthetic)
+    batches_of_classes_fit(real=real, synthetic=synthetic)
     return feature_loss(embed, real, synthetic, together=together, bf16=bf16, embed_real=embed_real or embed)
 
 

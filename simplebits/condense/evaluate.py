@@ -17,12 +17,12 @@ from simplebits import _progress
 from simplebits._door import door
 from simplebits._precision import choose_bf16
 from simplebits._training_state import TrainingState, digest, globally_seeded, step_generator
-from simplebits.condense.arguments import Augmentation, NetworkMaker, Seeds
+from simplebits.condense.arguments import Augmentation, NetworkMaker, Seeds, batch_norms, network_fits
 from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
-from simplebits.condense.gradient import batch_norms, in_cache
-from simplebits.condense.network import check_network, maker
+from simplebits.condense.gradient import in_cache
+from simplebits.condense.network import maker
 from simplebits.data import ImageSet
 from simplebits.domains import Count, Device, Momentum, NonNegative, Positive, Probability
 
@@ -125,7 +125,7 @@ def evaluate(
     make = maker(network, classes, channels, size, network_options or {})
     nets = {seed: _fresh(make, seed, device) for seed in seeds}
     first = nets[seeds[0]]
-    check_network(first, classes, channels, size, device)
+    network_fits(first, classes, channels, size, device)
     together = device.type == "cuda" and not batch_norms(first) if together is None else together
     if together and batch_norms(first):
         raise ValueError("together: batch normalisation keeps a state that cannot be stacked; leave together out")

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from simplebits import _check
 from simplebits._door import door
 from simplebits._gradients import ExactNormalisation, can_be_vectorised
+from simplebits.condense.arguments import batch_norms, classes_fit, has_weights
 from simplebits.condense.distances import Distance, distance_of_gradients
 from simplebits.domains import Count, Finite
 
@@ -71,7 +71,7 @@ def class_gradients(
     >>> [list(g.shape) for g in class_gradients(network, [torch.rand(3, 1, 4, 4), torch.rand(5, 1, 4, 4)])]
     [[2, 2, 16], [2, 2]]
     """
-    check_classes_fit(network, together, batches=batches)
+    classes_fit(network, together, batches=batches)
     return gradients_of_classes(network, batches, create_graph=create_graph, together=together, forward=forward)
 
 
@@ -156,9 +156,9 @@ def gradient_matching_loss(
     >>> bool(gradient_matching_loss(network, real, [x[:1] for x in real]).abs().max() < 1e-4)
     True
     """
-    check_classes_fit(network, together, real=real, synthetic=synthetic)
+    classes_fit(network, together, real=real, synthetic=synthetic)
     if kind == "layerwise":
-        check_weights(network)
+        has_weights(network)
     return gradient_loss(network, real, synthetic, kind=kind, together=together, bf16=bf16, forward=forward)
 
 
@@ -190,53 +190,6 @@ def both_gradients(
     with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         wanted = [g.detach() for g in gradients_of_classes(network, real, together=together, forward=forward)]
     return wanted, gradients_of_classes(network, synthetic, create_graph=True, together=together)
-
-
-def check_batches_of_classes(**sets: Sequence[Tensor]) -> None:
-    """Raise ValueError unless there are classes, equally many in all sets, and their batches can be compared."""
-    lengths = [[len(batch) for batch in batches] for batches in sets.values()]
-    if not lengths[0] or not all(map(all, lengths)) or len({len(each) for each in lengths}) > 1:
-        raise ValueError(
-            f"{', '.join(sets)}: a batch of each class is needed, of at least one image, and as many synthetic ones as "
-            f"real ones; got batches of {' and '.join(map(str, lengths))} images"
-        )
-    first = next(iter(sets.values()))[0]
-    for name, batches in sets.items():
-        for i, batch in enumerate(batches):
-            if (batch.shape[1:], batch.dtype, batch.device) != (first.shape[1:], first.dtype, first.device):
-                raise ValueError(
-                    f"{name}[{i}]: expected images {list(first.shape[1:])}, {first.dtype} on {first.device}, as in the "
-                    f"first batch, got {list(batch.shape[1:])}, {batch.dtype} on {batch.device}"
-                )
-
-
-def check_classes_fit(network: nn.Module, together: bool, **sets: Sequence[Tensor]) -> None:
-    """Raise ValueError unless the network's gradients can be taken of these batches of classes."""
-    check_batches_of_classes(**sets)
-    weight = next(network.parameters(), None)
-    if weight is None:
-        raise ValueError(f"network: {type(network).__name__} has no parameters, so that there are no gradients")
-    for name, batches in sets.items():
-        _check.fits(f"{name}[0]", batches[0], like=weight)
-    if together and any(layer.training for layer in batch_norms(network)):
-        raise ValueError(
-            "together: batch normalisation keeps a state that a vectorised pass cannot change; leave together out, or "
-            "put these layers into evaluation mode"
-        )
-
-
-def check_weights(network: nn.Module) -> None:
-    """Raise ValueError unless the network has weights with rows, which the layerwise distance compares."""
-    if all(parameter.dim() < 2 for parameter in network.parameters()):
-        raise ValueError(
-            f"network: every parameter of {type(network).__name__} has one axis; the layerwise distance looks at "
-            f"weights, not biases"
-        )
-
-
-def batch_norms(network: nn.Module) -> list[nn.Module]:
-    """The layers whose output depends on the whole batch."""
-    return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 
 @torch.no_grad()

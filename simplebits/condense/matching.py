@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits._door import door
+from simplebits.condense.arguments import batch_norms, has_weights
 from simplebits.condense.distribution import feature_loss
-from simplebits.condense.gradient import batch_norms, check_weights, curriculum, freeze_batch_norm, gradient_loss
+from simplebits.condense.gradient import curriculum, freeze_batch_norm, gradient_loss
 from simplebits.condense.network import embedding
 from simplebits.condense.other_losses import product_loss, unrolled_loss
 from simplebits.domains import Count, Known, Momentum, Positive
@@ -150,7 +151,7 @@ class GradientMatching(Matching):
     @door
     def of_real(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
         """Say what is computed of real images: logits, whose gradients need weights with rows."""
-        check_weights(network)
+        has_weights(network)
         return lambda x: network(x)
 
     def rounds(self) -> tuple[int, int]:

@@ -6,12 +6,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
 from simplebits.domains import nearest
 from simplebits.networks import CLASSIFIERS, build
-from simplebits.networks.evaluation_mode import evaluation_mode
 
 
 @runtime_checkable
@@ -43,23 +41,6 @@ def maker(
             f"network_options={dict(options)!r}: these are for a network by name; build them into the function instead"
         )
     return network
-
-
-@torch.no_grad()
-def check_network(network: nn.Module, classes: int, channels: int, size: int, device: torch.device) -> None:
-    """Raise ValueError unless the network turns images of this size into as many logits as there are classes."""
-    try:
-        with evaluation_mode(network):
-            shape = list(network(torch.zeros(2, channels, size, size, device=device)).shape)
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"network: {type(network).__name__} does not take images {channels}x{size}x{size} ({error}); give one that "
-            f"does, or another size"
-        ) from error
-    if shape != [2, classes]:
-        raise ValueError(
-            f"network: expected logits [n, {classes}], one for each class, got [n, {', '.join(map(str, shape[1:]))}]"
-        )
 
 
 def embedding(argument: str, network: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from simplebits._door import door
-from simplebits.condense.gradient import ClassImages, both_gradients, check_classes_fit, gradients_of_classes
+from simplebits.condense.arguments import classes_fit
+from simplebits.condense.gradient import ClassImages, both_gradients, gradients_of_classes
 from simplebits.domains import Positive
 
 
@@ -53,7 +54,7 @@ def gradient_product_loss(
     >>> bool(gradient_product_loss(network, real, real) < 0)
     True
     """
-    check_classes_fit(network, together, real=real, synthetic=synthetic)
+    classes_fit(network, together, real=real, synthetic=synthetic)
     return product_loss(network, real, synthetic, together=together, bf16=bf16, forward=forward)
 
 
@@ -102,7 +103,7 @@ def unrolled_step_loss(
     >>> bool(unrolled_step_loss(network, real, real, learning_rate=0.1) < unrolled_step_loss(network, real, real))
     True
     """
-    check_classes_fit(network, together, real=real, synthetic=synthetic)
+    classes_fit(network, together, real=real, synthetic=synthetic)
     return unrolled_loss(network, real, synthetic, learning_rate=learning_rate, together=together, bf16=bf16)
 
 

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from simplebits import _check, domains
 from simplebits.domains import Finite, Number
+from simplebits.information.memory import require
 from simplebits.information.weights import WeightFunction
+
+TOLERANCE = 1e-5  # of the largest entry or eigenvalue: what single precision leaves of symmetry and sign
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,66 @@ def samples_fit(f: WeightFunction, x: Tensor, targets: Tensor, x_val: Tensor) ->
         raise ValueError(f"x: {len(x)} example(s); leaving one out needs at least 2")
     if list(targets.shape) != wanted:
         raise ValueError(f"targets: expected shape {wanted}, got {list(targets.shape)}")
+
+
+def problem_fits(kernel: Tensor, targets: Tensor, f0: Tensor) -> None:
+    """Raise ValueError unless these are the kernel, targets and outputs of the same samples."""
+    on_one_device(kernel=kernel, targets=targets, f0=f0)
+    if targets.shape != f0.shape:
+        raise ValueError(
+            f"targets: expected shape [n, k], the same for targets and f0, got targets {list(targets.shape)}, f0 "
+            f"{list(f0.shape)}"
+        )
+    n, k = f0.shape
+    if kernel.shape != (n * k, n * k):
+        raise ValueError(
+            f"kernel: expected shape {[n * k, n * k]} for {n} samples with {k} output(s), got {list(kernel.shape)}"
+        )
+    require(
+        f"decomposing a kernel of {n * k} rows in float64", 48.0 * (n * k) ** 2, kernel.device, "take fewer samples"
+    )
+    theta = kernel.detach().double()
+    scale, skew = float(theta.abs().max()), float((theta - theta.T).abs().max())
+    if skew > TOLERANCE * scale:
+        raise ValueError(
+            f"kernel: not symmetric, entries differ from their mirror image by up to {skew:.3g} where the largest is "
+            f"{scale:.3g}; give kernel(network, x) of the training samples, rows and columns in one order"
+        )
+
+
+def validation_fits(kernel_val: Tensor, f0_val: Tensor, coefficients: Float[Tensor, "n k"]) -> None:
+    """Raise ValueError unless these are of other samples for a training on n samples with k outputs."""
+    n, k = coefficients.shape
+    on_one_device(kernel_val=kernel_val, f0_val=f0_val, kernel=coefficients)
+    if f0_val.shape[1] != k:
+        raise ValueError(f"f0_val: expected shape [m, {k}], as f0 has {k} output(s), got {list(f0_val.shape)}")
+    if kernel_val.shape != (f0_val.numel(), n * k):
+        raise ValueError(
+            f"kernel_val: expected shape {[f0_val.numel(), n * k]}, samples of f0_val by training samples, got "
+            f"{list(kernel_val.shape)}"
+        )
+
+
+def gradients_fit(jacobian: Tensor, gradients: Tensor) -> None:
+    """Raise ValueError unless these are gradients of the samples behind this Jacobian."""
+    on_one_device(jacobian=jacobian, gradients=gradients)
+    of_one_dtype(jacobian=jacobian, gradients=gradients)
+    if jacobian.shape[1] != gradients.shape[1] or len(gradients) < 2 or len(jacobian) % len(gradients):
+        raise ValueError(
+            f"gradients: expected [n, d] with n > 1 samples of the Jacobian [n k, d], got {list(gradients.shape)} and "
+            f"{list(jacobian.shape)}"
+        )
+
+
+def changes_fit(changes: Tensor, covariance: Tensor) -> None:
+    """Raise ValueError unless this is a covariance of the weights that change."""
+    on_one_device(changes=changes, covariance=covariance)
+    of_one_dtype(changes=changes, covariance=covariance)
+    if covariance.shape != (changes.shape[1], changes.shape[1]):
+        raise ValueError(
+            f"covariance: expected shape [d, d] for changes [n, d], got {list(covariance.shape)} for "
+            f"{list(changes.shape)}"
+        )
 
 
 def _as_weights(f: WeightFunction, argument: str, value: Tensor, dtype: torch.dtype) -> None:

@@ -19,8 +19,9 @@ from simplebits.information.arguments import (
     OutputsVal,
     Steps,
     examples_fit,
+    validation_fits,
 )
-from simplebits.information.problem import LinearProblem, validation_fits
+from simplebits.information.problem import LinearProblem
 from simplebits.information.weights import WeightFunction
 
 

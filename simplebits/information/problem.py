@@ -10,11 +10,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from simplebits.information.arguments import Dynamics, on_one_device
-from simplebits.information.memory import require
+from simplebits.information.arguments import TOLERANCE, Dynamics, problem_fits
 from simplebits.information.shrinkage import Shrinkage
-
-_TOLERANCE = 1e-5  # of the largest entry or eigenvalue: what single precision leaves of symmetry and sign
 
 
 class Spectrum(NamedTuple):
@@ -54,7 +51,7 @@ class LinearProblem:
     f0: Float[Tensor, "n k"]
 
     def __post_init__(self) -> None:
-        _fits(self.kernel, self.targets, self.f0)
+        problem_fits(self.kernel, self.targets, self.f0)
 
     @property
     def samples(self) -> int:
@@ -71,7 +68,7 @@ class LinearProblem:
         """Eigenvalues and eigenvectors of the kernel, in float64."""
         theta = self.kernel.detach().double()
         values, vectors = torch.linalg.eigh((theta + theta.T) / 2)
-        if values[0] < -_TOLERANCE * values[-1].abs():
+        if values[0] < -TOLERANCE * values[-1].abs():
             raise ValueError(
                 f"kernel: not positive semi-definite, eigenvalues go from {values[0]:.3g} to {values[-1]:.3g}; a Gram "
                 f"matrix of Jacobians has none below 0"
@@ -108,41 +105,3 @@ class LinearProblem:
     def coefficients(self, phi: Shrinkage) -> Float64[Tensor, " nk"]:
         """The a of w_t - w0 = J' a."""
         return self.spectrum.vectors @ (phi(self.spectrum.values) * self.rotated)
-
-
-def _fits(kernel: Tensor, targets: Tensor, f0: Tensor) -> None:
-    """Raise ValueError unless these are the kernel, targets and outputs of the same samples."""
-    on_one_device(kernel=kernel, targets=targets, f0=f0)
-    if targets.shape != f0.shape:
-        raise ValueError(
-            f"targets: expected shape [n, k], the same for targets and f0, got targets {list(targets.shape)}, f0 "
-            f"{list(f0.shape)}"
-        )
-    n, k = f0.shape
-    if kernel.shape != (n * k, n * k):
-        raise ValueError(
-            f"kernel: expected shape {[n * k, n * k]} for {n} samples with {k} output(s), got {list(kernel.shape)}"
-        )
-    require(
-        f"decomposing a kernel of {n * k} rows in float64", 48.0 * (n * k) ** 2, kernel.device, "take fewer samples"
-    )
-    theta = kernel.detach().double()
-    scale, skew = float(theta.abs().max()), float((theta - theta.T).abs().max())
-    if skew > _TOLERANCE * scale:
-        raise ValueError(
-            f"kernel: not symmetric, entries differ from their mirror image by up to {skew:.3g} where the largest is "
-            f"{scale:.3g}; give kernel(network, x) of the training samples, rows and columns in one order"
-        )
-
-
-def validation_fits(kernel_val: Tensor, f0_val: Tensor, coefficients: Float[Tensor, "n k"]) -> None:
-    """Raise ValueError unless these are of other samples for a training on n samples with k outputs."""
-    n, k = coefficients.shape
-    on_one_device(kernel_val=kernel_val, f0_val=f0_val, kernel=coefficients)
-    if f0_val.shape[1] != k:
-        raise ValueError(f"f0_val: expected shape [m, {k}], as f0 has {k} output(s), got {list(f0_val.shape)}")
-    if kernel_val.shape != (f0_val.numel(), n * k):
-        raise ValueError(
-            f"kernel_val: expected shape {[f0_val.numel(), n * k]}, samples of f0_val by training samples, got "
-            f"{list(kernel_val.shape)}"
-        )

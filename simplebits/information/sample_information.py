@@ -12,10 +12,19 @@ from torch import Tensor
 from simplebits import _progress
 from simplebits._door import door
 from simplebits.domains import NonNegative, Positive
-from simplebits.information.arguments import Dynamics, Kernel, KernelVal, Outputs, OutputsVal, Precision, Steps
+from simplebits.information.arguments import (
+    Dynamics,
+    Kernel,
+    KernelVal,
+    Outputs,
+    OutputsVal,
+    Precision,
+    Steps,
+    validation_fits,
+)
 from simplebits.information.leave_one_out import LeaveOneOut
 from simplebits.information.memory import require
-from simplebits.information.problem import LinearProblem, validation_fits
+from simplebits.information.problem import LinearProblem
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from simplebits._door import door
 from simplebits.domains import Count, NonNegative, Positive
-from simplebits.information.arguments import Decomposable, Examples, examples_fit, of_one_dtype, on_one_device
+from simplebits.information.arguments import Decomposable, Examples, changes_fit, examples_fit, gradients_fit
 from simplebits.information.jacobians import Jacobians
 from simplebits.information.memory import require
 from simplebits.information.weights import WeightFunction
@@ -81,7 +81,7 @@ def sgd_covariance(
     tensor([[1., 0.],
             [0., 0.]])
     """
-    _gradients_fit(jacobian, gradients)
+    gradients_fit(jacobian, gradients)
     n, d = gradients.shape
     require(f"a covariance of {d:,} weights", 40.0 * d * d, jacobian.device, "sample_information needs none")
     curvature, basis = torch.linalg.eigh(jacobian.T @ jacobian)
@@ -124,29 +124,9 @@ def weight_information(
     >>> weight_information(torch.tensor([[2.0, 0.0]]), torch.diag(torch.tensor([4.0, 1.0])))
     tensor([0.5000])
     """
-    _changes_fit(changes, covariance)
+    changes_fit(changes, covariance)
     factor, failed = torch.linalg.cholesky_ex(covariance + jitter * torch.eye(len(covariance)).to(covariance))
     if failed:
         raise ValueError("covariance: not positive definite; raise jitter, or give one that is")
     scaled = torch.linalg.solve_triangular(factor, changes.T, upper=False)
     return (0.5 if half else 1.0) * scaled.square().sum(0)
-
-
-def _gradients_fit(jacobian: Tensor, gradients: Tensor) -> None:
-    on_one_device(jacobian=jacobian, gradients=gradients)
-    of_one_dtype(jacobian=jacobian, gradients=gradients)
-    if jacobian.shape[1] != gradients.shape[1] or len(gradients) < 2 or len(jacobian) % len(gradients):
-        raise ValueError(
-            f"gradients: expected [n, d] with n > 1 samples of the Jacobian [n k, d], got {list(gradients.shape)} and "
-            f"{list(jacobian.shape)}"
-        )
-
-
-def _changes_fit(changes: Tensor, covariance: Tensor) -> None:
-    on_one_device(changes=changes, covariance=covariance)
-    of_one_dtype(changes=changes, covariance=covariance)
-    if covariance.shape != (changes.shape[1], changes.shape[1]):
-        raise ValueError(
-            f"covariance: expected shape [d, d] for changes [n, d], got {list(covariance.shape)} for "
-            f"{list(changes.shape)}"
-        )
