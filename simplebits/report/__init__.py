@@ -8,9 +8,9 @@ from simplebits.report.checkpoint import checkpoint
 from simplebits.report.cost import measured_cost
 from simplebits.report.equal import on_curve
 from simplebits.report.figures import COLOURS, image_grid, painted, show, style
-from simplebits.report.ledger import record
 from simplebits.report.published import Published, published
 from simplebits.report.quiz import QuizRound, quiz
+from simplebits.report.recording import record
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
 from simplebits.report.studied import studied

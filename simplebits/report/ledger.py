@@ -1,29 +1,25 @@
 """The ledger: one JSON file a run, with where it came from and everything it measured, written whole or not at all.
 
 The runner calls `start_run`, puts the path it returns into the environment variable `SIMPLEBITS_RUN` and calls
-`finish_run` at the end; in between `record` adds to that file. A run that is killed keeps what it recorded, and its
-status `running`.
+`finish_run` at the end; in between `recording.record` adds to that file. A run that is killed keeps what it recorded,
+and its status `running`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
 import secrets
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, SupportsFloat, cast
+from typing import Any
 
 from simplebits import _check, _files, _here
 from simplebits.report import provenance
-from simplebits.report.published import published as look_up
-from simplebits.report.trend import Trend
 from simplebits.report.verdict import Record
 
 RUN = "SIMPLEBITS_RUN"
@@ -116,7 +112,7 @@ def start_run(
         "device": provenance.device(),
         **provenance.commit(provenance.root()),
         **({"study": dict(study)} if study else {}),
-        "started": _now(),
+        "started": now(),
         "finished": None,
         "status": "running",
         "resumed": 0,
@@ -125,7 +121,7 @@ def start_run(
         "peak_memory_mb": None,
         "error": None,
     }
-    _files.write_json(path, _plain({"format": 1, "run": run, "records": []}))
+    _files.write_json(path, plain({"format": 1, "run": run, "records": []}))
     return path
 
 
@@ -158,7 +154,7 @@ def finish_run(
             processor_seconds=processor_seconds,
             peak_memory_mb=peak_memory_mb,
             error=error,
-            finished=_now(),
+            finished=now(),
         ),
     )
 
@@ -178,92 +174,11 @@ def note(
     if path := os.environ.get(RUN):
 
         def add(content: dict[str, Any]) -> None:
-            content["run"]["data"].update(_plain(dict(data or {})))
-            content["run"]["weights"].update(_plain(dict(weights or {})))
+            content["run"]["data"].update(plain(dict(data or {})))
+            content["run"]["weights"].update(plain(dict(weights or {})))
             content["run"] |= {} if yardstick is None else {"yardstick": yardstick}
 
         change(Path(path), add)
-
-
-def record(
-    experiment: str,
-    metric: str,
-    values: SupportsFloat | Iterable[SupportsFloat] | Mapping[str, SupportsFloat],
-    unit: str,
-    *,
-    setting: Mapping[str, Any] | None = None,
-    published: str | None = None,
-    same_setting: bool = False,
-    near: str = "",
-    trend: Trend | None = None,
-    pairs: int | None = None,
-    groups: Mapping[str, Mapping[str, SupportsFloat]] | None = None,
-    nested: Mapping[str, Sequence[SupportsFloat]] | None = None,
-    band: float | int | None = None,
-) -> Record:
-    """Record a measured quantity in the current run, and make it available to prose as `<experiment>.<metric>`.
-
-    Outside a run (no `SIMPLEBITS_RUN` in the environment) nothing is written; the record is returned all the same. A
-    second record with named units takes the place of the first of its name: values may come one by one.
-
-    Args:
-        experiment: what was done, `glow-standard`.
-        metric: what was measured, `bits-per-dim`.
-        values: the measured number, one a seed, or one for each named unit, in `unit`.
-        unit: `%`, `bits/dim`, `r`, ...
-        setting: all parameters it was measured with.
-        published: key of what the paper says, see `published`.
-        same_setting: whether data, network and protocol are the paper's own.
-        near: what alone differs from the paper's setting.
-        trend: an ordering or ratio that must hold, from `increasing`, `at_most` or `at_least`.
-        pairs: of a correlation: how many pairs it is computed from; of a share: how many trials.
-        groups: of a claim: group to unit to value; of a correlation: its two variables.
-        nested: unit to what its value is the mean of.
-        band: without effect, and gone in the next version: `published.yml` states the margins.
-
-    Returns:
-        The record, with mean, sd and verdict; at the end of a cell it shows as one line.
-
-    Raises:
-        TypeError: values that are no numbers.
-        ValueError: an unknown key, values that are not finite, another unit than the published one, or same_setting or
-            near without anything published.
-        OSError: the ledger cannot be written.
-
-    >>> record("digits", "bits-per-dim", [1.21, 1.19], "bits/dim").verdict
-    'measured'
-    """
-    if band is not None:
-        text = "band= has no effect any more: a number is judged by the margin that published.yml states for it"
-        warnings.warn(text, DeprecationWarning, stacklevel=2)
-    named = isinstance(values, Mapping)
-    made = Record(
-        experiment,
-        metric,
-        _floats(values.values() if named else values),
-        unit,
-        _plain(dict(setting or {})),
-        look_up(published) if published else None,
-        same_setting,
-        trend,
-        _now(),
-        tuple(map(str, values)) if named else (),
-        near,
-        pairs,
-        {str(name): {str(unit): float(v) for unit, v in group.items()} for name, group in (groups or {}).items()},
-        {str(unit): tuple(map(float, some)) for unit, some in (nested or {}).items()},
-    )
-    if path := os.environ.get(RUN):
-
-        def put(content: dict[str, Any]) -> None:
-            # Values of named units come one by one: each time the record takes the place of the one before.
-            former = [one for one in content["records"] if named and (one["experiment"], one["metric"]) == name]
-            content["records"] = [*(one for one in content["records"] if one not in former), _plain(made.to_json())]
-
-        name = (experiment, metric)
-        change(Path(path), put)
-    _glue(made)
-    return made
 
 
 def read(path: Path) -> Run:
@@ -332,32 +247,11 @@ def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
         _files.write_json(path, content)
 
 
-def _glue(made: Record) -> None:
-    """Let prose say {glue:text}`<experiment>.<metric>`, where a notebook runs and the book's tools are installed."""
-    ipython = sys.modules.get("IPython")
-    if ipython is None or ipython.get_ipython() is None:
-        return
-    with contextlib.suppress(ImportError):
-        from myst_nb import glue
-
-        # As text, with more digits than prose shows: it is rounded once, where a sentence names its format.
-        glue(made.name, f"{made.mean:.8g}", display=False)
-
-
-def _floats(values: SupportsFloat | Iterable[SupportsFloat]) -> tuple[float, ...]:
-    single = getattr(values, "ndim", 0 if isinstance(values, SupportsFloat) else 1) == 0
-    try:
-        if isinstance(values, str):
-            raise TypeError("text is no number")
-        return tuple(map(float, cast("Iterable[SupportsFloat]", [values] if single else values)))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"values={values!r:.80}: give a number, or one number a seed ({error})") from error
-
-
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, to the second; sorts as text."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _plain(content: Any) -> Any:
+def plain(content: Any) -> Any:
     """The same as JSON holds it; what JSON does not know, infinity too, becomes its text."""
     return json.loads(json.dumps(content, default=str), parse_constant=str)

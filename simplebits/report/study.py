@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar
 
 from simplebits import _files
-from simplebits.report import ledger, provenance
+from simplebits.report import ledger, provenance, recording
 from simplebits.report.published import published
 from simplebits.report.verdict import Record
 from simplebits.report.words import amount, escape, pretty
@@ -166,7 +166,7 @@ def beside(
 ) -> Record:
     """Record a number that the papers do not have: a control, an explanation of a miss, a cost; values as `judge`'s."""
     run = _run()
-    return ledger.record(run["notebook"], name, _means(values), unit, setting=setting)
+    return recording.record(run["notebook"], name, _means(values), unit, setting=setting)
 
 
 def fingerprint(name: str, values: Tensor) -> None:
@@ -225,7 +225,7 @@ def _record(key: str, values: Mapping[str, SupportsFloat], unit: str, setting: d
         raise ValueError(f"{key!r} is not among the numbers of case {study['case']!r}: {', '.join(study['numbers'])}")
     reduced = not study or run["profile"] == "smoke" or bool(study["reduced"])
     near = "" if reduced else study["near"]
-    return ledger.record(
+    return recording.record(
         run["notebook"], key, values, unit, setting=setting, published=key, near=near,
         same_setting=not reduced and not near, **more,
     )  # fmt: skip

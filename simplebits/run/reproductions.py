@@ -10,7 +10,8 @@ import click
 
 from simplebits.run import console, reproduce, root, snapshot, studies
 from simplebits.run.outcome import Outcome
-from simplebits.run.reproduce import CaseRun, Standing
+from simplebits.run.reproduce import CaseRun
+from simplebits.run.standing import Standing, standings
 
 
 def command(
@@ -44,7 +45,7 @@ def command(
     if slurm:
         if parameters or smoke or force or within or scheduler:
             raise ValueError("--slurm only writes a script for cases as they are; leave -p, --smoke, --force out")
-        left = reproduce.standings(folder, studies.choose(folder, words))
+        left = standings(folder, studies.choose(folder, words))
         at = snapshot.commit_of(folder, commit) if commit else None
         count = _script(slurm, left, folder, device, at)
         click.echo(f"{slurm}: {count} tasks; hand it in: sbatch {slurm}")
@@ -72,11 +73,11 @@ def listing(folder: Path) -> str:
     known = studies.all_of(folder)
     for study in known.values():
         cases = [case for case in study.cases.values() if not case.smoke]
-        found = reproduce.standings(folder, cases)
+        found = standings(folder, cases)
         lines += [f"{study.name}: {study.title}"] + [f"    {_line(standing)}" for standing in found]
         if study.diagnosis:
             lines.append(f"    {study.diagnosis.splitlines()[0]}")
-    left = [standing for standing in reproduce.standings(folder, studies.choose(folder, ())) if not standing.done]
+    left = [standing for standing in standings(folder, studies.choose(folder, ())) if not standing.done]
     hours = sum(standing.hours for standing in left)
     lines.append(
         f"{len(left)} cases are not done, about {hours:.0f} processor hours. Run: simplebits reproduce STUDY [CASE]"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simplebits import _files
-from simplebits.run.reproduce import Standing
+from simplebits.run.standing import Standing
 
 _SCRIPT = """#!/usr/bin/env bash
 # One task a case; hand it in again to go on with what was killed: sbatch {name}

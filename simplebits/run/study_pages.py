@@ -12,7 +12,8 @@ from simplebits.report.evidence import Evidence, Present, best, gather
 from simplebits.report.published import everything, without_case
 from simplebits.report.scoreboard import Row, counts
 from simplebits.report.words import escape, pretty
-from simplebits.run import reproduce, studies
+from simplebits.run import studies
+from simplebits.run.standing import Standing
 from simplebits.run.studies import Case, Study
 
 
@@ -156,7 +157,7 @@ def _commands(study: Study, cases: list[Case], found: list[Evidence]) -> str:
     lines = ["| case | numbers | processor time | run on | resumed | command |", "|---|---:|---:|---|---:|---|"]
     for case in cases:
         own = [run for run in runs if run.info["study"]["case"] == case.name]
-        standing = reproduce.Standing.of(study, case, own)
+        standing = Standing.of(study, case, own)
         time = duration(3600 * standing.hours)
         state = time if standing.done else f"about {time} left"
         newest = own[-1].info if own else {}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simplebits import _files
-from simplebits.report import ledger
+from simplebits.report import ledger, recording
 from simplebits.report.trend import at_least
 
 
@@ -30,7 +30,7 @@ def content(path):
 
 def test_a_run_from_start_to_end(run, results):
     assert run.parent == results / "laptop" / "01_bits"
-    made = ledger.record(
+    made = recording.record(
         "glow",
         "bits-per-dim",
         [0.38, 0.40],
@@ -64,7 +64,7 @@ def test_a_run_from_start_to_end(run, results):
 
 
 def test_outside_a_run_nothing_is_written(results):
-    made = ledger.record("glow", "bits-per-dim", 0.39, "bits/dim")
+    made = recording.record("glow", "bits-per-dim", 0.39, "bits/dim")
     ledger.note(data={"mnist": "abc"})
     assert made.values == (0.39,)
     assert not list(results.rglob("*"))
@@ -75,9 +75,9 @@ def test_values_may_be_tensors_and_arrays():
     import torch
 
     for values in (torch.tensor([1.0, 2.0]), np.array([1.0, 2.0]), [torch.tensor(1.0), np.float32(2.0)], (1, 2)):
-        assert ledger.record("e", "m", values, "%").values == (1.0, 2.0)
+        assert recording.record("e", "m", values, "%").values == (1.0, 2.0)
     for value in (torch.tensor(1.5), np.array(1.5), np.float64(1.5), 1.5):
-        assert ledger.record("e", "m", value, "%").values == (1.5,)
+        assert recording.record("e", "m", value, "%").values == (1.5,)
 
 
 @pytest.mark.unchecked
@@ -85,21 +85,21 @@ def test_wrong_use_writes_nothing(run):
     before = run.read_bytes()
     for values in ("12", None, ["a"], [[1.0, 2.0]], [None]):
         with pytest.raises(TypeError, match="give a number"):
-            ledger.record("e", "m", values, "%")
+            recording.record("e", "m", values, "%")
     for values in ([], float("nan"), [1.0, float("inf")]):
         with pytest.raises(ValueError, match="finite"):
-            ledger.record("e", "m", values, "%")
+            recording.record("e", "m", values, "%")
     with pytest.raises(ValueError, match=r"dc\.mnist\.ipc1\.dc"):
-        ledger.record("e", "m", 1.0, "%", published="dc.mnist.ipc1.dcc")
+        recording.record("e", "m", 1.0, "%", published="dc.mnist.ipc1.dcc")
     with pytest.raises(ValueError, match="fraction"):
-        ledger.record("e", "m", 0.9, "fraction", published="dc.mnist.ipc1.dc")
+        recording.record("e", "m", 0.9, "fraction", published="dc.mnist.ipc1.dc")
     with pytest.raises(ValueError, match="complete"):
         ledger.finish_run(run, "done", 1.0)
     assert run.read_bytes() == before
 
 
 def test_settings_that_json_does_not_know_still_give_valid_json(run):
-    ledger.record("e", "m", 1.0, "%", setting={"rate": float("inf"), "shape": (1, 2), "none": None})
+    recording.record("e", "m", 1.0, "%", setting={"rate": float("inf"), "shape": (1, 2), "none": None})
 
     def refuse(text):
         raise AssertionError(f"{text} is not JSON")
@@ -158,14 +158,14 @@ def test_a_damaged_file_is_named_and_the_others_are_read(run, text):
 def test_recording_into_a_damaged_or_missing_file_says_so(run):
     run.write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match="is damaged"):
-        ledger.record("e", "m", 1.0, "%")
+        recording.record("e", "m", 1.0, "%")
     run.unlink()
     with pytest.raises(FileNotFoundError, match="is gone"):
-        ledger.record("e", "m", 1.0, "%")
+        recording.record("e", "m", 1.0, "%")
 
 
 def test_a_full_disk_leaves_what_was_there(run, monkeypatch):
-    ledger.record("e", "first", 1.0, "%")
+    recording.record("e", "first", 1.0, "%")
     before = run.read_bytes()
 
     def full(part, text, *args, **kwargs):
@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_what_was_there(run, monkeypatch):
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        ledger.record("e", "second", 2.0, "%")
+        recording.record("e", "second", 2.0, "%")
     assert caught.value.errno == errno.ENOSPC
     assert str(run) in str(caught.value)
     assert run.read_bytes() == before
@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_what_was_there(run, monkeypatch):
 def _write_many(path, worker, count):
     os.environ[ledger.RUN] = str(path)
     for number in range(count):
-        ledger.record(f"worker-{worker}", "number", float(number), "%")
+        recording.record(f"worker-{worker}", "number", float(number), "%")
 
 
 def _run_many(results, worker, count):
@@ -226,9 +226,9 @@ def test_several_processes_in_one_run_lose_nothing(run):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_run_killed_while_writing_keeps_what_it_recorded(run):
     endless = (
-        "from simplebits.report import ledger\n"
+        "from simplebits.report import ledger, recording\n"
         "for number in range(100_000):\n"
-        "    ledger.record('e', 'm', float(number), '%', setting={'long': 'x' * 20_000})\n"
+        "    recording.record('e', 'm', float(number), '%', setting={'long': 'x' * 20_000})\n"
         "    print(number, flush=True)"
     )
     for _ in range(3):
@@ -242,7 +242,7 @@ def test_a_run_killed_while_writing_keeps_what_it_recorded(run):
         records = ledger.read(run).records[before:]
         assert len(records) >= said + 1, "what record() returned is in the file"
         assert [record.values[0] for record in records] == [float(number) for number in range(len(records))]
-    ledger.record("e", "afterwards", 1.0, "%")  # a killed writer holds no lock
+    recording.record("e", "afterwards", 1.0, "%")  # a killed writer holds no lock
     assert ledger.read(run).status == "running"
 
 
@@ -283,5 +283,5 @@ def test_files_of_the_ledger_are_written_in_one_step(run, monkeypatch):
         replace(part, path)
 
     monkeypatch.setattr(_files.os, "replace", watched)
-    ledger.record("e", "m", 1.0, "%")
+    recording.record("e", "m", 1.0, "%")
     assert seen == [content(run)], "it was whole before it took its name"

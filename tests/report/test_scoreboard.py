@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from simplebits.report import evidence, judge, judge_claim, ledger, record, scoreboard, scoreboard_markdown, study
+from simplebits.report import (
+    evidence,
+    judge,
+    judge_claim,
+    ledger,
+    record,
+    recording,
+    scoreboard,
+    scoreboard_markdown,
+    study,
+)
 from simplebits.report.published import everything, papers
 from simplebits.report.trend import at_least
 
@@ -133,7 +143,7 @@ def test_a_claim_that_fails_on_one_image_set_does_not_hold(monkeypatch):
     claim = next(said for said in everything().values() if said.value is None)
     tested = replace(claim, tests=("a - b > 1",))
     monkeypatch.setattr(study, "published", lambda _: tested)
-    monkeypatch.setattr(ledger, "look_up", lambda _: tested)
+    monkeypatch.setattr(recording, "look_up", lambda _: tested)
     monkeypatch.setitem(everything(), claim.key, tested)
     for case, gap in (("svhn", 0.0), ("cifar10", 5.0)):
         about = {"study": "s", "case": case, "near": "", "reduced": "", "version": 1, "numbers": [claim.key]}
@@ -165,7 +175,7 @@ def test_a_claim_is_judged_by_the_tests_of_its_study(monkeypatch):
     claim = next(said for said in everything().values() if said.value is None)
     tested = replace(claim, tests=("a - b > 1",))
     monkeypatch.setattr(study, "published", lambda _: tested)
-    monkeypatch.setattr(ledger, "look_up", lambda _: tested)
+    monkeypatch.setattr(recording, "look_up", lambda _: tested)
     about = {"study": "s", "case": "c", "near": "", "reduced": "", "version": 1, "numbers": [claim.key]}
     path = ledger.start_run("s", "study", study=about)
     monkeypatch.setenv(ledger.RUN, str(path))

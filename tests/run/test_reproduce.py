@@ -9,6 +9,7 @@ import pytest
 
 from simplebits.report import ledger
 from simplebits.run import reproduce, studies
+from simplebits.run.standing import standings
 
 KEY = "dc.cross-architecture.mlp.mlp"
 
@@ -155,7 +156,7 @@ def test_a_change_of_the_method_is_found_by_its_fingerprint(table):
     assert "raise `version`" in sentence
     table(method=1.5, version=2)
     assert reproduce.changed_methods(table.root) == []
-    (standing,) = reproduce.standings(table.root, studies.choose(table.root, ["table", "one"]))
+    (standing,) = standings(table.root, studies.choose(table.root, ["table", "one"]))
     assert (standing.done, standing.outdated) == (False, True)
 
 
@@ -168,11 +169,11 @@ def test_a_change_below_the_tolerance_is_none(table):
 def test_units_of_ones_own_are_joined_other_changes_do_not_count(table):
     own = reproduce.plan(["table", "one"], parameters={"shift": 2.0})
     reproduce.run(own)
-    (standing,) = reproduce.standings(table.root, [own[0].case])
+    (standing,) = standings(table.root, [own[0].case])
     assert not standing.done
     for sets, done in (([7], False), ([0, 1], False), ([2], True)):
         reproduce.run(reproduce.plan(["table", "one"], parameters={"sets": sets}))
-        (standing,) = reproduce.standings(table.root, [own[0].case])
+        (standing,) = standings(table.root, [own[0].case])
         assert standing.done == done, "done when all sets that it lists are measured, wherever"
 
 
