@@ -15,7 +15,7 @@ def bar(total: int, done: int, description: str, progress: bool | None) -> Any:
         total: number of steps in all.
         done: steps taken before, by a run that is resumed.
         description: what the bar says.
-        progress: show it; None: where someone watches, and not if the environment has TQDM_DISABLE, as every chapter
+        progress: show it; None: where someone watches, and not if the environment has TQDM_DISABLE, as every lesson
             has that `simplebits run` executes.
     """
     hide: bool | None = not progress

@@ -1,4 +1,4 @@
-"""Where a chapter's long loops keep what a killed run goes on from."""
+"""Where a lesson's long loops keep what a killed run goes on from."""
 
 from __future__ import annotations
 

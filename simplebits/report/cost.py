@@ -1,4 +1,4 @@
-"""What a chapter costs: wall-clock time and memory per profile, read from the ledger."""
+"""What a lesson costs: wall-clock time and memory per profile, read from the ledger."""
 
 from __future__ import annotations
 

@@ -51,13 +51,13 @@ def build(root: Path, profile: str = profiles.DEFAULT, warnings_as_errors: bool 
         `_build/html/index.html`.
 
     Raises:
-        RuntimeError: a chapter's executed notebook is missing or not up to date (names it and the command that makes
+        RuntimeError: a lesson's executed notebook is missing or not up to date (names it and the command that makes
             it), Sphinx complained, or a page is too large or would ask another host for something.
     """
     root = Path(root).resolve()
     entries = contents(root)
-    chapters = [Path(entry).name for entry in entries if entry.startswith("notebooks/")]
-    stale = [stem for stem in chapters if not execute.fresh(stem, profile, folder=root)]
+    lessons = [Path(entry).name for entry in entries if entry.startswith("notebooks/")]
+    stale = [stem for stem in lessons if not execute.fresh(stem, profile, folder=root)]
     if stale:
         raise RuntimeError(
             f"not up to date in profile {profile}: {', '.join(stale)}. The website never shows an old or missing run; "
@@ -65,7 +65,7 @@ def build(root: Path, profile: str = profiles.DEFAULT, warnings_as_errors: bool 
         )
     build_folder = root / "_build"
     stage, site = build_folder / "stage", build_folder / "html"
-    executed = {stem: execute.executed_path(stem, profile, folder=root) for stem in chapters}
+    executed = {stem: execute.executed_path(stem, profile, folder=root) for stem in lessons}
     assemble(root, stage, executed, entries)
     fresh = render.website(stage, build_folder / "render", warnings_as_errors)
     markdown_copies.write(stage, fresh, executed, entries)
@@ -96,7 +96,7 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
     Args:
         root: the repository.
         stage: the folder; what was there is removed.
-        executed: executed notebook of each chapter, by stem.
+        executed: executed notebook of each lesson, by stem.
         entries: the pages of the table of contents.
     """
     shutil.rmtree(stage, ignore_errors=True)
@@ -120,7 +120,7 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
     for module in modules:
         _files.write_text(stage / "book" / "api" / f"{module}.md", reference(module))
     _files.write_text(generated / "modules.md", module_table(modules))
-    _files.write_text(generated / "chapters.md", chapter_table(executed))
+    _files.write_text(generated / "lessons.md", lesson_table(executed))
     _write_evidence(root, stage)
 
 
@@ -145,7 +145,7 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     """An executed notebook as its page shows it.
 
     The Colab badge, a picture from another host, becomes links; numbers in sentences become those of this run, see
-    `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the chapter is
+    `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the lesson is
     that of the ledger as it is now, this run included. Of a smoke run, which shows that code runs and nothing else, the
     sentences keep the default run's numbers, and the page says so.
     """
@@ -207,8 +207,8 @@ def module_table(modules: list[str]) -> str:
     return "\n".join(["| module | what it holds |", "|---|---|", *rows, ""])
 
 
-def chapter_table(executed: dict[str, Path]) -> str:
-    """Chapters with their measured cost and their handout."""
+def lesson_table(executed: dict[str, Path]) -> str:
+    """Lessons with their measured cost and their handout."""
     from simplebits.report.cost import measured_cost
 
     text = []
@@ -216,7 +216,7 @@ def chapter_table(executed: dict[str, Path]) -> str:
         prose = "\n".join("".join(cell["source"]) for cell in _read(path)["cells"] if cell["cell_type"] == "markdown")
         heading = re.search(r"^# (.+)", prose, re.MULTILINE)
         links = (
-            f"[The chapter](/notebooks/{stem}.ipynb), its "
+            f"[The lesson](/notebooks/{stem}.ipynb), its "
             f"{{download}}`handout without solutions <generated/handouts/{stem}.ipynb>`"
         )
         cost = measured_cost(stem).table()

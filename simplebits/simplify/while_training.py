@@ -49,7 +49,7 @@ class SimplifyWhileTraining:
 
     Every step lowers `per_instance_loss` in the simplifier's weights, then takes one ordinary AdamW step of the
     classifier on the newly simplified images. The defaults are the published settings; what a short run on few cores
-    needs instead is in chapter 04.
+    needs instead is in lesson 04.
 
     Args:
         classifier: f: images [n, c, h, w] in [0, 1] to logits; trained in place.
