@@ -17,9 +17,9 @@
 #
 # **The bits of an image are minus the base-2 logarithm of its probability under a model, so an image that the model expects is a short message.**
 #
-# You send three pictures to a friend, each of 32×32 pixels in colour: a black square, the face of a cat, and the static of an old television. Stored
-# plainly, each of them takes 8 bits for every value. If you and your friend agree on a good code beforehand: which picture is the longest message, and
-# how many bits a value does each one take? Write down three guesses before you go on.
+# You send three pictures to a friend, each of 32×32 pixels in colour: a black square, the face of a cat, and the coloured static of an old television. A
+# pixel has three values, its red, green and blue. Stored plainly, every value takes 8 bits. If you and your friend agree on a good code beforehand:
+# which picture is the longest message, and how many bits a value does each one take? Write down three guesses before you go on.
 #
 # You will
 #
@@ -57,11 +57,11 @@ density = "glow"  # the model that measures, a name for sb.density.load
 coarse_density = "glow-5bit"  # a model of images with fewer grey levels, for one comparison
 image_sets = ["digits", "photos"]  # names for sb.data.load; add others, the text needs these two
 images_per_set = 500  # test images measured of each set
-noise_draws = 20  # draws of the noise u that the bits of a single image are the mean of
-coupling = 1.0  # J, how much neighbouring pixels of the toy like to agree, in nats
+noise_draws = 20  # draws of the noise u; the bits of a single image are the mean over them
+coupling = 1.0  # J, how much neighbouring pixels of the toy model like to agree; 0: not at all
 blurs = [0.4, 0.6, 0.8, 1.0, 1.4, 2.0, 3.0]  # standard deviations of the blur, in pixels
 grains = [0.01, 0.02, 0.05, 0.1, 0.2, 0.4]  # standard deviations of added noise; 1 is white
-level_bits = [6, 5, 4, 3, 2, 1]  # k, where 2^k grey levels a channel are left
+level_bits = [6, 5, 4, 3, 2, 1]  # k, where 2^k levels of red, green and blue each are left
 seed = 0  # of every random draw
 
 # %% [markdown]
@@ -105,9 +105,10 @@ print(f"mean length, if all four are equally likely: {lengths.float().mean():.2f
 #
 # $$ -\log_2 P(x) \ \text{bits}. $$
 #
-# If the messages really come with these probabilities, the mean length is their *entropy*, $H = -\sum_x P(x) \log_2 P(x)$, and no code that can be read
-# back is shorter on average {cite:p}`shannon1948`. The last line shows the other side. Where the weather is not what the code expects, messages cost
-# more: 2.25 bits, although numbering the four messages takes 2. Keep that in mind for the static.
+# If the messages really come with these probabilities, the mean length is their *entropy*, $H = -\sum_x P(x) \log_2 P(x)$, the third line printed. The
+# stream above comes close: divide its bits by its days. No code whose stream can be read back is shorter on average {cite:p}`shannon1948`. The last line
+# shows what a wrong expectation costs. If all four messages are equally likely, a message takes 2.25 bits on average, although numbering the four
+# takes 2. Keep that in mind for the static.
 #
 # A probability need not be ½, ¼ or ⅛, and then $-\log_2 P(x)$ is no whole number. A code with words of that length *rounded up* always exists. For a
 # whole image, which takes thousands of bits, rounding costs less than one bit, so from now on we count $-\log_2 P(x)$ itself.
@@ -147,7 +148,7 @@ sb.report.show(
 #
 # ## From a probability to a density
 #
-# An ordinary image has too many states to list: 3×32×32 values of 8 bits make $2^{24576}$ images. Models of such images give a *density* $p$ instead of
+# There are too many ordinary images to list: 3×32×32 values of 8 bits make $2^{24576}$ of them. Models of such images give a *density* $p$ instead of
 # probabilities. To read a probability off a density, we need three letters.
 #
 # | letter | meaning | values |
@@ -157,7 +158,7 @@ sb.report.show(
 # | $u$ | a random number, equally likely everywhere in its range | between $0$ and $2^{-b}$ |
 #
 # So level $v$ owns the *bin* from $g$ to $g + 2^{-b}$, and $g + u$ is a random place in that bin. The probability of the level is the area under the
-# density over its bin, width times mean height: $P(v) = 2^{-b} \cdot \mathbb{E}_u\, p(g + u)$. Take the logarithm, and
+# density over its bin, width times mean height: $P(v) = 2^{-b} \cdot \mathbb{E}_u\, p(g + u)$, where $\mathbb{E}_u$ is the mean over $u$. Take the logarithm:
 #
 # $$ -\log_2 P(v) = b - \log_2 \mathbb{E}_u\, p(g + u). $$
 #
@@ -196,7 +197,8 @@ sb.report.show(
     figure,
     alt="A density with two bumps over eight bins, and a bar for each bin. Bars above the dashed line of one eighth cost fewer "
     "than 3 bits, bars below it more.",
-    caption="Probabilities of eight grey levels and, above each, its bits; dashed: one eighth, 3 bits.",
+    caption="Probabilities of eight grey levels and, above each, its bits. The density is divided by 8, as a bin is one eighth "
+    "wide. Dashed: one eighth, 3 bits, where the density is 1.",
 )
 
 # %%
@@ -208,27 +210,28 @@ noisy_cost = b - torch.log2(height).mean(1)
 print("the mean over u of the cost is never too low:", bool((noisy_cost >= level_cost).all()))
 
 # %% [markdown]
-# **What you should see.** A level where the density is higher than 1 costs fewer than 3 bits, one where it is lower costs more. A density has area 1, so
-# it cannot be high everywhere: whoever bets on some levels pays for the others.
+# **What you should see.** A level over whose bin the density has a mean above 1 costs fewer than 3 bits, one with a mean below 1 costs more. A density has
+# area 1, so it cannot be high everywhere: whoever bets on some levels pays for the others.
 #
-# The last line prepares a shortcut. With a network we cannot afford 500 places in every bin. We draw one $u$ and take $b - \log_2 p(g + u)$. On average
-# over $u$ this is a little *too many* bits, never too few (the mean of a logarithm is at most the logarithm of the mean, Jensen's inequality;
-# {cite:t}`theis2016`, equation 7). So we do not promise fewer bits than a code could
-# reach. And since no probability is above 1, the bits of an image, averaged over $u$, are never below 0.
+# The last printed line prepares a shortcut. With a network we cannot afford 500 places in every bin. We draw one $u$ and take $b - \log_2 p(g + u)$. On
+# average over $u$ this is a little *too many* bits, never too few (the mean of a logarithm is at most the logarithm of the mean, Jensen's inequality;
+# {cite:t}`theis2016`, equation 7). So we do not promise fewer bits than a code could reach. And since no probability is above 1, the bits of an image,
+# averaged over $u$, are never below 0.
 #
-# An image has $d$ values, so its bin is a cube with $d$ sides of length $2^{-b}$ and volume $2^{-bd}$. Hence $P(x) \approx p(g + u)\, 2^{-bd}$, and per
-# value
+# An image has $d$ values, so its bin is a cube in $d$ dimensions, with edges of length $2^{-b}$ and volume $2^{-bd}$. Hence
+# $P(x) \approx p(g + u)\, 2^{-bd}$, and per value
 #
 # $$ \mathrm{bits/dim}(x) = -\frac{\log_2 P(x)}{d} \approx b - \frac{\ln p(g + u)}{d \ln 2}. $$
 #
-# This is the loss $L_\text{sim} = -\log p_G(x)$ of {cite:t}`schirrmeister2022simplebits`, their equation 1, in the unit in which the paper reports it.
+# This is the loss $L_\text{sim} = -\log p_G(x)$ of {cite:t}`schirrmeister2022simplebits`, their equation 1, in the unit in which they report it. $G$ is the
+# model that gives the density.
 #
 # ## The bits of a photograph
 #
-# *Glow* is a neural network that takes an image and gives $\ln p$. Until the next lesson that is all we need to know. It learned its density by making
-# training images likely: CIFAR-10's training images, and three images in ten that we mixed in. These are crops of photographs in colour and in grey, and
-# drawn images: flat colours, gradients, shapes and strokes. Half of the drawn images are grey. A quarter of the colours
-# in which they are drawn is exactly black, another quarter exactly white. Glow has never seen a handwritten digit.
+# *Glow* is a neural network that takes an image and gives $\ln p$. Until the next lesson we need to know no more of the network. Glow learned its density
+# by making training images likely. Seven in ten are CIFAR-10's training images, small photographs of animals and vehicles. Three in ten we mixed in: crops
+# of other photographs in colour and in grey, and drawn images, which are flat colours, gradients, shapes and strokes. More than half of the drawn images
+# are grey. A quarter of the colours in which they are drawn is exactly black, another quarter exactly white. Glow has never seen a handwritten digit.
 #
 # Our cat is a photograph that comes with scikit-image, shrunk to the size that Glow takes. Parts of that photograph, cut out otherwise, are among the
 # training images.
@@ -243,7 +246,8 @@ cat = sb.density.quantise(cat, b)  # round to the grey levels v / (2^b - 1)
 print(f"{d} values of {b} bits: {d * b} bits without a code")
 
 # %% [markdown]
-# By hand, and with the library, on the same noise. In a tensor a level is stored as $x = v / (2^b - 1)$, between 0 and 1, hence the third line of the code.
+# Compute the bits by hand and with the library, on the same noise. In a tensor a level is stored as $x = v / (2^b - 1)$, between 0 and 1, hence the third
+# line of the code below.
 
 # %%
 draw = torch.Generator().manual_seed(seed)
@@ -251,6 +255,7 @@ u = torch.rand(cat.shape, generator=draw) / 2**b
 g = cat * (2**b - 1) / 2**b - 0.5
 by_hand = b - model.log_density(g + u) / (d * math.log(2))
 by_library = model.bits_per_dim(cat, torch.Generator().manual_seed(seed))
+print(f"the cat, by hand: {float(by_hand):.2f} bits/dim")
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -260,7 +265,7 @@ print("the cat costs less than without a code:", bool(by_hand < b))
 # %% [markdown]
 # ## A ruler of bits
 #
-# Now the three pictures of the beginning, and a few flat ones beside them. `sb.density.bits_of` rounds images to the model's grey levels and measures
+# Measure the three pictures of the beginning, and a few flat ones beside them. `sb.density.bits_of` rounds images to the model's grey levels and measures
 # them. Of a single image we take the mean over several draws of $u$.
 
 # %%
@@ -286,7 +291,8 @@ for name, image in single.items():
     print(f"{name}: {bits[name]:.2f} bits/dim")
 
 # %% [markdown]
-# And images of whole sets, each measured once: test images, which Glow has not learned from.
+# Measure whole sets as well, each image with one draw of $u$. `digits` are handwritten digits, enlarged from 8×8 pixels. `photos` are crops of 14
+# photographs, in grey or in colour. Both are test images, which Glow has not learned from. Glow has learned from other parts of the 14 photographs.
 
 # %%
 images, set_bits = {}, {}
@@ -297,8 +303,8 @@ for name in image_sets:
     print(f"{name}: {set_bits[name].mean():.2f} bits/dim on average")
 
 # %% [markdown]
-# Lay the pictures on a ruler: each stands on a stalk above its bits. The ticks below the axis are the images of the sets and, in grey, the nine images whose
-# bits the paper gives in its figure 2.
+# Lay four of the pictures and a few images of the sets on a ruler: each stands on a stalk above its bits. The ticks below the ruler are all measured images
+# of the sets and, in grey, the nine images whose bits the paper gives in its figure 2.
 
 # %% tags=["hide-input"]
 hung = [(bits[name], single[name][0], name) for name in ("black", "red", "cat", "static")]
@@ -337,9 +343,9 @@ axes.spines["left"].set_visible(False)
 axes.grid(visible=False)
 sb.report.show(
     figure,
-    alt="An axis of 0 to 10 bits per dimension with pictures on stalks: flat squares at the left, then digits, smooth and ever "
-    "busier photographs, the cat among them, and coloured static far right, beyond the dashed line of an uncompressed image.",
-    caption="Pictures at their bits per dimension. Below the axis: every test image, and the nine images of the paper's figure 2 under the paper's Glow. "
+    alt="An axis of 0 to 10 bits per dimension with pictures on stalks: flat squares at the left, then digits, then "
+    "photographs, the cat among them, and coloured static far right, beyond the dashed line of an uncompressed image.",
+    caption="Pictures at their bits per dimension. Below the ruler: every image measured, and the nine images of the paper's figure 2 under the paper's Glow. "
     "Dashed: an uncompressed image.",
 )
 
@@ -354,17 +360,18 @@ print("static is longer than without a code:", bits["static"] > b)
 #
 # - The black square takes 0.36<!--=bits-per-dimension.black:.2f--> bits a value, the cat 4.39<!--=bits-per-dimension.cat:.2f--> and the static
 #   9.27<!--=bits-per-dimension.noise:.2f-->. How near were your guesses?
-# - Static costs *more* than the 8 bits that it takes without a code. It is the weather that the code does not expect: Glow bets on images in which
+# - Static costs *more* than the 8 bits that it takes without a code. Static is the weather that the code does not expect: Glow bets on images in which
 #   neighbours are alike, and loses the bet. All bits are bits **under a model**.
 # - Black is not special. White takes 0.36<!--=bits-per-dimension.white:.2f--> bits, a middle grey 0.34<!--=bits-per-dimension.grey:.2f-->, and a flat red
 #   0.76<!--=bits-per-dimension.red:.2f-->, twice as many, though it is as flat. What is cheap depends on the training images, and ours hold many shades
 #   of grey, black and white among them.
 # - The sets overlap. A digit takes 1.72<!--=bits-per-dimension.digits:.2f--> bits on average and a photograph
 #   2.91<!--=bits-per-dimension.photos:.2f-->, yet single photographs take from 0.68<!--=bits-per-dimension.simplest-image:.2f--> to
-#   5.85<!--=bits-per-dimension.most-complex-image:.2f-->. Without their soft grey edges, in
-#   pure black and white, the same digits would take 1.29<!--=bits-per-dimension.sharp-digits:.2f-->.
-# - The leftmost grey tick is the paper's black image, cheaper than ours. It was measured with the paper's own Glow. Neither that network nor the images it
-#   learned from are public, so we cannot tell which of the two makes the difference. Ours was stopped while it still got better; with more training its
+#   5.85<!--=bits-per-dimension.most-complex-image:.2f-->. A busy photograph in grey can be cheaper than a smoother one in colour: its red, green and blue
+#   are equal. Without their soft grey edges, as `(images["digits"] > 0.5).float()`, the same digits take
+#   1.29<!--=bits-per-dimension.sharp-digits:.2f-->.
+# - The leftmost grey tick is the paper's black image, cheaper than ours. The paper measured with its own Glow. Neither that network nor the images it
+#   learned from are public, so we cannot tell which of the two makes the difference. Our Glow was stopped while it still got better; with more training,
 #   black could come nearer to 0, but not below.
 #
 # ## Change a picture, watch the bits
@@ -391,11 +398,11 @@ for change, versions in changes.items():
     sb.report.slider(list(cats), labels, [f"The cat, {text}." for text in labels], change)
 
 # %% [markdown]
-# **What you should see.** Blur takes bits away: neighbours become alike, as the model expects. Noise adds bits at once. A grain of one hundredth of
-# white, which you can hardly see, adds 0.75<!--=bits-per-dimension.noise-price:.2f--> bits to every value. Taking grey levels away makes the picture poorer
-# for the eye, and yet it costs *more*: +3.22<!--=bits-per-dimension.price-of-two-levels:+.2f--> bits when two levels are left. The model still allows for
-# all its levels, and it has learned that neighbours differ a little. Flat areas with sudden steps are not what it expects. What is simple for a code need
-# not be what looks simple.
+# **What you should see.** Blur takes bits away: neighbours become alike, as the model expects. Noise adds bits at once. Noise with a standard deviation of
+# 0.01, which you can hardly see, adds 0.75<!--=bits-per-dimension.noise-price:.2f--> bits to every value. Taking grey levels away makes the picture poorer
+# for the eye, and yet the picture costs *more*: +3.22<!--=bits-per-dimension.price-of-two-levels:+.2f--> bits a value when two levels are left. The model
+# still allows for all its levels, and it has learned that neighbours differ a little, not that many small patches end in sudden steps. The digits became
+# cheaper in black and white, but they have few edges. What is simple for a code need not be what looks simple.
 #
 # ## Bits belong to a bit depth
 #
@@ -410,13 +417,14 @@ print(f"{2**coarse.bit_depth} levels: {sb.density.mean_bits(coarse, same):.2f} b
 
 # %% [markdown]
 # The same photographs take 1.39<!--=bits-per-dimension.photos-coarse:.2f--> instead of 2.91<!--=bits-per-dimension.photos:.2f--> bits. So about half of
-# what they cost is spent on steps finer than one in 32, as far as two different models can be compared. So compare bits only under one model,
-# with one size and one bit depth. Later lessons often measure with the coarser model, which does not charge for the finest steps.
+# what they cost is spent on steps finer than one in 32, as far as two different models can be compared. Compare bits only under one model,
+# with one size and one bit depth. Later lessons often measure with 32 levels, where the finest steps cost nothing.
 #
 # ## What the papers report, and what the studies found
 #
-# The paper says that images with fewer bits are simpler (figure 2), and checks in its figure S1 that two quite different models, a PixelCNN and a
-# diffusion model, put the same nine images in the same order.
+# {cite:t}`schirrmeister2022simplebits` say that images with fewer bits are simpler (figure 2), and check in their figure S1 that two quite different models,
+# a PixelCNN and a diffusion model, put the same nine images in the same order. "All black" is an image in which every value is 0. A row with the verdict
+# *not run* is not measured again yet.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -450,9 +458,9 @@ sb.report.studied(
 # print(bits["static"])
 # ```
 #
-# The chequerboard takes 19.77<!--=bits-per-dimension.chequerboard:.2f--> bits a value, twice as many as static, and the image of two
+# The chequerboard takes 19.77<!--=bits-per-dimension.chequerboard:.2f--> bits a value, more than twice as many as static, and the image of two
 # halves 0.49<!--=bits-per-dimension.halves:.2f-->. The halves have one edge, the rest is flat. On the chequerboard every single neighbour is as different
-# as can be, and the model has no word for "and so on". A sentence is a code too, made for other messages.
+# as can be, and the model has no word for "and so on". English is a code too, but one that expects patterns.
 #
 # </details>
 #
@@ -465,14 +473,14 @@ sb.report.studied(
 # print(sb.density.bits_of(model, cat.repeat(100, 1, 1, 1)).std())
 # ```
 #
-# About a hundredth of a bit. Bits per dimension are a mean over $d$ values, each with noise of its own; the standard deviation of a mean over $d$
-# independent things falls like $1/\sqrt{d}$, and $\sqrt{3072}$ is 55. The mean of several hundred images scatters less still.
+# Less than a hundredth of a bit. Bits per dimension are a mean over $d$ values, each with noise of its own; the standard deviation of a mean over $d$
+# independent things is that of a single one divided by $\sqrt{d}$, and $\sqrt{3072}$ is 55. The mean of several hundred images scatters less still.
 #
 # </details>
 #
 # **Exercise 4.** A PNG file is a code too; it predicts each value from its neighbours and stores what is left. `sb.density.png_bits_per_dim(images)` gives
-# its size. Do PNG and Glow put images in the same order? Ask among the digits, among the photographs, and among both together, with the rank correlation:
-# 1 for the same order, 0 for no relation.
+# its size. Do PNG and Glow put images in the same order? Ask among the digits, among the photographs, and among both together, with the rank correlation,
+# `scipy.stats.spearmanr`: 1 for the same order, 0 for no relation.
 #
 # <details><summary>Solution</summary>
 #
