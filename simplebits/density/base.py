@@ -153,8 +153,11 @@ class DensityModel(nn.Module):
             instance("generator", generator, torch.Generator)
         if quantised:
             x = _quantise(x, self.bit_depth)
-        log_p = cast("Tensor", sum(self.log_density(self._dequantise(x, generator)) for _ in range(draws))) / draws
-        return log_p - self.dims * self.bit_depth * math.log(2)
+        return cast("Tensor", sum(self._log_p(x, generator) for _ in range(draws))) / draws
+
+    def _log_p(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Estimate log P(x) by one draw of the noise; a model of discrete images, or with a bound, has its own."""
+        return self.log_density(self._dequantise(x, generator)) - self.dims * self.bit_depth * math.log(2)
 
     @door
     def bits_per_dim(

@@ -1,4 +1,4 @@
-"""How the shipped weights were made: general images, three recipes, one function that makes any of them again."""
+"""How the shipped weights were made: general images, a recipe each, one function that makes any of them again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import torch
 
 from simplebits import data
 from simplebits._door import door
+from simplebits._training_state import globally_seeded
 from simplebits.data import ImageSet, to_bytes, to_float
 from simplebits.density import weights
 from simplebits.density.base import DensityModel
+from simplebits.density.diffusion import Diffusion
 from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow
 from simplebits.density.measure import mean_bits
+from simplebits.density.pixelcnn import PixelCNN
 from simplebits.domains import Count, Device, Known, Number, Seed
 
 # The last images of CIFAR-10's training set, for choosing settings; no test image is ever used for that.
@@ -28,28 +31,43 @@ class Recipe:
     """Architecture, mix and fit of one shipped model.
 
     Attributes:
-        glow: keyword arguments of `Glow`.
+        model: its class.
+        options: keyword arguments of the class.
         fit: keyword arguments of `fit`.
         simple: share of simple images in the mix, 0 to 1.
     """
 
-    glow: dict[str, Any]
+    model: type[DensityModel]
+    options: dict[str, Any]
     fit: dict[str, Any]
     simple: float = 0.3
 
 
 RECIPES = {
     "glow": Recipe(
-        glow={"levels": 3, "steps": 8, "hidden": 128, "image_size": 32, "bit_depth": 8, "scale_floor": 0.1},
+        Glow,
+        {"levels": 3, "steps": 8, "hidden": 128, "image_size": 32, "bit_depth": 8, "scale_floor": 0.1},
         fit={"steps": 11_000, "batch_size": 32, "learning_rate": 1e-3},
     ),
     "glow-5bit": Recipe(
-        glow={"levels": 3, "steps": 4, "hidden": 64, "image_size": 32, "bit_depth": 5, "scale_floor": 0.1},
+        Glow,
+        {"levels": 3, "steps": 4, "hidden": 64, "image_size": 32, "bit_depth": 5, "scale_floor": 0.1},
         fit={"steps": 6_000, "batch_size": 32, "learning_rate": 2e-3},
     ),
     "glow-16px": Recipe(
-        glow={"levels": 2, "steps": 4, "hidden": 64, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
+        Glow,
+        {"levels": 2, "steps": 4, "hidden": 64, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
         fit={"steps": 6_000, "batch_size": 32, "learning_rate": 2e-3},
+    ),
+    "pixelcnn-16px": Recipe(
+        PixelCNN,
+        {"width": 48, "blocks": 7, "mixture": 5, "image_size": 16, "bit_depth": 5},
+        fit={"steps": 12_000, "batch_size": 32, "learning_rate": 2e-3},
+    ),
+    "diffusion-16px": Recipe(
+        Diffusion,
+        {"width": 40, "times": 16, "image_size": 16, "bit_depth": 5},
+        fit={"steps": 20_000, "batch_size": 64, "learning_rate": 1e-3, "average": 0.999},
     ),
 }
 
@@ -116,11 +134,11 @@ def make(
     device: Device = "cpu",
     progress: bool | None = None,
     **changes: Any,
-) -> tuple[Glow, FitHistory]:
+) -> tuple[DensityModel, FitHistory]:
     """Fit one of the shipped models from scratch (or on from a checkpoint).
 
     Args:
-        name: `glow`, `glow-5bit` or `glow-16px`.
+        name: one of `RECIPES`.
         checkpoint: file to write and to resume from.
         device: where to fit; None: a GPU where there is one.
         progress: show a bar.
@@ -138,7 +156,8 @@ def make(
     train, held_out = general_images(recipe.simple)
     settings = recipe.fit | changes
     # Drawn on the CPU whatever the device, so that every machine starts from the same weights.
-    model = Glow(**recipe.glow, generator=torch.Generator().manual_seed(settings.get("seed", 0))).to(device)
+    with globally_seeded(settings.get("seed", 0), torch.device("cpu")):
+        model = recipe.model(**recipe.options).to(device)
     history = fit(model, train, validation=held_out, checkpoint=checkpoint, progress=progress, **settings)
     return model, history
 
@@ -160,6 +179,7 @@ def ship(
     changes = {} if steps is None else {"steps": steps}
     model, history = make(name, checkpoint, device, progress, **changes)
     # What is measured is what is shipped: the weights after rounding to half precision.
+    model.eval()
     model.load_state_dict({key: value.half().to(value.dtype) for key, value in model.state_dict().items()})
     place = torch.device(device or "cpu")
     options = [f"--steps {steps}"] * (steps is not None) + [f"--device {place}"] * (place.type != "cpu")

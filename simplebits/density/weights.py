@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, overload
 
 import torch
 
 from simplebits import _files
 from simplebits._door import door
+from simplebits.density.base import DensityModel
+from simplebits.density.diffusion import Diffusion
 from simplebits.density.glow import Glow
+from simplebits.density.pixelcnn import PixelCNN
 from simplebits.domains import Device, Known
 
 FOLDER = Path(__file__).parent / "weights"
+KINDS: dict[str, type[DensityModel]] = {"glow": Glow, "pixelcnn": PixelCNN, "diffusion": Diffusion}  # as on the cards
 NAMES = ("glow", "glow-5bit", "glow-16px")
 Name = Annotated[str, Known(lambda: NAMES)]
 
 
+@overload
+def load(
+    name: Literal["glow", "glow-5bit", "glow-16px"], device: Device = "cpu", folder: str | Path = FOLDER
+) -> Glow: ...
+@overload
+def load(name: Literal["pixelcnn-16px"], device: Device = "cpu", folder: str | Path = FOLDER) -> PixelCNN: ...
+@overload
+def load(name: Literal["diffusion-16px"], device: Device = "cpu", folder: str | Path = FOLDER) -> Diffusion: ...
+@overload
+def load(name: Name, device: Device = "cpu", folder: str | Path = FOLDER) -> DensityModel: ...
+
+
 @door
-def load(name: Name, device: Device = "cpu", folder: str | Path = FOLDER) -> Glow:
+def load(name: Name, device: Device = "cpu", folder: str | Path = FOLDER) -> DensityModel:
     """Load a fitted density model, in single precision, in evaluation mode, its weights frozen.
 
     Args:
@@ -45,7 +61,8 @@ def load(name: Name, device: Device = "cpu", folder: str | Path = FOLDER) -> Glo
             f"reinstall simplebits), or make it again: simplebits fit-density {name}"
         )
     tensors, _ = _files.read_tensors(path)
-    model = Glow(**described["glow"])
+    (kind,) = KINDS.keys() & described
+    model = KINDS[kind](**described[kind])
     model.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
     return model.requires_grad_(False).eval().to(device)
 
@@ -63,7 +80,7 @@ def card(name: Name, folder: str | Path = FOLDER) -> dict[str, Any]:
         raise FileNotFoundError(f"{path} is not there; make it with: simplebits fit-density {name}")
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
-        if not (isinstance(described, dict) and {"glow", "sha256"} <= described.keys()):
+        if not (isinstance(described, dict) and KINDS.keys() & described and "sha256" in described):
             raise ValueError("no architecture or no SHA-256")
     except ValueError as error:
         raise ValueError(
@@ -73,7 +90,7 @@ def card(name: Name, folder: str | Path = FOLDER) -> dict[str, Any]:
 
 
 @door
-def save(model: Glow, name: str, folder: str | Path, about: dict[str, Any]) -> Path:
+def save(model: DensityModel, name: str, folder: str | Path, about: dict[str, Any]) -> Path:
     """Write weights and card; returns the path of the weights.
 
     Args:
@@ -92,7 +109,8 @@ def save(model: Glow, name: str, folder: str | Path, about: dict[str, Any]) -> P
             raise ValueError(f"{key} is not finite in half precision; the model is not fit to ship")
     path = Path(folder) / f"{name}.safetensors"
     _files.write_tensors(path, halves, {"name": name})
+    (kind,) = (kind for kind, known in KINDS.items() if type(model) is known)
     _files.write_json(
-        path.with_suffix(".json"), about | {"name": name, "glow": model.config, "sha256": _files.sha256(path)}
+        path.with_suffix(".json"), about | {"name": name, kind: model.config, "sha256": _files.sha256(path)}
     )
     return path
