@@ -11,6 +11,7 @@ from typing import Any
 from simplebits.report import ledger
 from simplebits.report.verdict import SETTINGS, Record
 
+HOW = ("device", "compiled")  # parameters that say where and how something is computed, not what
 _SEVERITY = {"not reproduced": 2, "differs": 2, "trend fails": 2, "unresolved": 1}
 
 
@@ -70,7 +71,7 @@ def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = N
         if not about or run.profile == "smoke":
             continue
         now = (present or {}).get(about["study"])
-        units = {*(now.units if now else about.get("units", ())), "device"}
+        units = {*(now.units if now else about.get("units", ())), *HOW}
         if set(run.info.get("own", {})) - units:
             continue
         parameters = {name: value for name, value in run.info["parameters"].items() if name not in units}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simplebits.report.evidence import HOW
 from simplebits.run import studies
 from simplebits.run.studies import Case, Study
 
@@ -68,7 +69,7 @@ def _is_of(run: Any, case: Case) -> bool:
 
 def _altered(run: Any, study: Study, case: Case) -> bool:
     """Whether it ran with other parameters than the case has now, but for which units are measured."""
-    had, free = run.info["parameters"], {*study.units, "device"}
+    had, free = run.info["parameters"], {*study.units, *HOW}
     own = set(run.info.get("own", {})) - free
     now = json.loads(json.dumps(dict(case.parameters)))
     return bool(own) or any(had.get(name) != value for name, value in now.items() if name not in free)

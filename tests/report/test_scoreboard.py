@@ -114,6 +114,12 @@ def test_sets_made_otherwise_are_not_joined(measure):
     assert row().record.units == ("set 2",)
 
 
+def test_sets_that_were_only_computed_elsewhere_or_compiled_are_joined(measure):
+    measure(sets(70.0, 71.0), parameters={"epochs": 1000}, day=1)
+    measure(sets(70.4, first=2), parameters={"epochs": 1000, "device": "cuda", "compiled": True}, day=2)
+    assert row().record.units == ("set 0", "set 1", "set 2")
+
+
 def test_an_earlier_version_of_the_method_is_marked_and_gives_way(measure):
     measure(GOOD, case="mlp", version=1, day=2)
     now = {"dc_table_2": evidence.Present(2, ("sets",), {"mlp": "paper"})}
