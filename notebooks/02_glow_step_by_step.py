@@ -615,7 +615,8 @@ axes.plot(
 )
 for value, name, style in ((bit_depth, "no code", "--"), (gaussian, "one Gaussian", ":")):
     axes.axhline(value, color=sb.report.COLOURS["black"], linestyle=style, linewidth=1.2)
-    axes.text(training_steps, value + 0.06, name, ha="right", va="bottom", fontsize=9)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    axes.text(training_steps, value + 0.08, name, ha="right", va="bottom", fontsize=9, bbox=box)
 axes.plot(
     [0, training_steps],
     [start_bits, trained["seen"]],

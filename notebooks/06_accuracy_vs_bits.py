@@ -314,7 +314,7 @@ def draw(axes, ringed=None):
         ylabel="original test images right, %",
     )
     axes.text(
-        0.995, chance + 1, "guessing", transform=axes.get_yaxis_transform(), ha="right",
+        0.005, chance + 1, "guessing", transform=axes.get_yaxis_transform(), ha="left",
         fontsize=8, color=sb.report.COLOURS["grey"],
     )  # fmt: skip
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

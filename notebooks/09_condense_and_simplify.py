@@ -347,7 +347,7 @@ for price, few in sets.items():
     axes.plot(*zip(*by_chance, strict=True), "*", color=green, label="random real ten")
     axes.axvline(real_bits, color=grey, linestyle=":", label="mean of real digits")
     axes.set(xlabel="bits per dimension", ylabel="test images right, %", xlim=(0, None))
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=8)
     pad = torch.nn.functional.pad  # a white pixel around each image
     framed = [pad(images, (1, 1, 1, 1), value=1.0) for images in (few.images, ten.images)]
     picture = torch.cat([torch.cat(list(images), dim=2) for images in framed], dim=1)

@@ -465,6 +465,7 @@ for axis, (what, (truth, short, agreement)) in zip(panels, compared.items(), str
     axis.loglog(ends, ends, color=grey, linestyle="--", label="equal")
     axis.loglog(truth, short, "o", color=blue, markersize=4, alpha=0.7)
     axis.set(title=f"{what}: {agreement:.3f}", xlabel="trained again (nats)")
+    axis.tick_params(which="minor", labelbottom=False, labelleft=False)
 panels[0].set_ylabel("tangent network (nats)")
 panels[0].legend()
 sb.report.show(

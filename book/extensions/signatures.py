@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import textwrap
 from typing import Any
@@ -13,6 +14,8 @@ def written(obj: Any) -> tuple[str, str | None] | None:
 
     Evaluated annotations are long and lose their aliases; `Float[Tensor, "n c h w"]` is what a reader wants to see.
     """
+    if dataclasses.is_dataclass(obj):
+        return _fields(obj)
     target = inspect.unwrap(obj.__init__ if inspect.isclass(obj) and "__init__" in vars(obj) else obj)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(target)))
@@ -25,8 +28,33 @@ def written(obj: Any) -> tuple[str, str | None] | None:
     for first in (arguments.posonlyargs, arguments.args):
         if first and first[0].arg in ("self", "cls"):
             del first[0]
-    returns = None if inspect.isclass(obj) or function.returns is None else ast.unparse(function.returns)
+    arguments, result = _Plain().visit(arguments), function.returns and _Plain().visit(function.returns)
+    returns = None if inspect.isclass(obj) or result is None else ast.unparse(result)
     return f"({ast.unparse(arguments)})", returns
+
+
+class _Plain(ast.NodeTransformer):
+    """`Annotated[X, ...]` becomes X: the domain of an argument stands in words beside it."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
+            return node.slice.elts[0]
+        return node
+
+
+def _fields(kind: type) -> tuple[str, None]:
+    """The arguments of a data class: its fields as they are written, those with a default last."""
+    texts = []
+    for field in dataclasses.fields(kind):
+        if not field.init:
+            continue
+        kind_of = ast.unparse(_Plain().visit(ast.parse(str(field.type), mode="eval")))
+        default = "" if field.default is dataclasses.MISSING else f" = {field.default!r}"
+        if field.default_factory is not dataclasses.MISSING:
+            default = f" = {getattr(field.default_factory, '__name__', '...')}()"
+        texts.append(f"{field.name}: {kind_of}{default}")
+    return f"({', '.join(texts)})", None
 
 
 def process(app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None) -> Any:

@@ -8,7 +8,7 @@ steps in place of a continuum, Ho et al. 2020).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,8 @@ from simplebits.density.denoiser import Denoiser
 from simplebits.domains import Count, Images
 
 
-class BoundTerms(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class BoundTerms:
     """What the bound is the sum of, each in nats an image, [n].
 
     Attributes:
@@ -43,7 +44,7 @@ class Diffusion(DensityModel):
     sigmoid(gamma) and alpha^2 = sigmoid(-gamma); gamma, the logarithm of the noise-to-signal ratio, rises linearly with
     t, between two ends that are learned. The bound is (equations 11 to 18)
 
-        KL(q(z_1 | x) || N(0, I)) - E log P(x | z_0) + (gamma_1 - gamma_0) / 2 E |e - e'(z_t, t)|^2.
+        KL(q(z_1 | x) || N(0, I)) - E log P(x | z_0) + (gamma_1 - gamma_0) / 2 E norm(e - e'(z_t, t))^2.
 
     In evaluation mode the last term is averaged over `times` levels, spread evenly; in training mode a batch has one
     level an image, spread evenly over the batch.
@@ -61,8 +62,8 @@ class Diffusion(DensityModel):
 
     >>> model = Diffusion(width=8, times=2, image_size=8, bit_depth=5).eval()
     >>> terms = model.terms(torch.rand(3, 3, 8, 8), torch.Generator().manual_seed(0))
-    >>> [list(term.shape) for term in terms]
-    [[3], [3], [3]]
+    >>> terms.prior.shape, terms.reconstruction.shape, terms.diffusion.shape
+    (torch.Size([3]), torch.Size([3]), torch.Size([3]))
     """
 
     def __init__(

@@ -25,7 +25,7 @@ class ActNorm(nn.Module):
     """y = e^s (x + b) per channel; log|det| = h w sum(s).
 
     Args:
-        channels: c.
+        channels: c, of the images.
 
     Raises:
         ValueError: channels is not a whole number above 0; of all methods, images of another number of channels.
@@ -68,7 +68,7 @@ class Conv1x1(nn.Module):
     """y = W x at every pixel, W = P (L + I) (U + diag(sign e^w)): invertible, with log|det W| = sum(w) for free.
 
     Args:
-        channels: c.
+        channels: c, of the images.
         generator: draws the first W, a rotation; without one, torch's global generator does.
 
     Raises:

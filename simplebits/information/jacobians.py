@@ -27,7 +27,7 @@ class Jacobians:
         example: one example [1, ...], which shows how the layers are used.
 
     Attributes:
-        outputs: k.
+        outputs: k, of the network.
         layers: those that are called once: their derivative is one product.
         single: names of those that look at one place only: their kernel is a product of two kernels.
     """

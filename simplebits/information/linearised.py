@@ -92,7 +92,7 @@ def linearised_training(
 
     Args:
         kernel: Theta of the training samples, [n k, n k], rows example-major, as `kernel` returns it.
-        targets: Y.
+        targets: Y, what the outputs should be.
         f0: outputs of the network at w0.
         learning_rate: of the mean loss, above 0.
         steps: of full-batch descent; None: infinitely many, where the learning rate plays no part.

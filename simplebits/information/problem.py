@@ -19,7 +19,7 @@ class Spectrum(NamedTuple):
 
     Attributes:
         values: s, from the smallest; those that rounding made negative are 0.
-        vectors: V.
+        vectors: V, a column each.
     """
 
     values: Float64[Tensor, " nk"]
@@ -34,7 +34,7 @@ class LinearProblem:
 
     Attributes:
         kernel: Theta of the training samples, rows example-major.
-        targets: Y.
+        targets: Y, what the outputs should be.
         f0: outputs of the network at w0.
 
     Raises:

@@ -65,7 +65,7 @@ def sgd_covariance(
             the network itself at the linearised network's final weights; a weight decay would not change Lambda.
         learning_rate: of the mean loss; eta = learning_rate / n. The paper's code leaves eta / b out, as does
             learning_rate = n batch_size.
-        batch_size: b.
+        batch_size: b, samples a step.
         weight_decay: lambda' of the mean loss; lambda = n weight_decay.
         jitter: added to Lambda's diagonal, as in the paper's code: with fewer samples than weights it has no inverse.
 

@@ -30,9 +30,11 @@ class Studied:
             number = str(said) if said.value is not None else ""
             units = f" ({len(record.values)})" if record is not None and record.pairs is None else ""
             measured = "" if record is None else amount(pretty(record.mean, record.sd), record.unit) + units
+            if record is not None and record.tests:  # a claim is measured by its tests, not by a mean over its groups
+                measured = "; ".join(map(str, record.tests))
             lines.append(f"| {escape(where)} | {escape(number)} | {escape(measured)} | *{row.verdict}* |")
         made_by = sorted({row.run.info["study"]["study"] for row in self.rows if row.run is not None})
-        commands = " ".join(f"`simplebits reproduce {name}`" for name in made_by)
+        commands = ", ".join(f"`simplebits reproduce {name}`" for name in made_by)
         return "\n".join(lines) + (f"\n\nIn brackets: independent units. Made by {commands}." if commands else "")
 
 

@@ -187,17 +187,20 @@ def handout(notebook: dict[str, Any]) -> dict[str, Any]:
 def reference(module: str) -> str:
     """The page of a module: what it says of itself, a table of what it offers, and all docstrings.
 
-    A module that only gathers other modules shows those one after the other.
+    Modules that it offers, beside functions and classes or alone, follow one after the other.
     """
     loaded = importlib.import_module(module)
-    parts = [name for name in getattr(loaded, "__all__", ()) if inspect.ismodule(getattr(loaded, name))]
-    names = [f"{module}.{name}" for name in parts] or [module]
+    offered = {name: inspect.ismodule(getattr(loaded, name)) for name in getattr(loaded, "__all__", ())}
+    parts = [f"{module}.{name}" for name, is_module in offered.items() if is_module]
     text = [f"# {module}", ""]
-    if parts:
+    if offered and len(parts) == len(offered):
         text += [str(inspect.getdoc(loaded)), ""]
-    for name in names:
-        text += [f"## {name}", ""] if parts else []
-        text += ["```{eval-rst}", f".. automodule:: {name}", "   :members:", "```", ""]
+    else:
+        text += ["```{eval-rst}", f".. automodule:: {module}", "   :members:"]
+        text += [f"   :exclude-members: {', '.join(name.rsplit('.', 1)[-1] for name in parts)}"] if parts else []
+        text += ["```", ""]
+    for name in parts:
+        text += [f"## {name}", "", "```{eval-rst}", f".. automodule:: {name}", "   :members:", "```", ""]
     return "\n".join(text)
 
 

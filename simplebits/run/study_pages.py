@@ -9,9 +9,9 @@ from pathlib import Path
 from simplebits.report import ledger
 from simplebits.report.cost import duration
 from simplebits.report.evidence import Evidence, Present, best, gather
-from simplebits.report.published import everything, without_case
+from simplebits.report.published import Published, everything, papers, without_case
 from simplebits.report.scoreboard import Row, counts
-from simplebits.report.words import escape, pretty
+from simplebits.report.words import escape
 from simplebits.run import studies
 from simplebits.run.standing import Standing
 from simplebits.run.studies import Case, Study
@@ -49,9 +49,10 @@ def page(study: Study, chosen: Mapping[str, Evidence], found: list[Evidence]) ->
         f"# {study.title}",
         f"**The paper:** {study.claims.strip()}",
         f"**Here:** {study.measured.strip()}" if study.measured else "",
-        f"{len(rows)} numbers and claims: {counts(rows)}.",
-        _numbers([row for row in rows if row.published.value is not None]),
+        _counted(rows),
+        _numbers([row for row in rows if row.published.value is not None and row.record is not None]),
         _claims([row for row in rows if row.published.value is None]),
+        _not_run([row for row in rows if row.published.value is not None and row.record is None]),
         _beside(beside),
         "## What differs\n\n" + "\n".join(f"* {line}" for line in _differences(study, cases)),
         f"## What explains a miss\n\n{study.diagnosis.strip()}" if study.diagnosis.strip() else "",
@@ -69,11 +70,22 @@ def index(root: Path) -> str:
     for name, study in known.items():
         rows = [Row(said[key], chosen.get(key)) for key in study.numbers]
         lines.append(f"| {{doc}}`{study.title} </book/studies/{name}>` | {len(rows)} | {counts(rows)} |")
-    reasons: dict[str, list[str]] = {}
+    short = {paper: name for paper, (name, _) in papers().items()}
+    reasons: dict[str, list[Published]] = {}
     for key, reason in without_case().items():
-        reasons.setdefault(reason, []).append(key)
-    left = [f"* {len(keys)}: {escape(reason)}" for reason, keys in reasons.items()]
+        reasons.setdefault(reason, []).append(said[key])
+    left = ["| of | numbers and claims | why |", "|---|---:|---|"]
+    for reason, some in reasons.items():
+        tables = dict.fromkeys(f"{short[one.paper]}, {one.table}" for one in some)
+        left.append(f"| {escape('; '.join(tables))} | {len(some)} | {escape(reason)} |")
     return "\n".join([*lines, "", "## What has no study, and why", "", *left, ""])
+
+
+def _counted(rows: list[Row]) -> str:
+    if not rows:
+        return "This study judges no published number; what it measures stands below."
+    what = "One number or claim" if len(rows) == 1 else f"{len(rows)} numbers and claims"
+    return f"{what}: {counts(rows)}."
 
 
 def _numbers(rows: list[Row]) -> str:
@@ -81,27 +93,49 @@ def _numbers(rows: list[Row]) -> str:
     if not rows:
         return ""
     lines = [
-        "| | published | measured | units | difference, 95 % interval | margin | verdict |",
+        "| of the paper | published | measured | units | difference, 95 % interval | margin | verdict |",
         "|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
         said, record = row.published, row.record
         where = escape(f"{said.table}: {said.row}")
         margin = "" if said.margin is None else f"±{said.margin:g}"
-        between = record and record.interval
-        if record is None or between is None:
-            lines.append(f"| {where} | {escape(str(said))} | | | | {margin} | *not run* |")
+        if record is None:
             continue
-        ends = f" [{between.low:.3g}, {between.high:.3g}]" if math.isfinite(between.low) else ", one value"
-        interval = pretty(between.difference) + ends
+        between = record.interval
+        interval = "" if between is None else f"{between.difference:.2g}, one value"
+        if between is not None and math.isfinite(between.low):
+            interval = f"{between.difference:.2g} [{between.low:.2g}, {between.high:.2g}]"
         count = record.pairs or len(record.values)
         lines.append(
             f"| {where} | {escape(str(said))} | {escape(str(record))} | {count} | {escape(interval)} | {margin} | "
             f"{_verdict(row)} |"
         )
-    reasons = dict.fromkeys(row.published.because for row in rows if row.published.because)
-    told = "Margins: " + "; ".join(reasons) + "." if reasons else ""
-    return "\n".join(["## Numbers", "", *lines, "", escape(told)])
+    return "\n".join(["## Numbers", "", *lines, "", *_margins(rows)])
+
+
+def _margins(rows: list[Row]) -> list[str]:
+    """Why each margin is what it is, folded away."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.published.because:
+            reasons.setdefault(f"±{row.published.margin:g}: {row.published.because}", []).append(row.published.row)
+    if not reasons:
+        return []
+    told = [f"* {escape(reason)} ({escape('; '.join(names))})" for reason, names in reasons.items()]
+    return ["```{dropdown} Why these margins, written before the runs", *told, "```"]
+
+
+def _not_run(rows: list[Row]) -> str:
+    """What waits for a machine, folded away."""
+    if not rows:
+        return ""
+    lines = ["| of the paper | published | margin |", "|---|---:|---:|"]
+    for row in rows:
+        said = row.published
+        margin = "" if said.margin is None else f"±{said.margin:g}"
+        lines.append(f"| {escape(f'{said.table}: {said.row}')} | {escape(str(said))} | {margin} |")
+    return "\n".join([f"````{{dropdown}} Not run yet: {len(rows)}", *lines, "", *_margins(rows), "````"])
 
 
 def _claims(rows: list[Row]) -> str:
@@ -121,19 +155,18 @@ def _claims(rows: list[Row]) -> str:
 def _beside(found: list[Evidence]) -> str:
     if not found:
         return ""
-    lines = ["| measured beside | | units |", "|---|---:|---:|"]
+    lines = ["| what | measured | units |", "|---|---:|---:|"]
     for one in found:
         lines.append(f"| {escape(one.record.metric)} | {escape(str(one.record))} | {len(one.record.values)} |")
     return "\n".join(["## Beside the paper's table", "", *lines])
 
 
 def _verdict(row: Row) -> str:
+    """The verdict and what a reader must know beside it; what differs of a case stands in a list of its own."""
     marks = []
-    if row.record is not None and row.record.near:
-        marks.append(f"near: {escape(row.record.near)}")
-    reduced = row.run and row.run.info.get("study", {}).get("reduced")
-    if reduced:
-        marks.append(f"reduced: {escape(reduced)}")
+    about = row.run.info.get("study", {}) if row.run else {}
+    if row.record is not None and (row.record.near or about.get("reduced")):
+        marks.append(f"{'near' if row.record.near else 'reduced'}, case `{about.get('case', '')}`")
     if row.evidence and row.evidence.outdated:
         marks.append("made by an earlier version of the method")
     if row.run is not None and row.run.status != "complete":
@@ -147,29 +180,41 @@ def _verdict(row: Row) -> str:
 
 
 def _differences(study: Study, cases: list[Case]) -> list[str]:
-    own = [f"`{case.name}`: {case.near or case.reduced}" for case in cases if case.near or case.reduced]
+    reasons: dict[str, list[str]] = {}
+    for case in cases:
+        if case.near or case.reduced:
+            reasons.setdefault(case.near or case.reduced, []).append(f"`{case.name}`")
+    own = [f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
     return [*study.differs, *own] or ["Nothing that we know of."]
 
 
 def _commands(study: Study, cases: list[Case], found: list[Evidence]) -> str:
     """What to type, what it takes, and on what it was run."""
     runs = [run for run in dict.fromkeys(run for one in found for run in one.runs) if _run_is_of(run, study)]
-    lines = ["| case | numbers | processor time | run on | resumed | command |", "|---|---:|---:|---|---:|---|"]
+    lines = ["| case | numbers | processor time | run on |", "|---|---:|---:|---|"]
     for case in cases:
         own = [run for run in runs if run.info["study"]["case"] == case.name]
         standing = Standing.of(study, case, own)
-        time = duration(3600 * standing.hours)
-        state = time if standing.done else f"about {time} left"
+        state = duration(3600 * standing.hours) if standing.done else f"about {roughly(standing.hours)} left"
         newest = own[-1].info if own else {}
-        commit = (newest.get("commit") or "")[:9]
-        machine = f"{escape(newest['device'])}; commit {commit}" if own else ""
-        resumed = str(newest.get("resumed", "")) if own else ""
-        command = f"`simplebits reproduce {study.name} {case.name}`"
-        lines.append(f"| {case.name} | {len(case.numbers)} | {state} | {machine} | {resumed} | {command} |")
+        resumed = f", resumed {newest['resumed']} times" if newest.get("resumed") else ""
+        machine = f"{escape(newest['device'])}; commit {(newest.get('commit') or '')[:9]}{resumed}" if own else ""
+        lines.append(f"| `{case.name}` | {len(case.numbers)} | {state} | {machine} |")
+    command = f"```bash\nsimplebits reproduce {study.name}          # all cases, or name some of the table\n```"
     code = f"notebooks/{study.notebook.stem}.py"
-    return "\n".join(
-        ["## Run it", "", *lines, "", f"The code is `{code}`, the cases are `notebooks/studies/{study.name}.yml`."]
-    )
+    where = f"The code is `{code}`, the cases are `notebooks/studies/{study.name}.yml`."
+    return "\n".join(["## Run it", "", command, "", *lines, "", where])
+
+
+def roughly(hours: float) -> str:
+    """An estimated time, not more exact than it is.
+
+    >>> roughly(0.4), roughly(3.46), roughly(4832)
+    ('25 min', '3.5 h', '4800 h')
+    """
+    if hours < 0.95:
+        return f"{max(5, 5 * round(12 * hours))} min"
+    return f"{hours:.1f} h" if hours < 9.95 else f"{float(f'{hours:.2g}'):.0f} h"
 
 
 def _is_of(one: Evidence, study: Study) -> bool:

@@ -109,7 +109,7 @@ def per_instance_loss(
         density: measures the bits of the simplified images, without augmentation.
         x: the original images in [0, 1].
         simplified: the simplifier's output, in [0, 1], with its graph.
-        labels: y.
+        labels: y, the classes.
         bit_weight: lambda, at least 0.
         threshold: tau of the gate, nats.
         gate: `ramp` (the code's) or `threshold` (the paper's), see `bit_gate`.
