@@ -222,7 +222,7 @@ for number, (key, part) in enumerate({"pixels5": 0.05, "pixels30": 0.3, "pixels5
     left = sb.subsets.pixels_kept(part, pixels)
     rounds.append(
         sb.report.QuizRound(
-            f"{left} of {pixels} pixels ({part:.0%})",
+            f"{left} of {pixels} pixels ({left / pixels:.0%})",
             painted(test.subset(chosen), masks[chosen]),
             test.labels[chosen],
             says,
@@ -257,7 +257,7 @@ for part in sorted({0.5, 0.3, 0.2, 0.1, 0.05, 0.02, share}, reverse=True):
     )
     left = sb.subsets.pixels_kept(part, pixels)
     labels.append(
-        f"{left} pixels ({part:.0%}): the first network gets {tests[part][0]:.1f} % right from kept pixels, "
+        f"{left} pixels ({left / pixels:.0%}): the first network gets {tests[part][0]:.1f} % right from kept pixels, "
         f"{tests[part][1]:.1f} % from random ones"
     )
 alts = [f"Images of every class, kept pixels above, random ones below. {text}." for text in labels]

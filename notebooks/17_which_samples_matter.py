@@ -198,7 +198,7 @@ for k in [k for k in (5, 10, 15, 20, 30, 40, 50, 60, 80, 100) if k <= n]:
     pictures.imshow(torch.cat(rows, 1).permute(1, 2, 0), interpolation="nearest")
     pictures.axis("off")
     frames.append(figure)
-    names.append(f"look at {k} of {n}: {int(wrong[ranked[:k]].sum())} wrong labels found")
+    names.append(f"look at {k} of {n}: wrong labels found: {int(wrong[ranked[:k]].sum())}")
 sb.report.slider(
     frames,
     names,

@@ -23,7 +23,8 @@ class Studied:
         return "\n".join(f"{row.published.row or row.published.quantity}: {row.verdict}" for row in self.rows)
 
     def _repr_markdown_(self) -> str:
-        lines = ["| the paper | published | measured in the studies | verdict |", "|---|---|---|---|"]
+        # The verdict comes second: a phone shows two columns, the others after scrolling.
+        lines = ["| the paper | verdict | published | measured in the studies |", "|---|---|---|---|"]
         for row in self.rows:
             said, record = row.published, row.record
             where = f"{said.table}, {said.row}" if said.row else f"{said.table}: {said.quantity}"
@@ -32,7 +33,7 @@ class Studied:
             measured = "" if record is None else amount(pretty(record.mean, record.sd), record.unit) + units
             if record is not None and record.tests:  # a claim is measured by its tests, not by a mean over its groups
                 measured = "; ".join(map(str, record.tests))
-            lines.append(f"| {escape(where)} | {escape(number)} | {escape(measured)} | *{row.verdict}* |")
+            lines.append(f"| {escape(where)} | *{row.verdict}* | {escape(number)} | {escape(measured)} |")
         made_by = sorted({row.run.info["study"]["study"] for row in self.rows if row.run is not None})
         commands = ", ".join(f"`simplebits reproduce {name}`" for name in made_by)
         return "\n".join(lines) + (f"\n\nIn brackets: independent units. Made by {commands}." if commands else "")

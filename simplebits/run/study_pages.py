@@ -93,8 +93,8 @@ def _numbers(rows: list[Row]) -> str:
     if not rows:
         return ""
     lines = [
-        "| of the paper | published | measured | units | difference, 95 % interval | margin | verdict |",
-        "|---|---:|---:|---:|---:|---:|---|",
+        "| of the paper | verdict | published | measured | units | difference, 95 % interval | margin |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         said, record = row.published, row.record
@@ -108,8 +108,8 @@ def _numbers(rows: list[Row]) -> str:
             interval = f"{between.difference:.2g} [{between.low:.2g}, {between.high:.2g}]"
         count = record.pairs or len(record.values)
         lines.append(
-            f"| {where} | {escape(str(said))} | {escape(str(record))} | {count} | {escape(interval)} | {margin} | "
-            f"{_verdict(row)} |"
+            f"| {where} | {_verdict(row)} | {escape(str(said))} | {escape(str(record))} | {count} | {escape(interval)} | "
+            f"{margin} |"
         )
     return "\n".join(["## Numbers", "", *lines, "", *_margins(rows)])
 

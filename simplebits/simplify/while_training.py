@@ -55,7 +55,8 @@ class SimplifyWhileTraining:
         classifier: f: images [n, c, h, w] in [0, 1] to logits; trained in place.
         simplifier: images to images in [0, 1], `ResidualUNet` for example; trained in place.
         density: measures bits: one model for the whole run (as published) or a schedule of stages.
-        bit_weight, threshold, gate and all others: fields of `StepSettings`, which documents them.
+
+    All further arguments, `bit_weight` to `seed`, are fields of `StepSettings`, which documents them.
 
     Attributes:
         settings: all but the networks and the density.
