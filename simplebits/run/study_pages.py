@@ -107,10 +107,8 @@ def _numbers(rows: list[Row]) -> str:
         if between is not None and math.isfinite(between.low):
             interval = f"{between.difference:.2g} [{between.low:.2g}, {between.high:.2g}]"
         count = record.pairs or len(record.values)
-        lines.append(
-            f"| {where} | {_verdict(row)} | {escape(str(said))} | {escape(str(record))} | {count} | {escape(interval)} | "
-            f"{margin} |"
-        )
+        cells = where, _verdict(row), escape(str(said)), escape(str(record)), str(count), escape(interval), margin
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(["## Numbers", "", *lines, "", *_margins(rows)])
 
 
