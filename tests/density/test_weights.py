@@ -28,7 +28,7 @@ def test_weights_are_small_and_their_cards_tell_where_they_come_from(shipped):
     for key in ("data", "steps", "seconds", "device", "seed", "test_bits_per_dim", "sha256", "command", "torch"):
         assert card[key] not in (None, "", {}), key
     assert card["command"].startswith(f"simplebits fit-density {name}")
-    assert card["glow"] == model.config == recipes.RECIPES[name].glow | {"channels": 3}
+    assert card["glow"] == model.config == recipes.RECIPES[name].options | {"channels": 3}
     assert {"black", "mnist", "fashion-mnist", "cifar10", "noise"} <= set(card["test_bits_per_dim"])
 
 
@@ -145,7 +145,8 @@ def test_a_recipe_can_be_made_again(real_data, tmp_path, monkeypatch):
         recipes.RECIPES,
         "glow-16px",
         recipes.Recipe(
-            glow={"levels": 1, "steps": 1, "hidden": 4, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
+            density.Glow,
+            {"levels": 1, "steps": 1, "hidden": 4, "image_size": 16, "bit_depth": 5, "scale_floor": 0.1},
             fit={"steps": 3, "batch_size": 4},
         ),
     )
@@ -155,6 +156,24 @@ def test_a_recipe_can_be_made_again(real_data, tmp_path, monkeypatch):
     assert card["steps"] == card["fit"]["steps"] == 2
     assert card["command"] == "simplebits fit-density glow-16px --steps 2"
     assert density.load("glow-16px", folder=tmp_path).hidden == 4
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        density.PixelCNN(width=4, blocks=1, mixture=2, image_size=8, bit_depth=5),
+        density.Diffusion(width=8, times=3, steps=7, image_size=8, bit_depth=5),
+    ],
+)
+def test_every_kind_of_model_comes_back_from_its_card(model, tmp_path):
+    for parameter in model.parameters():
+        torch.nn.init.uniform_(parameter, -0.1, 0.1, generator=torch.Generator().manual_seed(0))
+    weights.save(model, "glow-16px", tmp_path, {})
+    loaded = density.load("glow-16px", folder=tmp_path)
+    assert type(loaded) is type(model) and loaded.config == model.config and not loaded.training
+    x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    bits = [density.bits_of(one.eval(), x) for one in (model, loaded)]
+    torch.testing.assert_close(*bits, rtol=1e-2, atol=1e-2)  # half precision
 
 
 def test_general_images_hold_no_test_image_and_the_share_asked_for(real_data):
