@@ -148,7 +148,7 @@ class PixelCNN(DensityModel):
         names = ("width", "blocks", "mixture", "image_size", "channels", "bit_depth")
         return {name: getattr(self, name) for name in names}
 
-    def predict(self, y: Float[Tensor, "n c h w"]) -> Mixture:
+    def mixture_of(self, y: Float[Tensor, "n c h w"]) -> Mixture:
         """Predict every pixel of images in [-1, 1] from the pixels before it, row by row, left to right."""
         rows = self.rows_above(y)
         pixels = down(rows) + right(self.pixels_left(y))
@@ -170,7 +170,7 @@ class PixelCNN(DensityModel):
     def _log_p(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
         """log P(x): the sum over pixels of the log of a mixture of bins' probabilities."""
         y = (2 * x - 1).float() if x.dtype == torch.bfloat16 else 2 * x - 1
-        predicted = self.predict(y)
+        predicted = self.mixture_of(y)
         centred = y[:, None] - predicted.means_given(y)
         narrow = torch.exp(-predicted.log_scales)
         half = 1 / (2**self.bit_depth - 1)  # of a bin's width, where all levels lie in [-1, 1]
@@ -200,7 +200,7 @@ class PixelCNN(DensityModel):
 
         for i in range(self.image_size):
             for j in range(self.image_size):
-                predicted = self.predict(y[:, :, : i + 1])
+                predicted = self.mixture_of(y[:, :, : i + 1])
                 logits = predicted.logits[:, :, i, j]
                 part = (logits - torch.log(-torch.log(uniform(*logits.shape)))).argmax(1)  # Gumbel: by probability
                 chosen = torch.arange(n, device=y.device), part

@@ -32,7 +32,7 @@ def test_a_pixel_is_predicted_from_all_pixels_before_it_and_no_other():
     y = torch.rand(1, 3, 5, 5, dtype=torch.float64) * 2 - 1
 
     def predicted(y):
-        mixture = model.predict(y)
+        mixture = model.mixture_of(y)
         return torch.cat([part.flatten(1, -3) for part in mixture], dim=1).sum((0, 1))
 
     slopes = torch.autograd.functional.jacobian(predicted, y)[:, :, 0].abs().sum(2).view(25, 25)
@@ -43,7 +43,7 @@ def test_a_pixel_is_predicted_from_all_pixels_before_it_and_no_other():
 def test_a_colour_is_predicted_from_the_colours_before_it():
     model = small(channels=3)
     y = (torch.rand(1, 3, 4, 4, dtype=torch.float64) * 2 - 1).requires_grad_()
-    means = model.predict(y.detach()).means_given(y)
+    means = model.mixture_of(y.detach()).means_given(y)
     for colour in range(3):
         (slope,) = torch.autograd.grad(means[:, :, colour].sum(), y, retain_graph=True, allow_unused=True)
         assert bool((slope[:, colour:] == 0).all())
@@ -54,7 +54,7 @@ def test_bits_are_those_of_bins_computed_plainly():
     model = small(channels=2)
     x = torch.randint(0, 8, (3, 2, 4, 4)).double() / 7
     y = 2 * x - 1
-    mixture = model.predict(y)
+    mixture = model.mixture_of(y)
     means, scales = mixture.means_given(y), mixture.log_scales.exp()
     upper = torch.where(y[:, None] > 0.99, torch.inf, y[:, None] + 1 / 7)
     lower = torch.where(y[:, None] < -0.99, -torch.inf, y[:, None] - 1 / 7)
