@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Annotated, cast
 
 import torch
@@ -38,6 +39,15 @@ def _quantise(x: Float[Tensor, "n c h w"], bit_depth: int) -> Float[Tensor, "n c
     top = 2**bit_depth - 1
     # x + 0 * gradient: the forward value is the rounded one, the derivative that of x.
     return x + (torch.round(x * top) / top - x).detach()
+
+
+def drawn(draw: Callable[..., Tensor], shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Random numbers of `like`'s dtype and device, by torch.rand or torch.randn.
+
+    They are drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
+    """
+    device = generator.device if generator is not None else like.device
+    return draw(shape, generator=generator, device=device, dtype=like.dtype).to(like.device)
 
 
 @door
@@ -115,10 +125,7 @@ class DensityModel(nn.Module):
         return self._dequantise(x, generator)
 
     def _dequantise(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
-        device = generator.device if generator is not None else x.device
-        noise = torch.rand(x.shape, generator=generator, device=device, dtype=x.dtype).to(x.device)
-        return self._centre(x) + noise / 2**self.bit_depth
+        return self._centre(x) + drawn(torch.rand, x.shape, x, generator) / 2**self.bit_depth
 
     @door
     def log_likelihood(
@@ -156,7 +163,7 @@ class DensityModel(nn.Module):
         return cast("Tensor", sum(self._log_p(x, generator) for _ in range(draws))) / draws
 
     def _log_p(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Estimate log P(x) by one draw of the noise; a model of discrete images, or with a bound, has its own."""
+        """Estimate log P(x) by one draw of the noise; a `DiscreteModel` has its own."""
         return self.log_density(self._dequantise(x, generator)) - self.dims * self.bit_depth * math.log(2)
 
     @door
@@ -176,3 +183,17 @@ class DensityModel(nn.Module):
             One number per image; a uniform density gives exactly b.
         """
         return self(x, generator, draws=draws, quantised=quantised)
+
+
+class DiscreteModel(DensityModel):
+    """A model that gives probabilities to images on the grey levels, or a bound on them, without a density.
+
+    Subclasses implement `_log_p`.
+    """
+
+    def log_density(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """Compute log p(g) in nats, of centred images: the probability of g's bin, spread over it."""
+        levels = 2**self.bit_depth
+        start = ((g + 0.5) * levels).floor().clamp(0, levels - 1) / levels - 0.5
+        level = self.uncentre(g + (start - g).detach())
+        return self._log_p(level, None) + self.dims * self.bit_depth * math.log(2)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits._door import door
-from simplebits.density.base import BitDepth, DensityModel
+from simplebits.density.base import BitDepth, DiscreteModel, drawn
 from simplebits.density.denoiser import Denoiser
 from simplebits.domains import Count, Images
 
@@ -37,7 +37,7 @@ class BoundTerms:
 
 
 @door
-class Diffusion(DensityModel):
+class Diffusion(DiscreteModel):
     """A diffusion model whose measure is an upper bound on bits per dimension, estimated from drawn noise.
 
     With f = 2x - 1 in [-1, 1], a level of noise t in [0, 1] has z = alpha f + sigma e, e normal, sigma^2 =
@@ -113,7 +113,7 @@ class Diffusion(DensityModel):
         ends = torch.tensor([0.0, 1.0]).to(f)
         least, most = self.gamma(ends)
         prior = 0.5 * (torch.sigmoid(most) + torch.sigmoid(-most) * f.square() - F.logsigmoid(most) - 1)
-        noise, _ = self._draw(f, generator)
+        noise = drawn(torch.randn, f.shape, f, generator)
         # P(level | z) is q(z | level), normalised over all levels; z - alpha f is sigma times the noise.
         levels = torch.linspace(-1, 1, 2**self.bit_depth).to(f)
         signal = torch.exp(-0.5 * least)  # alpha / sigma
@@ -125,7 +125,7 @@ class Diffusion(DensityModel):
 
     def _miss(self, f: Tensor, first: float, share: float, generator: torch.Generator | None) -> Tensor:
         """What is missed of the noise at levels from `first` on, in a share of all levels; weighted, of each value."""
-        noise, offset = self._draw(f, generator)
+        noise, offset = drawn(torch.randn, f.shape, f, generator), drawn(torch.rand, (), f, generator)
         t = first + share * ((offset + torch.arange(len(f)).to(f) / len(f)) % 1)
         if self.steps is None:
             weight = F.softplus(self.range)
@@ -135,19 +135,6 @@ class Diffusion(DensityModel):
         gamma = self.gamma(t)
         z = torch.sigmoid(-gamma).sqrt() * f + torch.sigmoid(gamma).sqrt() * noise
         return 0.5 * weight * (noise - self.find_noise(z, t)).square()
-
-    def _draw(self, like: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Normal noise, and a number in [0, 1)."""
-        # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
-        device = generator.device if generator is not None else like.device
-        noise = torch.randn(like.shape, generator=generator, device=device).to(like)
-        return noise, torch.rand((), generator=generator, device=device).to(like)
-
-    def log_density(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Bound log p(g) from below, in nats, of centred images: the probability of g's bin, spread over it."""
-        levels = 2**self.bit_depth
-        level = g + (((g + 0.5) * levels).floor().clamp(0, levels - 1) / levels - 0.5 - g).detach()
-        return self._log_p(self.uncentre(level), None) + self.dims * self.bit_depth * math.log(2)
 
     def _log_p(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
         terms = self._terms(x, generator)
@@ -169,15 +156,14 @@ class Diffusion(DensityModel):
             ValueError: n < 1 or steps < 1.
         """
         shape = (n, self.channels, self.image_size, self.image_size)
-        z, _ = self._draw(self.least.expand(shape), generator)
+        z = drawn(torch.randn, shape, self.least, generator)
         for i in range(steps, 0, -1):
             t, s = (torch.full((n,), k / steps).to(z) for k in (i, i - 1))
             now, then = self.gamma(t), self.gamma(s)
             taken = -torch.expm1(then - now)
-            fresh, _ = self._draw(z, generator)
             kept = (torch.sigmoid(-then) / torch.sigmoid(-now)).sqrt()
             z = kept * (z - torch.sigmoid(now).sqrt() * taken * self.find_noise(z, t))
-            z = z + (torch.sigmoid(then) * taken).sqrt() * fresh
+            z = z + (torch.sigmoid(then) * taken).sqrt() * drawn(torch.randn, shape, z, generator)
         top = 2**self.bit_depth - 1
         f = z / torch.sigmoid(-self.gamma(torch.zeros(n).to(z))).sqrt()
         return ((f + 1) / 2 * top).round().clamp(0, top) / top

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from simplebits import _check
 from simplebits._door import door
-from simplebits.density.base import BitDepth, DensityModel, quantise
+from simplebits.density.base import BitDepth, DensityModel, drawn, quantise
 from simplebits.density.glow_step import GlowStep
 from simplebits.domains import Count, Images, NonNegative, Share
 
@@ -220,12 +220,7 @@ class Glow(DensityModel):
             ValueError: n < 1 or temperature < 0.
         """
         weight = self._levels()[0][1].bias
-        device = generator.device if generator is not None else weight.device
-        latents = [
-            temperature
-            * torch.randn(n, *shape, generator=generator, device=device, dtype=weight.dtype).to(weight.device)
-            for shape in self.latent_shapes()
-        ]
+        latents = [temperature * drawn(torch.randn, (n, *shape), weight, generator) for shape in self.latent_shapes()]
         return self.decode(latents).clamp(0, 1)
 
     @door

@@ -8,7 +8,6 @@ al. 2017, PixelCNN++).
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits._door import door
-from simplebits.density.base import BitDepth, DensityModel
+from simplebits.density.base import BitDepth, DiscreteModel, drawn
 from simplebits.domains import Count
 
 SMALLEST_LOG_SCALE = -7.0  # of a logistic distribution on [-1, 1]: as in the code of PixelCNN++
@@ -104,7 +103,7 @@ class Mixture(NamedTuple):
 
 
 @door
-class PixelCNN(DensityModel):
+class PixelCNN(DiscreteModel):
     """A gated PixelCNN with discretised logistic mixtures: an exact probability, of images on the grey levels.
 
     Its bits per dimension need no noise: `draws` and the generator have no effect. Between grey levels the measure is
@@ -161,12 +160,6 @@ class PixelCNN(DensityModel):
         slopes = torch.tanh(slopes.view(n, m, c, c, *grid)) * below
         return Mixture(logits, means, log_scales.clamp(min=SMALLEST_LOG_SCALE), slopes)
 
-    def log_density(self, g: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """Compute log p(g) in nats, of centred images: the probability of g's bin, spread over it."""
-        levels = 2**self.bit_depth
-        level = g + (((g + 0.5) * levels).floor().clamp(0, levels - 1) / levels - 0.5 - g).detach()
-        return self._log_p(self.uncentre(level), None) + self.dims * self.bit_depth * math.log(2)
-
     def _log_p(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
         """log P(x): the sum over pixels of the log of a mixture of bins' probabilities."""
         y = (2 * x - 1).float() if x.dtype == torch.bfloat16 else 2 * x - 1
@@ -191,12 +184,11 @@ class PixelCNN(DensityModel):
             ValueError: n < 1.
         """
         weight, top = self.head.weight, 2**self.bit_depth - 1
-        source = generator.device if generator is not None else weight.device
         y = torch.zeros(n, self.channels, self.image_size, self.image_size).to(weight)
 
         def uniform(*shape: int) -> Tensor:
             """In (0, 1), without its ends."""
-            return torch.rand(shape, generator=generator, device=source).to(weight).clamp(1e-5, 1 - 1e-5)
+            return drawn(torch.rand, shape, weight, generator).clamp(1e-5, 1 - 1e-5)
 
         for i in range(self.image_size):
             for j in range(self.image_size):

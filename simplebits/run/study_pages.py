@@ -97,19 +97,23 @@ def _numbers(rows: list[Row]) -> str:
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
-        said, record = row.published, row.record
-        where = escape(f"{said.table}: {said.row}")
-        margin = "" if said.margin is None else f"±{said.margin:g}"
-        if record is None:
+        if (record := row.record) is None:
             continue
         between = record.interval
         interval = "" if between is None else f"{between.difference:.2g}, one value"
         if between is not None and math.isfinite(between.low):
             interval = f"{between.difference:.2g} [{between.low:.2g}, {between.high:.2g}]"
         count = record.pairs or len(record.values)
-        cells = where, _verdict(row), escape(str(said)), escape(str(record)), str(count), escape(interval), margin
+        where, published, margin = _said(row.published)
+        cells = where, _verdict(row), published, escape(str(record)), str(count), escape(interval), margin
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(["## Numbers", "", *lines, "", *_margins(rows)])
+
+
+def _said(said: Published) -> tuple[str, str, str]:
+    """Where the paper says what, and the margin it is judged by."""
+    margin = "" if said.margin is None else f"±{said.margin:g}"
+    return escape(f"{said.table}: {said.row}"), escape(str(said)), margin
 
 
 def _margins(rows: list[Row]) -> list[str]:
@@ -129,10 +133,7 @@ def _not_run(rows: list[Row]) -> str:
     if not rows:
         return ""
     lines = ["| of the paper | published | margin |", "|---|---:|---:|"]
-    for row in rows:
-        said = row.published
-        margin = "" if said.margin is None else f"±{said.margin:g}"
-        lines.append(f"| {escape(f'{said.table}: {said.row}')} | {escape(str(said))} | {margin} |")
+    lines += [f"| {' | '.join(_said(row.published))} |" for row in rows]
     return "\n".join([f"````{{dropdown}} Not run yet: {len(rows)}", *lines, "", *_margins(rows), "````"])
 
 
@@ -195,7 +196,7 @@ def _commands(study: Study, cases: list[Case], found: list[Evidence]) -> str:
         standing = Standing.of(study, case, own)
         state = duration(3600 * standing.hours) if standing.done else f"about {roughly(standing.hours)} left"
         newest = own[-1].info if own else {}
-        resumed = f", resumed {newest['resumed']} times" if newest.get("resumed") else ""
+        resumed = f"; resumed: {newest['resumed']}" if newest.get("resumed") else ""
         machine = f"{escape(newest['device'])}; commit {(newest.get('commit') or '')[:9]}{resumed}" if own else ""
         lines.append(f"| `{case.name}` | {len(case.numbers)} | {state} | {machine} |")
     command = f"```bash\nsimplebits reproduce {study.name}          # all cases, or name some of the table\n```"
