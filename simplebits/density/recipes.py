@@ -62,12 +62,12 @@ RECIPES = {
     "pixelcnn-16px": Recipe(
         PixelCNN,
         {"width": 48, "blocks": 7, "mixture": 5, "image_size": 16, "bit_depth": 5},
-        fit={"steps": 12_000, "batch_size": 32, "learning_rate": 2e-3},
+        fit={"steps": 10_000, "batch_size": 16, "learning_rate": 1.5e-3},
     ),
     "diffusion-16px": Recipe(
         Diffusion,
         {"width": 40, "times": 16, "image_size": 16, "bit_depth": 5},
-        fit={"steps": 20_000, "batch_size": 64, "learning_rate": 1e-3, "average": 0.999},
+        fit={"steps": 12_000, "batch_size": 32, "learning_rate": 1e-3, "average": 0.999},
     ),
 }
 
