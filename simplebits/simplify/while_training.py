@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import inspect
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -34,11 +30,12 @@ from simplebits.simplify.arguments import (
     networks_fit,
     one_device,
 )
-from simplebits.simplify.history import CollapseError, SimplifyHistory
+from simplebits.simplify.history import SimplifyHistory
 from simplebits.simplify.loss import weights_fit
 from simplebits.simplify.measuring import measured, simplified
 from simplebits.simplify.schedule import Schedule, Stage, stage_at
 from simplebits.simplify.step import Networks, StepResult, StepSettings, training_step
+from simplebits.simplify.sweep import runs_by_bit_weight
 
 PUBLISHED = StepSettings()
 
@@ -264,21 +261,8 @@ class SimplifyWhileTraining:
             TypeError, ValueError: bit_weights is no list of different lambdas of at least 0; else as `fit`.
             FloatingPointError: a run did not stay finite.
         """
-        if not bit_weights or len(set(bit_weights)) < len(bit_weights):
-            raise ValueError(f"bit_weights={bit_weights!r}: give at least one lambda, and each once")
-        inspect.signature(self.fit).bind(images, **options)  # a misspelt option shows before the warm-up, not after it
-        if warm_up:
-            self._warm_up(images, warm_up, batch_size, checkpoint, progress, test)
-        runs = {}
-        for value in bit_weights:
-            # Everything is copied but the densities, which no run changes.
-            run = copy.deepcopy(self, {id(stage): stage for stage in self.stages})
-            run.settings = replace(self.settings, bit_weight=value)
-            path = beside(checkpoint, f"{value:g}")
-            with contextlib.suppress(CollapseError):
-                run.fit(images, batch_size=batch_size, test=test, checkpoint=path, progress=progress, **options)
-            runs[value] = run
-        return runs
+        shared = {"batch_size": batch_size, "test": test, "progress": progress}
+        return runs_by_bit_weight(self, images, bit_weights, warm_up, checkpoint, options, shared)
 
     @overload
     def simplify(self, images: ImageSet) -> ImageSet: ...
