@@ -62,7 +62,7 @@ RECIPES = {
     "pixelcnn-16px": Recipe(
         PixelCNN,
         {"width": 48, "blocks": 7, "mixture": 5, "image_size": 16, "bit_depth": 5},
-        fit={"steps": 10_000, "batch_size": 16, "learning_rate": 1.5e-3},
+        fit={"steps": 5_000, "batch_size": 16, "learning_rate": 1.5e-3},
     ),
     "diffusion-16px": Recipe(
         Diffusion,
