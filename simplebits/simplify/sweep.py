@@ -8,25 +8,40 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from simplebits._files import beside
 from simplebits.data import ImageSet
 from simplebits.simplify.history import CollapseError
+from simplebits.simplify.schedule import Stage
+from simplebits.simplify.step import StepSettings
 
-if TYPE_CHECKING:
-    from simplebits.simplify.while_training import SimplifyWhileTraining
+
+class Begun(Protocol):
+    """A training that can be copied and go on, as `SimplifyWhileTraining` can."""
+
+    settings: StepSettings
+    stages: Sequence[Stage]
+
+    def fit(self, images: ImageSet, **options: Any) -> Any:
+        """Train both networks."""
+        ...
+
+    def _warm_up(self, images: ImageSet, steps: int, **options: Any) -> None: ...
+
+
+Run = TypeVar("Run", bound=Begun)
 
 
 def runs_by_bit_weight(
-    begun: SimplifyWhileTraining,
+    begun: Run,
     images: ImageSet,
     bit_weights: Sequence[float],
     warm_up: int,
     checkpoint: str | Path | None,
     options: Mapping[str, Any],
     shared: Mapping[str, Any],
-) -> dict[float, SimplifyWhileTraining]:
+) -> dict[float, Run]:
     """Train a copy of a begun run for each lambda; `SimplifyWhileTraining.sweep` says what the arguments are.
 
     Args:
