@@ -18,7 +18,7 @@ from simplebits.domains import Device, Known
 
 FOLDER = Path(__file__).parent / "weights"
 KINDS: dict[str, type[DensityModel]] = {"glow": Glow, "pixelcnn": PixelCNN, "diffusion": Diffusion}  # as on the cards
-NAMES = ("glow", "glow-5bit", "glow-16px")
+NAMES = ("glow", "glow-5bit", "glow-16px", "pixelcnn-16px", "diffusion-16px")
 Name = Annotated[str, Known(lambda: NAMES)]
 
 
@@ -39,7 +39,8 @@ def load(name: Name, device: Device = "cpu", folder: str | Path = FOLDER) -> Den
     """Load a fitted density model, in single precision, in evaluation mode, its weights frozen.
 
     Args:
-        name: `glow` (8 bits, 32x32), `glow-5bit` (5 bits, 32x32) or `glow-16px` (5 bits, 16x16).
+        name: `glow` (8 bits, 32x32), `glow-5bit` (5 bits, 32x32), `glow-16px`, `pixelcnn-16px` or `diffusion-16px`
+            (5 bits, 16x16).
         device: where it goes; None: a GPU where there is one.
         folder: where the weights lie; the package's own by default.
 

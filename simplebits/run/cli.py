@@ -236,7 +236,7 @@ def doctor() -> None:
 def fit_density(name: str, steps: int | None, device: str, checkpoint: Path | None, output: Path | None) -> None:
     """Make shipped weights again, with the card that says what they are and measure. CIFAR-10 must be at hand.
 
-    NAME is glow, glow-5bit or glow-16px.
+    NAME is glow, glow-5bit, glow-16px, pixelcnn-16px or diffusion-16px.
     """
     import torch
 

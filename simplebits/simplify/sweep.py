@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -23,11 +23,13 @@ class Begun(Protocol):
     settings: StepSettings
     stages: Sequence[Stage]
 
-    def fit(self, images: ImageSet, **options: Any) -> Any:
-        """Train both networks."""
+    @property
+    def fit(self) -> Callable[..., Any]:
+        """Trains both networks."""
         ...
 
-    def _warm_up(self, images: ImageSet, steps: int, **options: Any) -> None: ...
+    @property
+    def _warm_up(self) -> Callable[..., None]: ...
 
 
 Run = TypeVar("Run", bound=Begun)
