@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from simplebits._files import beside
 from simplebits.data import ImageSet
@@ -17,6 +17,7 @@ from simplebits.simplify.schedule import Stage
 from simplebits.simplify.step import StepSettings
 
 
+@runtime_checkable
 class Begun(Protocol):
     """A training that can be copied and go on, as `SimplifyWhileTraining` can."""
 
