@@ -106,7 +106,7 @@ print(f"mean length, if all four are equally likely: {lengths.float().mean():.2f
 # $$ -\log_2 P(x) \ \text{bits}. $$
 #
 # If the messages really come with these probabilities, the mean length is their *entropy*, $H = -\sum_x P(x) \log_2 P(x)$, the third line printed. The
-# stream above comes close: divide its bits by its days. No code whose stream can be read back is shorter on average {cite:p}`shannon1948`. The last line
+# stream above comes close: divide its bits by its days. No code whose stream can be read back is shorter on average ([Shannon, 1948](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x))<!--cite:p shannon1948-->. The last line
 # shows what a wrong expectation costs. If all four messages are equally likely, a message takes 2.25 bits on average, although numbering the four
 # takes 2. Keep that in mind for the static.
 #
@@ -215,7 +215,7 @@ print("the mean over u of the cost is never too low:", bool((noisy_cost >= level
 #
 # The last printed line prepares a shortcut. With a network we cannot afford 500 places in every bin. We draw one $u$ and take $b - \log_2 p(g + u)$. On
 # average over $u$ this is a little *too many* bits, never too few (the mean of a logarithm is at most the logarithm of the mean, Jensen's inequality;
-# {cite:t}`theis2016`, equation 7). So we do not promise fewer bits than a code could reach. And since no probability is above 1, the bits of an image,
+# [Theis et al. (2016)](https://arxiv.org/abs/1511.01844)<!--cite:t theis2016-->, equation 7). So we do not promise fewer bits than a code could reach. And since no probability is above 1, the bits of an image,
 # averaged over $u$, are never below 0.
 #
 # An image has $d$ values, so its bin is a cube in $d$ dimensions, with edges of length $2^{-b}$ and volume $2^{-bd}$. Hence
@@ -223,7 +223,7 @@ print("the mean over u of the cost is never too low:", bool((noisy_cost >= level
 #
 # $$ \mathrm{bits/dim}(x) = -\frac{\log_2 P(x)}{d} \approx b - \frac{\ln p(g + u)}{d \ln 2}. $$
 #
-# This is the loss $L_\text{sim} = -\log p_G(x)$ of {cite:t}`schirrmeister2022simplebits`, their equation 1, in the unit in which they report it. $G$ is the
+# This is the loss $L_\text{sim} = -\log p_G(x)$ of [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->, their equation 1, in the unit in which they report it. $G$ is the
 # model that gives the density.
 #
 # ## The bits of a photograph
@@ -422,7 +422,7 @@ print(f"{2**coarse.bit_depth} levels: {sb.density.mean_bits(coarse, same):.2f} b
 #
 # ## What the papers report, and what the studies found
 #
-# {cite:t}`schirrmeister2022simplebits` say that images with fewer bits are simpler (figure 2), and check in their figure S1 that two quite different models,
+# [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits--> say that images with fewer bits are simpler (figure 2), and check in their figure S1 that two quite different models,
 # a PixelCNN and a diffusion model, put the same nine images in the same order. "All black" is an image in which every value is 0. A row with the verdict
 # *not run* is not measured again yet.
 
@@ -504,10 +504,10 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: equation 1, figures 2 and S1.
-# - {cite:t}`shannon1948`: code lengths and entropy.
-# - {cite:t}`theis2016`: equation 7, the bound from uniform noise.
-# - {cite:t}`kingma2018glow`: the model.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: equation 1, figures 2 and S1.
+# - [Shannon (1948)](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x)<!--cite:t shannon1948-->: code lengths and entropy.
+# - [Theis et al. (2016)](https://arxiv.org/abs/1511.01844)<!--cite:t theis2016-->: equation 7, the bound from uniform noise.
+# - [Kingma and Dhariwal (2018)](https://arxiv.org/abs/1807.03039)<!--cite:t kingma2018glow-->: the model.
 
 # %% tags=["hide-cell"]
 from scipy.stats import spearmanr

@@ -620,10 +620,10 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: equations 1 to 5 and S3, sections 3 and S2 to S4.
-# - {cite:t}`ronneberger2015unet`: the UNet.
-# - {cite:t}`brock2021nfnet`: networks without normalisation layers.
-# - {cite:t}`loshchilov2019adamw`: AdamW.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: equations 1 to 5 and S3, sections 3 and S2 to S4.
+# - [Ronneberger et al. (2015)](https://arxiv.org/abs/1505.04597)<!--cite:t ronneberger2015unet-->: the UNet.
+# - [Brock et al. (2021)](https://arxiv.org/abs/2102.06171)<!--cite:t brock2021nfnet-->: networks without normalisation layers.
+# - [Loshchilov and Hutter (2019)](https://arxiv.org/abs/1711.05101)<!--cite:t loshchilov2019adamw-->: AdamW.
 
 # %% tags=["hide-cell"]
 setting = {

@@ -526,8 +526,8 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: section 3.1, equation 5 and figure 4.
-# - {cite:t}`lecun1998mnist`, {cite:t}`xiao2017fashion`, {cite:t}`krizhevsky2009cifar`: the sources of the paper's sets.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: section 3.1, equation 5 and figure 4.
+# - [LeCun et al. (1998)](https://doi.org/10.1109/5.726791)<!--cite:t lecun1998mnist-->, [Xiao et al. (2017)](https://arxiv.org/abs/1708.07747)<!--cite:t xiao2017fashion-->, [Krizhevsky (2009)](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf)<!--cite:t krizhevsky2009cifar-->: the sources of the paper's sets.
 
 # %% tags=["hide-cell"]
 setting = {

@@ -104,7 +104,7 @@ print(f"original test images: {sb.density.mean_bits(measure, x_test):.2f} bits p
 #
 # In SimpleBits, the method of lesson 04, two networks learn together: a simplifier and a classifier. We cannot ask this classifier what the simplified
 # images are worth, because it has seen originals in its warm-up, and images of earlier states of the simplifier. A fair question needs a *fresh*
-# classifier, one with random weights. So do this for each price $\lambda$ (sections 3.2 and S8 of {cite:t}`schirrmeister2022simplebits`, the paper of
+# classifier, one with random weights. So do this for each price $\lambda$ (sections 3.2 and S8 of [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->, the paper of
 # this lesson; what these sections leave open is done as in the authors' code):
 #
 # 1. train simplifier and classifier together, as in lesson 04, then keep the simplifier $s_\lambda$ alone;
@@ -496,8 +496,8 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: sections 3.2, S7 and S8, figures 5, S3 and S4.
-# - {cite:t}`brock2021nfnet`: networks without normalisation layers.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: sections 3.2, S7 and S8, figures 5, S3 and S4.
+# - [Brock et al. (2021)](https://arxiv.org/abs/2102.06171)<!--cite:t brock2021nfnet-->: networks without normalisation layers.
 
 # %% tags=["hide-cell"]
 setting = {

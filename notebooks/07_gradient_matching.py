@@ -479,7 +479,7 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`zhao2021gradient`: equations 8 to 10, algorithm 1, tables 1, 2 and T11.
+# - [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->: equations 8 to 10, algorithm 1, tables 1, 2 and T11.
 
 # %% tags=["hide-cell"]
 setting = {

@@ -152,13 +152,13 @@ print(f"the network's own answer:        {by_itself:.1f} %")
 # ## The distance of two means
 #
 # Call two sets of images alike if their mean features agree class by class, whatever random network looks at them. With real images
-# $\mathcal{T}_c$ and synthetic images $\mathcal{S}_c$ of class $c$, the loss of distribution matching {cite:p}`zhao2023distribution` is
+# $\mathcal{T}_c$ and synthetic images $\mathcal{S}_c$ of class $c$, the loss of distribution matching ([Zhao and Bilen, 2023](https://arxiv.org/abs/2110.04181))<!--cite:p zhao2023distribution--> is
 #
 # $$ L(\mathcal{S}) = \mathbb{E}_\vartheta \sum_{c} \Big\lVert
 #    \tfrac{1}{|\mathcal{T}_c|} \sum_{x \in \mathcal{T}_c} \psi_\vartheta(x) - \tfrac{1}{|\mathcal{S}_c|} \sum_{s \in \mathcal{S}_c} \psi_\vartheta(s)
 #    \Big\rVert^2. $$
 #
-# Statistics knows a distance of this kind as *maximum mean discrepancy* {cite:p}`gretton2012mmd`: compare the means of two sets under many functions,
+# Statistics knows a distance of this kind as *maximum mean discrepancy* ([Gretton et al., 2012](https://jmlr.org/papers/v13/gretton12a.html))<!--cite:p gretton2012mmd-->: compare the means of two sets under many functions,
 # and take the function that tells them apart best. The paper takes the average over random networks instead. For one network and the ten real
 # images, by hand:
 
@@ -251,7 +251,7 @@ plain = sb.condense.condense(train, "distribution", 1, **often, **how)
 # ## One change for both
 #
 # In the test at the end, a network that learns from ten images sees them changed at each pass: moved, turned, with a part cut out. So the images should
-# be good *under such changes*. *Siamese augmentation* {cite:p}`zhao2021siamese` draws one change $\omega$ for each class and step, applies it to the
+# be good *under such changes*. *Siamese augmentation* ([Zhao and Bilen, 2021](https://arxiv.org/abs/2102.08259))<!--cite:p zhao2021siamese--> draws one change $\omega$ for each class and step, applies it to the
 # real batch **and** to the synthetic image, and matches $\psi_\vartheta(\mathcal{A}(x, \omega))$ with $\psi_\vartheta(\mathcal{A}(s, \omega))$, where
 # $\mathcal{A}(x, \omega)$ is the changed image. Like Siamese twins, the two share all they do. For digits the authors' code draws one of five kinds
 # of change. It leaves out the sixth, mirroring, which turns a digit into another sign.
@@ -608,10 +608,10 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`zhao2023distribution`: distribution matching; here the supplement, its section 4 (equations 1 to 5) and table T1.
-# - {cite:t}`zhao2021siamese`: siamese augmentation.
-# - {cite:t}`zhao2021gradient`: gradient matching, random choice and herding.
-# - {cite:t}`gretton2012mmd`: the maximum mean discrepancy.
+# - [Zhao and Bilen (2023)](https://arxiv.org/abs/2110.04181)<!--cite:t zhao2023distribution-->: distribution matching; here the supplement, its section 4 (equations 1 to 5) and table T1.
+# - [Zhao and Bilen (2021)](https://arxiv.org/abs/2102.08259)<!--cite:t zhao2021siamese-->: siamese augmentation.
+# - [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->: gradient matching, random choice and herding.
+# - [Gretton et al. (2012)](https://jmlr.org/papers/v13/gretton12a.html)<!--cite:t gretton2012mmd-->: the maximum mean discrepancy.
 
 # %% tags=["hide-cell"]
 setting = {"image_set": image_set, "train_images": len(train), "size": size, "width": width}

@@ -132,7 +132,7 @@ sb.report.show(
 # $$ x = \mathrm{round}\big(\sigma(\alpha)\big), \qquad \sigma(\alpha) = \frac{1}{1 + e^{-\alpha}}. $$
 #
 # The sigmoid $\sigma$ keeps values between 0 and 1, and round takes the nearest grey level. But a staircase has slope zero, so that no gradient would
-# ever reach $\alpha$. The *straight-through* trick {cite:p}`bengio2013straightthrough`: compute the staircase, and hand back the slope of the smooth
+# ever reach $\alpha$. The *straight-through* trick ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432))<!--cite:p bengio2013straightthrough-->: compute the staircase, and hand back the slope of the smooth
 # curve.
 
 # %%
@@ -227,7 +227,7 @@ print(f"their sum: {first:.0f} at first, {last:.0f} at the end")
 #
 # ## The loop
 #
-# The loop is lesson 07's, with three changes: the image is made from $\alpha$, the price is added, and Adam {cite:p}`kingma2015adam` takes the steps,
+# The loop is lesson 07's, with three changes: the image is made from $\alpha$, the price is added, and Adam ([Kingma and Ba, 2015](https://arxiv.org/abs/1412.6980))<!--cite:p kingma2015adam--> takes the steps,
 # with the settings of the authors' code. One more detail: before it measures, the density adds noise that spreads each grey level evenly up to the
 # next one (lesson 01). The networks see their images under noise of this width as well.
 
@@ -521,10 +521,10 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: section 4, equations 6 and 7, figures 6 and S11 to S13.
-# - {cite:t}`zhao2021gradient`: gradient matching.
-# - {cite:t}`kingma2015adam`: Adam.
-# - {cite:t}`bengio2013straightthrough`: gradients that pass straight through a step.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: section 4, equations 6 and 7, figures 6 and S11 to S13.
+# - [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->: gradient matching.
+# - [Kingma and Ba (2015)](https://arxiv.org/abs/1412.6980)<!--cite:t kingma2015adam-->: Adam.
+# - [Bengio et al. (2013)](https://arxiv.org/abs/1308.3432)<!--cite:t bengio2013straightthrough-->: gradients that pass straight through a step.
 
 # %% tags=["hide-cell"]
 setting = {

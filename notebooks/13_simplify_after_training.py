@@ -180,7 +180,7 @@ near = away.argsort()[:5]
 print("nats away:", ", ".join(f"{float(value):.4f}" for value in away[near]))
 
 # %% [markdown]
-# Very different images can have the same ten probabilities, and the network can arrive at these in different ways. {cite:t}`schirrmeister2022simplebits`,
+# Very different images can have the same ten probabilities, and the network can arrive at these in different ways. [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->,
 # the paper of this lesson, therefore also compares what two images need from the *weights* $\phi$ of the network. The idea has two steps. First let the
 # network forget a little: multiply every weight by the same number $s$,
 #
@@ -621,7 +621,7 @@ sb.report.studied("simplebits.after-training.causes", "simplebits.after-training
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: section 5, algorithms 1 and 2, supplement S5, figures 8 and S14 to S18.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: section 5, algorithms 1 and 2, supplement S5, figures 8 and S14 to S18.
 
 # %% tags=["hide-cell"]
 setting = {

@@ -92,7 +92,7 @@ x, c0 = images[chosen], int(answer[chosen])
 #
 # $$ f(x_S) \ge \tau. $$
 #
-# A **sufficient input subset** {cite:p}`carter2019sis` is enough *and minimal*: without any one of its pixels it is no longer enough.
+# A **sufficient input subset** ([Carter et al., 2019](https://arxiv.org/abs/1810.03805))<!--cite:p carter2019sis--> is enough *and minimal*: without any one of its pixels it is no longer enough.
 
 # %%
 grey = float(sb.subsets.mean_pixel(digits))
@@ -400,8 +400,8 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`carter2019sis`: sufficient input subsets, backward selection, collections.
-# - {cite:t}`carter2021overinterpretation`: the same for networks on CIFAR-10 and ImageNet, sections S1 and S3.
+# - [Carter et al. (2019)](https://arxiv.org/abs/1810.03805)<!--cite:t carter2019sis-->: sufficient input subsets, backward selection, collections.
+# - [Carter et al. (2021)](https://arxiv.org/abs/2003.08907)<!--cite:t carter2021overinterpretation-->: the same for networks on CIFAR-10 and ImageNet, sections S1 and S3.
 
 # %% tags=["hide-cell"]
 black = sb.subsets.back_select(score, x, fill=0.0).sufficient(tau)

@@ -120,7 +120,7 @@ print(f"right: {accuracy(first, test):.1f} % of {len(test)} test images")
 # mask the $k$ kept pixels with the smallest derivatives, take the derivatives again, and go on until nothing is left: $\lceil p / k \rceil$ gradients in all
 # for an image of $p$ pixels.
 #
-# This is algorithm 2 in the supplement of the paper {cite:p}`carter2021overinterpretation`. There $M = 1 - m$ counts the other way round, so the $k$ *largest* derivatives in $M$ are
+# This is algorithm 2 in the supplement of the paper ([Carter et al., 2021](https://arxiv.org/abs/2003.08907))<!--cite:p carter2021overinterpretation-->. There $M = 1 - m$ counts the other way round, so the $k$ *largest* derivatives in $M$ are
 # taken; the pixels are the same. The paper selects from large photographs in this way; for the small ones of CIFAR-10 it tries every pixel.
 
 # %%
@@ -511,8 +511,8 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`carter2021overinterpretation`: algorithm 2 of the supplement; sections S2 and S4; tables S1 to S6.
-# - {cite:t}`carter2019sis`: sufficient input subsets.
+# - [Carter et al. (2021)](https://arxiv.org/abs/2003.08907)<!--cite:t carter2021overinterpretation-->: algorithm 2 of the supplement; sections S2 and S4; tables S1 to S6.
+# - [Carter et al. (2019)](https://arxiv.org/abs/1810.03805)<!--cite:t carter2019sis-->: sufficient input subsets.
 
 # %% tags=["hide-cell"]
 setting = {

@@ -141,7 +141,7 @@ print(f"trained with all {n}: {right:.0%} of the validation images right")
 #
 # $$ \text{F-SI}(i) = \tfrac12\, \frac1m \sum_{j=1}^m \big(f_{-i}(x_j) - f(x_j)\big)^2, $$
 #
-# over the $m$ validation images $x_j$. The paper behind this lesson {cite:p}`harutyunyan2021unique` calls the score *functional sample information*. It is the paper's equation (8) with
+# over the $m$ validation images $x_j$. The paper behind this lesson ([Harutyunyan et al., 2021](https://openreview.net/forum?id=kEnBH98BGs5))<!--cite:p harutyunyan2021unique--> calls the score *functional sample information*. It is the paper's equation (8) with
 # $\sigma = 1$, as in the paper; the next section says what $\sigma$ is, and why the score is an information.
 
 # %%
@@ -193,7 +193,7 @@ print("the score is the divergence:", torch.allclose(divergence, by_training[0],
 #
 # $$ f_w(x) \approx f_{w_0}(x) + \nabla f_{w_0}(x)^\top (w - w_0). $$
 #
-# The gradient $\nabla$ is taken by the weights. The right side is linear in $w$, and still a curved function of $x$. A wide network hardly moves its weights while it learns, so that the tangent is close to it {cite:p}`lee2019wide`; we will
+# The gradient $\nabla$ is taken by the weights. The right side is linear in $w$, and still a curved function of $x$. A wide network hardly moves its weights while it learns, so that the tangent is close to it ([Lee et al., 2019](https://arxiv.org/abs/1902.06720))<!--cite:p lee2019wide-->; we will
 # check that. Write the gradients of all $n$ images below each other: these are the rows of the *Jacobian* $J$. Each row takes one backward pass; we do the first ten by hand.
 
 # %%
@@ -209,7 +209,7 @@ def gradient(image):
 J = torch.stack([gradient(image) for image in x[:10]]).double()
 
 # %% [markdown]
-# All that we need of $J$ are the inner products of its rows, the *tangent kernel* {cite:p}`jacot2018neural`
+# All that we need of $J$ are the inner products of its rows, the *tangent kernel* ([Jacot et al., 2018](https://arxiv.org/abs/1806.07572))<!--cite:p jacot2018neural-->
 #
 # $$ \Theta = J J^\top. $$
 #
@@ -483,7 +483,7 @@ sb.report.show(
 #
 # - In the paper a convolutional network, trained from scratch, correlates at .03 for predictions and .19 for weights. The same
 #   network, pretrained on letters, reaches .88 and .87; it starts near its goal, says the paper, so the tangent stays close.
-# - The usual short cut are *influence functions* {cite:p}`koh2017influence`: they start from the *trained* weights, and work out from the curvature of the loss there what would change if one sample
+# - The usual short cut are *influence functions* ([Koh and Liang, 2017](https://arxiv.org/abs/1703.04730))<!--cite:p koh2017influence-->: they start from the *trained* weights, and work out from the curvature of the loss there what would change if one sample
 #   counted slightly less. For the paper's fully connected network without weight decay the tangent is better (.99 against .92 for predictions). With weight decay both are equally good (.99 and .99; for weights .977 against .978). One
 #   likely reason: influence functions assume that training has come to its end, and decay brings the end nearer.
 # - The paper calls the tangent "around 30 times faster" than influence functions. This holds against one way to compute them, LiSSA, in the authors' code a recursion over 1,000 random batches for each sample. Against
@@ -559,10 +559,10 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`harutyunyan2021unique`: sections 3 to 6, table 1.
-# - {cite:t}`lee2019wide`: wide networks under gradient descent are linear models.
-# - {cite:t}`jacot2018neural`: the neural tangent kernel.
-# - {cite:t}`koh2017influence`: influence functions.
+# - [Harutyunyan et al. (2021)](https://openreview.net/forum?id=kEnBH98BGs5)<!--cite:t harutyunyan2021unique-->: sections 3 to 6, table 1.
+# - [Lee et al. (2019)](https://arxiv.org/abs/1902.06720)<!--cite:t lee2019wide-->: wide networks under gradient descent are linear models.
+# - [Jacot et al. (2018)](https://arxiv.org/abs/1806.07572)<!--cite:t jacot2018neural-->: the neural tangent kernel.
+# - [Koh and Liang (2017)](https://arxiv.org/abs/1703.04730)<!--cite:t koh2017influence-->: influence functions.
 
 # %% tags=["hide-cell"]
 setting = {

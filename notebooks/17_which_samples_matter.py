@@ -107,7 +107,7 @@ sb.report.show(
 #
 # $$ \text{F-SI}(i) = \tfrac12\, \frac1m \sum_{j=1}^m \big(f_{-i}(x_j) - f(x_j)\big)^2 $$
 #
-# This is what the paper {cite:p}`harutyunyan2021unique` calls functional sample information, in nats: its equation (8) with $\sigma = 1$, and equation (16) for the tangent network. The validation labels play no part. No network is
+# This is what the paper ([Harutyunyan et al., 2021](https://openreview.net/forum?id=kEnBH98BGs5))<!--cite:p harutyunyan2021unique--> calls functional sample information, in nats: its equation (8) with $\sigma = 1$, and equation (16) for the tangent network. The validation labels play no part. No network is
 # trained: all we need are the outputs of a network with random weights, built as in lesson 16, and its kernel.
 
 # %%
@@ -605,7 +605,7 @@ sb.report.studied(
 #
 # ## References
 #
-# - {cite:t}`harutyunyan2021unique`: section 6, figures 1, 2, 4, 8 and 9, sections A.5 and A.6.
+# - [Harutyunyan et al. (2021)](https://openreview.net/forum?id=kEnBH98BGs5)<!--cite:t harutyunyan2021unique-->: section 6, figures 1, 2, 4, 8 and 9, sections A.5 and A.6.
 
 # %% tags=["hide-cell"]
 setting = {

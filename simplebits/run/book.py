@@ -14,6 +14,7 @@ from typing import Any
 from simplebits import _files
 from simplebits.run import (
     address,
+    citations,
     digest,
     execute,
     faults,
@@ -154,7 +155,7 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     profile = notebook["metadata"].get("simplebits", {}).get("profile")
     number = numbers.plain if profile == "smoke" else numbers.live
     for cell in notebook["cells"]:
-        source = number(launch.in_place_of_badges("".join(cell["source"])))
+        source = citations.live(number(launch.in_place_of_badges("".join(cell["source"]))))
         if cell["cell_type"] == "code":
             source = _NBVAL.sub("", source)
             if found := _COST.search(source):

@@ -203,7 +203,7 @@ def results(profile: str | None, as_json: bool) -> None:
 @main.command()
 @click.argument("lessons", nargs=-1)
 def numbers(lessons: Sequence[str]) -> None:
-    """Bring the numbers in the lessons' text to those of their last laptop runs."""
+    """Bring the lessons' numbers to those of their last laptop runs, and their citations to the bibliography."""
     from simplebits.run import numbers as text
     from simplebits.run import root
 

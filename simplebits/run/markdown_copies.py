@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simplebits import _files
-from simplebits.run import launch, numbers
+from simplebits.run import citations, launch, numbers
 
 _INCLUDE = re.compile(r"^```\{include\} (?P<path>\S+)\n```$", re.MULTILINE)
 LONGEST = 4_000  # characters of one output: tables yes, pictures' data no
@@ -46,7 +46,7 @@ def of_notebook(notebook: Mapping[str, Any]) -> str:
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            parts.append(numbers.plain(launch.in_place_of_badges(source)))
+            parts.append(citations.plain(numbers.plain(launch.in_place_of_badges(source))))
         elif cell["cell_type"] == "code" and source:
             parts.append(f"```python\n{source}\n```")
             parts += [f"```text\n{text}\n```" for text in map(_printed, cell["outputs"]) if text]

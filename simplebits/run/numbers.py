@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from simplebits import _files
+from simplebits.run import citations, profiles
 from simplebits.run import notebook as notebooks
-from simplebits.run import profiles
 
 MARK = re.compile(r"(?P<shown>[+-]?(?:[\d.,]*\d(?:e[+-]?\d+)?|nan|inf)%?)<!--=(?P<name>[\w.-]+):(?P<form>[^<>`]+?)-->")
 
@@ -74,24 +74,25 @@ def measured(stem: str, folder: Path) -> dict[str, float]:
 
 
 def write(folder: Path, stems: Sequence[str] = ()) -> list[str]:
-    """Bring the numbers in the lessons' text to those of their last `laptop` runs; returns the lessons that changed.
+    """Bring numbers and citations in the lessons' text up to date; returns the lessons that changed.
+
+    Numbers become those of the lesson's last `laptop` run, citations what `book/references.bib` says.
 
     Args:
         folder: the repository.
         stems: of lessons; all for none.
 
     Raises:
-        ValueError: a lesson has no run, or a mark names no record of it.
+        ValueError: a lesson has no run, or a mark names no record of it or no entry of the bibliography.
     """
     changed = []
+    cited = citations.works(folder / "book" / "references.bib")
     for stem in [one.stem for one in (notebooks.resolve(folder, stems) if stems else notebooks.all_of(folder))]:
         paths = [folder / "notebooks" / f"{stem}{ending}" for ending in (".py", ".ipynb")]
         texts = [path.read_text(encoding="utf-8") for path in paths]
-        if not any(map(MARK.search, texts)):
-            continue
-        values = measured(stem, folder)
+        values = measured(stem, folder) if any(map(MARK.search, texts)) else {}
         for path, text in zip(paths, texts, strict=True):
-            if (new := filled(text, values)) != text:
+            if (new := citations.filled(filled(text, values), cited)) != text:
                 _files.write_text(path, new)
                 changed += [stem] if stem not in changed else []
     return changed
