@@ -67,7 +67,7 @@ RECIPES = {
     "diffusion-16px": Recipe(
         Diffusion,
         {"width": 32, "times": 16, "image_size": 16, "bit_depth": 5},
-        fit={"steps": 10_000, "batch_size": 32, "learning_rate": 2e-3, "average": 0.999},
+        fit={"steps": 5_000, "batch_size": 32, "learning_rate": 2e-3, "average": 0.999},
     ),
 }
 
