@@ -263,8 +263,8 @@ def export() -> None:
 def export_onnx(name: str, output: Path | None, bits_only: bool) -> None:
     """Write shipped weights as an ONNX graph: images in, bits per dimension and their gradient out.
 
-    NAME is glow, glow-5bit or glow-16px. The graph takes any number of images, float32 [n, 3, h, w] in [0, 1], and
-    draws no noise: it measures grey levels in the middle of their bins.
+    NAME is glow, glow-5bit or glow-16px. The graph takes any number of images, float32 [n, 3, h, w] in [0, 1]. It holds
+    one draw of the noise that spreads grey levels over their bins.
     """
     from simplebits import density
 
