@@ -84,7 +84,7 @@ def test_constraints_are_exact_sorted_and_fit_every_platform() -> None:
 
 
 def test_the_test_extra_holds_all_others() -> None:
-    assert set(EXTRAS) == {"book", "test", "attribution", "cluster"}
+    assert set(EXTRAS) == {"book", "test", "attribution", "cluster", "onnx"}
     assert all(requirements("test").keys() >= requirements(extra).keys() for extra in EXTRAS)
 
 

@@ -16,6 +16,8 @@ def written(obj: Any) -> tuple[str, str | None] | None:
     """
     if dataclasses.is_dataclass(obj):
         return _fields(obj)
+    if getattr(obj, "_is_protocol", False):  # nothing is constructed: what matters is how it is called, if it is
+        return written(obj.__call__) if "__call__" in vars(obj) else ("", None)
     target = inspect.unwrap(obj.__init__ if inspect.isclass(obj) and "__init__" in vars(obj) else obj)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(target)))

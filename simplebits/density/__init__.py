@@ -6,6 +6,7 @@ from simplebits.density.fit import FitHistory, fit
 from simplebits.density.glow import Glow, squeeze, unsqueeze
 from simplebits.density.glow_step import ActNorm, Conv1x1, Coupling, GlowStep
 from simplebits.density.measure import bits_of, mean_bits
+from simplebits.density.onnx import export_onnx
 from simplebits.density.pixelcnn import PixelCNN
 from simplebits.density.png import png_bits_per_dim
 from simplebits.density.recipes import general_images
@@ -25,6 +26,7 @@ __all__ = [
     "PixelCNN",
     "bits_of",
     "card",
+    "export_onnx",
     "fit",
     "general_images",
     "load",

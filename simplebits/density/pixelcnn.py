@@ -153,7 +153,7 @@ class PixelCNN(DiscreteModel):
         pixels = down(rows) + right(self.pixels_left(y))
         for block in self.stack:
             rows, pixels = block(rows, pixels)
-        n, (m, c), grid = len(y), (self.mixture, self.channels), y.shape[2:]
+        n, (m, c), grid = y.shape[0], (self.mixture, self.channels), y.shape[2:]
         logits, rest = self.head(F.elu(pixels)).split((m, m * c * (2 + c)), dim=1)
         means, log_scales, slopes = rest.view(n, m, c * (2 + c), *grid).split((c, c, c * c), dim=2)
         below = torch.ones(c, c, device=y.device).tril(-1)[:, :, None, None]

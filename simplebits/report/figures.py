@@ -39,7 +39,7 @@ _FONT = 8  # points
 def style() -> None:
     """Set matplotlib up for the book: colours of `COLOURS`, readable sizes, white ground, few frames.
 
-    The ground stays white in dark mode too: axes and colours keep their contrast, and pictures keep their pixels.
+    The ground of the file is white; what the website's dark theme makes of it is told in `picture`.
     """
     import matplotlib
     from cycler import cycler

@@ -148,7 +148,8 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     The Colab badge, a picture from another host, becomes links; numbers in sentences become those of this run, see
     `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the lesson is
     that of the ledger as it is now, this run included. Of a smoke run, which shows that code runs and nothing else, the
-    sentences keep the default run's numbers, and the page says so.
+    sentences keep the default run's numbers, and the page says so. The cell that hands numbers to the ledger teaches
+    nothing: the page takes the numbers and leaves the cell out.
     """
     from simplebits.report.cost import measured_cost
 
@@ -158,6 +159,8 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
         source = citations.live(number(launch.in_place_of_badges("".join(cell["source"]))))
         if cell["cell_type"] == "code":
             source = _NBVAL.sub("", source)
+            if numbers.recording(cell):
+                cell["metadata"]["tags"].append("remove-cell")
             if found := _COST.search(source):
                 table = measured_cost(found[1]).table()
                 for data in (output["data"] for output in cell["outputs"] if "data" in output):

@@ -251,6 +251,27 @@ def fit_density(name: str, steps: int | None, device: str, checkpoint: Path | No
         click.echo(recipes.ship(name, output or weights.FOLDER, checkpoint, device, steps=steps))
 
 
+@main.group()
+def export() -> None:
+    """Write a density for other programs to use."""
+
+
+@export.command("onnx")
+@click.argument("name")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File [default: NAME.onnx, here].")
+@click.option("--bits-only", is_flag=True, help="Leave the gradient out: half the time, for what only measures.")
+def export_onnx(name: str, output: Path | None, bits_only: bool) -> None:
+    """Write shipped weights as an ONNX graph: images in, bits per dimension and their gradient out.
+
+    NAME is glow, glow-5bit or glow-16px. The graph takes any number of images, float32 [n, 3, h, w] in [0, 1]. It holds
+    one draw of the noise that spreads grey levels over their bins.
+    """
+    from simplebits import density
+
+    with console.interruptible(""), console.usage():
+        click.echo(density.export_onnx(density.load(name), output or Path(f"{name}.onnx"), gradient=not bits_only))
+
+
 @main.command()
 @click.argument("url", required=False)
 @click.option("--check", is_flag=True, help="Only look: exit code 1 if anything names another address.")

@@ -23,6 +23,7 @@ _EXTRAS = {
     "test": "the tests",
     "attribution": "attributions",
     "cluster": "sweeps",
+    "onnx": "export to ONNX",
 }
 
 

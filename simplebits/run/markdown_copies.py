@@ -47,7 +47,7 @@ def of_notebook(notebook: Mapping[str, Any]) -> str:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             parts.append(citations.plain(numbers.plain(launch.in_place_of_badges(source))))
-        elif cell["cell_type"] == "code" and source:
+        elif cell["cell_type"] == "code" and source and not numbers.recording(cell):
             parts.append(f"```python\n{source}\n```")
             parts += [f"```text\n{text}\n```" for text in map(_printed, cell["outputs"]) if text]
     return "\n\n".join(parts) + "\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from simplebits import _files
 from simplebits.run import citations, profiles
@@ -34,6 +35,11 @@ def plain(text: str) -> str:
     'It takes 15.1 % of them.'
     """
     return MARK.sub(lambda mark: mark["shown"], text)
+
+
+def recording(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell is the hidden one of a lesson that hands numbers to the ledger."""
+    return "hide-cell" in cell["metadata"].get("tags", []) and "report.record(" in "".join(cell["source"])
 
 
 def filled(text: str, values: Mapping[str, float]) -> str:

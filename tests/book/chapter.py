@@ -85,6 +85,12 @@ Two, *that is* $1 + 1 = 2$.
 </details>
 """
 
+RECORD = """\
+from myst_nb import glue
+
+glue("answer", 2, display=False)  # as sb.report.record(...) does
+"""
+
 TABLE = """\
 # NBVAL_CHECK_OUTPUT
 from IPython.display import Markdown
@@ -112,7 +118,7 @@ def cells() -> list[Any]:
         new.new_code_cell(PIXELS),
         new.new_code_cell(CURVES),
         new.new_code_cell(QUIZ),
-        new.new_code_cell("from myst_nb import glue\nglue('answer', 2, display=False)"),
+        new.new_code_cell(RECORD, metadata={"tags": ["hide-cell"]}),
         new.new_code_cell(TABLE),
         new.new_markdown_cell("The answer is {glue:text}`answer`."),
         new.new_markdown_cell(EXERCISE),

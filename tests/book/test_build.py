@@ -190,6 +190,21 @@ def test_signatures_stand_as_they_were_written(small_site: Path, name: str) -> N
     assert "jaxtyping" not in signature
 
 
+def test_what_is_called_has_the_signature_of_its_call(small_site: Path) -> None:
+    page = (small_site / "book" / "api" / "simplebits.subsets.html").read_text(encoding="utf-8")
+    signature = page.split('id="simplebits.subsets.Score"')[1].split("</dt>")[0]
+    signature = " ".join(html.unescape(re.sub(r"<[^>]*>", "", signature)).split())
+    assert "inputs: Tensor" in signature
+    assert "kwargs" not in signature
+
+
+def test_the_cell_that_hands_numbers_to_the_ledger_is_on_no_page_and_its_numbers_are(small_site: Path) -> None:
+    page = (small_site / "notebooks" / "chapter.html").read_text(encoding="utf-8")
+    assert "myst_nb" not in page
+    assert re.search(r"The answer is (<[^>]*>)*2", page)
+    assert "myst_nb" not in (small_site / "notebooks" / "chapter.md").read_text(encoding="utf-8")
+
+
 def test_the_first_picture_can_be_drawn_again_and_its_text_says_its_numbers(
     tmp_path: Path, run_script: Callable[..., Any]
 ) -> None:

@@ -31,6 +31,28 @@ def test_the_dark_theme_leaves_pixels_alone(visits: dict[str, Any]) -> None:
     assert [(page, image) for page, image in pictures if image["filter"] != "none"] == []
 
 
+def test_the_dark_theme_turns_the_ground_around_images_dark(site: Any, browser: Any, visit: Callable[..., Any]) -> None:
+    import io
+
+    import numpy as np
+    from PIL import Image
+    from selenium.webdriver.common.by import By
+
+    page = next(page for page in site.pages if page.startswith("notebooks/"))
+    visit(site.address + page, site.address)
+    browser.set_window_size(1300, 900)
+    shot = {}
+    for theme in ("light", "dark"):
+        browser.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
+        sheets = [sheet for sheet in browser.find_elements(By.CSS_SELECTOR, ".sb-sheet") if sheet.is_displayed()]
+        taken = [Image.open(io.BytesIO(sheet.screenshot_as_png)).convert("L") for sheet in sheets[:4]]
+        shot[theme] = [np.asarray(image).astype(int) for image in taken]
+    assert shot["light"]
+    for light, dark in zip(shot["light"], shot["dark"], strict=True):
+        white = (light > 250)[3:-3, 3:-3]
+        assert (dark[3:-3, 3:-3][white] < 40).mean() > 0.5, "the ground, not the white pixels of images"
+
+
 def test_formulas_are_typeset_on_the_spot(visits: dict[str, Any]) -> None:
     assert visits["notebooks/chapter.html" if "notebooks/chapter.html" in visits else "book/symbols.html"].math >= 2
     assert {page: (visit.raw, visit.broken) for page, visit in visits.items() if visit.raw or visit.broken} == {}

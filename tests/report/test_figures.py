@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -18,6 +19,8 @@ from PIL import Image
 
 import simplebits as sb
 from simplebits.report.picture import _holds_images, picture
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -49,16 +52,32 @@ class Parts(HTMLParser):
 
     def __init__(self, content):
         super().__init__()
-        self.image, self.caption, self.tags = {}, "", []
+        self.image, self.ink, self.caption, self.tags = {}, "", "", []
         self.feed(content)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         if tag == "img":
             self.image = dict(attrs)
+        if dict(attrs).get("class") == "sb-ink":
+            self.ink = dict(attrs)["style"]
 
     def handle_data(self, data):
         self.caption += data
+
+    def inked(self):
+        """Which pixels of the file the dark theme turns, [h, w]."""
+        from matplotlib.path import Path as Outline
+
+        height, width = self.pixels.shape[:2]
+        corners = [[float(x) for x in pair] for pair in re.findall(r"([-\d.]+)% ([-\d.]+)%", self.ink)]
+        y, x = np.mgrid[:height, :width] + 0.5
+        points = np.stack((x.ravel(), y.ravel()), 1)
+        whole, *holes = [corners[i : i + 5] for i in (0, *range(5, len(corners), 6))]
+        inked = Outline(np.array(whole) * [width / 100, height / 100]).contains_points(points)
+        for hole in holes:
+            inked &= ~Outline(np.array(hole) * [width / 100, height / 100]).contains_points(points)
+        return inked.reshape(height, width)
 
     @property
     def pixels(self):
@@ -153,6 +172,50 @@ def test_every_pixel_of_a_grid_is_an_exact_square(n, channels, size, columns, zo
         left, top = round(box.x0 * width), height - round(box.y1 * height)
         wanted = as_bytes(x[i]).repeat(square, 0).repeat(square, 1)
         assert np.array_equal(pixels[top : top + size * square, left : left + size * square], wanted)
+
+
+def test_the_dark_theme_turns_ink_and_leaves_the_pixels_of_images():
+    x = images(3, size=8)
+    figure = sb.report.image_grid(x, titles=["a", "b", "c"], row_titles=["row"])
+    parts = Parts(picture(figure, "Images."))
+    inked, height, width = parts.inked(), *parts.pixels.shape[:2]
+    around = np.ones_like(inked)
+    for axes in figure.axes:
+        box = axes.get_position()
+        rows = slice(height - round(box.y1 * height), height - round(box.y0 * height))
+        columns = slice(round(box.x0 * width), round(box.x1 * width))
+        assert not inked[rows, columns].any()
+        around[rows.start - 2 : rows.stop + 2, columns.start - 2 : columns.stop + 2] = False  # the frame is either
+    assert inked[around].all()
+    assert figure.dpi == 100, "as it was"
+
+
+@pytest.mark.parametrize("kind", ["thumbnail", "imshow", "mesh"])
+def test_images_in_a_chart_are_found(kind):
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    red = np.zeros((8, 8, 3))
+    red[..., 0] = 1
+    figure, axes = plt.subplots(figsize=(4, 3))
+    if kind == "thumbnail":
+        axes.add_artist(AnnotationBbox(OffsetImage(red, zoom=3), (0.5, 0.5)))
+    elif kind == "imshow":
+        axes.imshow(red, extent=(0.2, 0.4, 0.5, 0.9))
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+    else:
+        axes.pcolormesh(np.ones((2, 2)), cmap=matplotlib.colors.ListedColormap(["red"]))
+        axes.set(xlim=(-1, 3), ylim=(-1, 3))
+    parts = Parts(picture(figure, "A chart with a red image."))
+    is_red = (parts.pixels == [255, 0, 0]).all(2)
+    assert is_red.sum() > 500
+    left_out = ~parts.inked()
+    assert left_out[is_red].all()
+    assert left_out.sum() < 1.2 * is_red.sum()
+
+
+def test_a_chart_is_all_ink_and_a_single_image_has_none():
+    assert Parts(picture(line(), "A line.")).inked().all()
+    assert Parts(picture(images()[0], "An image.")).ink == ""
 
 
 def test_images_of_a_grid_share_one_scale():
@@ -250,6 +313,23 @@ def test_lines_and_text_read_on_their_ground():
     for name in ("blue", "orange", "black", "grey"):
         # 3 is what the accessibility guidelines ask of graphics.
         assert (ground + 0.05) / (luminance(sb.report.COLOURS[name]) + 0.05) > 3
+
+
+def in_the_dark(colour):
+    """A colour after invert(.92) and hue-rotate(180deg), as the dark theme shows it; the matrix is CSS's."""
+    turn = [[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]]
+    inverted = 0.92 - 0.84 * np.array(matplotlib.colors.to_rgb(colour))
+    return tuple(np.clip(np.array(turn) @ inverted, 0, 1))
+
+
+def test_lines_and_text_read_in_the_dark_theme():
+    css = (ROOT / "book" / "static" / "book.css").read_text()
+    assert " backdrop-filter: invert(.92) hue-rotate(180deg)" in css
+    ground = luminance(in_the_dark("white"))
+    assert ground < 0.01
+    seen = {name: luminance(in_the_dark(colour)) for name, colour in sb.report.COLOURS.items()}
+    assert min((value + 0.05) / (ground + 0.05) for value in seen.values()) > 2.5
+    assert (seen["black"] + 0.05) / (ground + 0.05) > 7
 
 
 def test_style_draws_with_the_named_colours():

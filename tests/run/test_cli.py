@@ -45,7 +45,7 @@ except SystemExit:
     print(sorted({heavy} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
-    for command in ("run", "sweep", "book", "data", "results", "doctor", "fit-density", "address"):
+    for command in ("run", "sweep", "book", "data", "results", "doctor", "fit-density", "export", "address"):
         assert command in done.stdout
 
 
@@ -70,6 +70,7 @@ def test_every_command_explains_itself(call, command):
         (["sweep", "1"], "--grid"),
         (["data", "minst"], "did you mean 'mnist'"),
         (["fit-density", "glow-6bit"], "did you mean 'glow-"),
+        (["export", "onnx", "glow-6bit"], "did you mean 'glow-"),
         (["fit-density", "glow", "--device", "cuda"], "has no such device here"),
         (["address", "nowhere"], "expected https://github.com"),
         (["address", "https://github.com/a/b", "--check"], "not both"),
