@@ -1,4 +1,4 @@
-"""What the page "Try it" computes with: the shipped models, digits and condensed images, as one script for a browser."""
+"""What the page "Try it" computes with: shipped models, digits and condensed images, as one script for a browser."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 // The page itself: drawing, buttons, bars. What it shows is computed by engine.js.
 (function () {
   const SIDE = 16;
-  const MOST_BITS = 4; // at the right end of a bar of bits
+  const MOST_BITS = 5; // at the right end of a bar of bits: what 32 grey levels take where nothing is known of them
   const AMBER = "#E69F00";
   const byId = (id) => document.getElementById(`live-${id}`);
   const make = (tag, properties = {}, ...children) => {
@@ -260,17 +260,18 @@
           if (turn !== playing) return;
         }
       }
-      const kept = new Set(round.sis);
-      showMasked(found, new Set([...Array(64).keys()].filter((pixel) => !kept.has(pixel))), round.reached, gone);
+      showMasked(found, allBut(round.sis), round.reached, gone);
       byId("subsets").append(subsetItem(found, round, i));
       round.sis.forEach((pixel) => gone.add(pixel));
     }
+    showMasked(found, allBut(rounds[0].sis), rounds[0].reached, new Set());
     say(
       `${count(rounds.length, "sufficient subset")}, without a common pixel. The first has ${count(rounds[0].sis.length, "pixel")} of 64: ` +
         `alone it lets the network read a ${digit} with probability ${reached(rounds[0])}.`,
     );
   }
 
+  const allBut = (pixels) => new Set([...Array(64).keys()].filter((pixel) => !pixels.includes(pixel)));
   const reached = (round) => (Number.isNaN(round.reached) ? "not measured" : probability(round.reached));
 
   function showMasked(found, masked, value, gone) {
@@ -347,6 +348,7 @@
     const rgb = (at) => [0, 256, 512].map((channel) => Math.round(255 * image[channel + at])).join(" ");
     paint(byId("simplified"), SIDE, (at) => `rgb(${rgb(at)})`);
     bar(byId("simple-bits"), bits / MOST_BITS, bits.toFixed(2));
+    byId("simple-bits").style.setProperty("--was", before / MOST_BITS);
     bar(byId("simple-decision"), p, `${digit}: ${probability(p)}`);
     byId("simplified").ariaLabel = byId("simplifying").textContent = simpler(value, before);
   }

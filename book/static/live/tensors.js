@@ -77,16 +77,24 @@ Live.define(function (Live) {
     }
   }
 
+  // Nearly all of the time goes by in here. Four inputs at once visit y a quarter as often: twice as fast, measured.
   function product(weight, x, outs, ins, bias) {
-    const pixels = x.length / ins;
-    const y = new Float64Array(outs * pixels);
+    const n = x.length / ins;
+    const y = new Float64Array(outs * n);
+    const fours = ins - (ins % 4);
     for (let o = 0; o < outs; o++) {
-      const to = o * pixels;
-      if (bias) y.fill(bias[o], to, to + pixels);
-      for (let i = 0; i < ins; i++) {
-        const w = weight[o * ins + i];
-        const from = i * pixels;
-        for (let p = 0; p < pixels; p++) y[to + p] += w * x[from + p];
+      const to = o * n;
+      if (bias) y.fill(bias[o], to, to + n);
+      for (let i = 0; i < fours; i += 4) {
+        const at = o * ins + i;
+        const [w0, w1, w2, w3] = [weight[at], weight[at + 1], weight[at + 2], weight[at + 3]];
+        const [x0, x1, x2, x3] = [i * n, (i + 1) * n, (i + 2) * n, (i + 3) * n];
+        for (let p = 0; p < n; p++) {
+          y[to + p] += w0 * x[x0 + p] + w1 * x[x1 + p] + w2 * x[x2 + p] + w3 * x[x3 + p];
+        }
+      }
+      for (let i = fours; i < ins; i++) {
+        for (let p = 0; p < n; p++) y[to + p] += weight[o * ins + i] * x[i * n + p];
       }
     }
     return y;
