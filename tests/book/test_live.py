@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import simplebits as sb
@@ -171,14 +174,19 @@ let step; while (!(step = work.next()).done); return step.value.order;"""
     assert browser.execute_script(script) == [0, 1, 2, 3]
 
 
-def test_the_png_file_is_as_large_as_pillow_makes_it(page: Path, browser: Any, drawings: Tensor) -> None:
+def test_the_png_file_holds_the_picture_and_is_small(page: Path, browser: Any, drawings: Tensor) -> None:
     browser.get(page.as_uri())
     script = """
 const [drawings, done] = arguments;
-Promise.all(drawings.map((x) => Live.pngBytes(Live.coloured(Float64Array.from(x)), 16))).then(done)"""
-    sizes = browser.execute_async_script(script, drawings.flatten(1).tolist())
-    files = sb.density.png_bits_per_dim(drawings.float().expand(-1, 3, -1, -1)) * 768 / 8
-    assert sizes == pytest.approx(files.tolist(), rel=0.06)
+const file = async (drawing) => Array.from(await Live.pngFile(Live.coloured(Float64Array.from(drawing)), 16));
+Promise.all(drawings.map(file)).then(done)"""
+    files = browser.execute_async_script(script, drawings.flatten(1).tolist())
+    bits = sb.density.png_bits_per_dim(drawings.float().expand(-1, 3, -1, -1))
+    for file, drawing, pillows in zip(files, drawings, (bits * 768 / 8).tolist(), strict=True):
+        picture = Image.open(io.BytesIO(bytes(file))).convert("RGB")
+        wanted = sb.data.to_bytes(drawing[None].expand(1, 3, -1, -1))[0].permute(1, 2, 0)
+        assert torch.equal(torch.from_numpy(np.asarray(picture).copy()), wanted)
+        assert len(file) < 1.03 * pillows
 
 
 def test_a_pointer_draws_and_the_bits_follow(opened: Any, until: Callable[..., Any]) -> None:
@@ -222,6 +230,15 @@ def test_the_subset_appears_and_follows_the_threshold(opened: Any, until: Callab
     until(lambda: text(opened, "subsets") not in ("", before), 60)
     opened.find_elements("css selector", "#live-examples button")[0].click()
     until(lambda: text(opened, "subsets") == "")  # those of another picture are gone
+
+
+def test_a_press_in_the_middle_of_a_look_stops_nothing(opened: Any, until: Callable[..., Any]) -> None:
+    opened.execute_script(
+        "document.querySelector('#live-examples button').click(); document.getElementById('live-subset').click()"
+    )
+    until(lambda: says(opened, "sufficient subset"), 90)
+    opened.find_element("id", "live-clear").click()
+    until(lambda: says(opened, "Nothing is drawn yet"))
 
 
 def test_simplifying_lowers_the_bits_and_keeps_the_answer(opened: Any, until: Callable[..., Any]) -> None:

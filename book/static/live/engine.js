@@ -59,12 +59,13 @@ Live.define(function (Live) {
     *simplify({ drawing, settings }) {
       const digit = Live.indexOfLargest(this.probabilities(drawing));
       const x = Live.coloured(drawing);
+      const before = this.bits(x);
       let step = 0;
       for (const image of Live.simplify(this.glow, this.reader, x, { ...Live.SETTINGS, ...settings })) {
         const probabilities = this.probabilities(image);
         if (Live.indexOfLargest(probabilities) !== digit) return { digit, changed: true };
         step += 1;
-        yield { digit, step, image, bits: this.bits(image), probability: probabilities[digit] };
+        yield { digit, step, image, before, bits: this.bits(image), probability: probabilities[digit] };
       }
       return { digit, changed: false };
     }

@@ -20,6 +20,7 @@
   function ask(job, options, onValue) {
     const id = ++lastId;
     waiting.clear(); // a new job ends the one before
+    if (asked) [asked, changed] = [false, true]; // a look that was ended is taken later
     waiting.set(id, onValue);
     post({ id, job, ...options });
   }
@@ -78,9 +79,8 @@
   const drawing = new Float64Array(SIDE * SIDE);
   const cursor = { row: 8, column: 8, shown: false, down: false };
   let erasing = false;
-  let seen = null; // what `look` said of the drawing
-  let asked = false;
-  let changed = false;
+  let asked = false; // a look is under way
+  let changed = false; // since the last look
 
   function show() {
     paint(canvas, SIDE, (at) => grey(drawing[at]));
@@ -167,19 +167,17 @@
   // One look at a time: a pen is faster than a phone.
   function look() {
     if (!post || !changed) return;
-    [asked, changed] = [true, false];
     const image = drawing.slice();
     ask("look", { drawing: image }, (found) => {
       asked = false;
-      seen = found;
-      showSeen();
+      showSeen(found);
       measurePng(image);
       look();
     });
+    [asked, changed] = [true, false];
   }
 
-  function showSeen() {
-    const { bits, probabilities, similarities } = seen;
+  function showSeen({ bits, probabilities, similarities }) {
     const digit = Live.indexOfLargest(probabilities);
     const blank = drawing.every((value) => value === 0);
     bar(byId("glow"), bits / MOST_BITS, bits.toFixed(2));
@@ -208,8 +206,8 @@
       return;
     }
     const turn = ++newestPng;
-    const rounded = Live.coloured(image).map((value) => Math.round(value * 31) / 31); // the grey levels that Glow counts
-    const bytes = await Live.pngBytes(rounded, SIDE);
+    const rounded = Live.coloured(image).map((value) => Math.round(value * 31) / 31); // what Glow sees
+    const { length: bytes } = await Live.pngFile(rounded, SIDE);
     if (turn !== newestPng) return;
     bar(byId("png"), (8 * bytes) / rounded.length / MOST_BITS, ((8 * bytes) / rounded.length).toFixed(2));
     byId("png-says").textContent = `The file has ${bytes} bytes, 57 of them the same for every picture of this size.`;
@@ -288,7 +286,7 @@
   function subsetItem({ small: image, fill, digit }, round, i) {
     const size = count(round.sis.length, "pixel");
     const label = `Subset ${i + 1}: ${size}; probability of the ${digit} ${reached(round)}`;
-    const canvas = make("canvas", { width: 64, height: 64, role: "img", ariaLabel: label });
+    const canvas = make("canvas", { width: 56, height: 56, role: "img", ariaLabel: label });
     const kept = new Set(round.sis);
     paint(canvas, 8, (at) => grey(kept.has(at) ? image[at] : fill));
     for (const at of kept) frame(canvas, 8, at, AMBER);
@@ -319,7 +317,7 @@
   }
 
   byId("simplify").addEventListener("click", () => {
-    if (!post || !seen) return;
+    if (!post) return;
     if (simplifying) {
       setSimplifying(false);
       ask("stop", {}, look);
@@ -327,30 +325,29 @@
     }
     forgetSimplified();
     setSimplifying(true);
-    const before = seen.bits;
     let last = null;
     ask("simplify", { drawing: drawing.slice() }, (value, done) => {
-      if (!done) showSimplified((last = value), before);
+      if (!done) showSimplified((last = value));
       else {
         setSimplifying(false);
         const why = value.changed ? "One more step, and the network would read another digit." : "";
-        if (last) say(`${simpler(last, before)} ${why}`);
+        if (last) say(`${simpler(last)} ${why}`);
         look();
       }
     });
   });
 
-  const simpler = ({ step, bits, digit, probability: p }, before) =>
+  const simpler = ({ step, before, bits, digit, probability: p }) =>
     `After ${count(step, "step")}: ${before.toFixed(2)} → ${bits.toFixed(2)} bits per dimension, still a ${digit} with probability ${probability(p)}.`;
 
-  function showSimplified(value, before) {
-    const { image, bits, digit, probability: p } = value;
+  function showSimplified(value) {
+    const { image, before, bits, digit, probability: p } = value;
     const rgb = (at) => [0, 256, 512].map((channel) => Math.round(255 * image[channel + at])).join(" ");
     paint(byId("simplified"), SIDE, (at) => `rgb(${rgb(at)})`);
     bar(byId("simple-bits"), bits / MOST_BITS, bits.toFixed(2));
     byId("simple-bits").style.setProperty("--was", before / MOST_BITS);
     bar(byId("simple-decision"), p, `${digit}: ${probability(p)}`);
-    byId("simplified").ariaLabel = byId("simplifying").textContent = simpler(value, before);
+    byId("simplified").ariaLabel = byId("simplifying").textContent = simpler(value);
   }
 
   // --- beginning -----------------------------------------------------------------------------------------------------
