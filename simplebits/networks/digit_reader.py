@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -47,13 +48,16 @@ def read_size(x: Images) -> Float[Tensor, "n c 8 8"]:
 def distort(x: Images, generator: torch.Generator | None = None) -> Float[Tensor, "n c h w"]:
     """Change digits as hands do: thicker or thinner strokes, and turned, scaled, slanted and moved as a whole.
 
-    Each image gets its own draw: up to 14 degrees, 0.65 to 1.1 of its width and height, slant up to 0.25, a sixteenth
-    of the side further to each direction for what is left at full size and more for smaller digits, and strokes that
-    are up to a pixel wider or narrower. Black moves in.
+    Each image gets its own draw: turned by up to 14 degrees, scaled to 0.65 to 1.1 in width and in height, slanted by
+    up to 0.25, moved by up to a sixteenth of its side and by what a smaller digit leaves free, its strokes up to a
+    pixel wider or narrower. Black moves in.
 
     Args:
         x: images in [0, 1], light on black.
         generator: makes the draws; None: torch's global generator does.
+
+    >>> distort(torch.rand(2, 1, 32, 32), torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 1, 32, 32])
     """
     n = len(x)
 
@@ -65,7 +69,7 @@ def distort(x: Images, generator: torch.Generator | None = None) -> Float[Tensor
     x = x + t.clamp(min=0) * (thicker - x) + (-t).clamp(min=0) * (thinner - x)
     angle, slant = between(-0.25, 0.25), between(-0.25, 0.25)
     across, down = between(0.65, 1.1), between(0.65, 1.1)
-    room_x, room_y = (0.125 + (1 - across).clamp(min=0)), (0.125 + (1 - down).clamp(min=0))
+    room_x, room_y = 0.125 + (1 - across).clamp(min=0), 0.125 + (1 - down).clamp(min=0)  # the side is 2 long
     # From a place in the new image to the place in the old one: turn, slant, enlarge, move.
     cos, sin = angle.cos(), angle.sin()
     rows = torch.stack((cos / across, (slant - sin) / across, between(-1, 1) * room_x / across), 1)
@@ -126,6 +130,7 @@ def ship(folder: str | Path = FOLDER, steps: Count = 12_000, seed: Seed = 0, pro
         "steps": steps,
         "seed": seed,
         "seconds": round(seconds),
+        "device": f"CPU ({platform.machine()})",
         "mean_pixel": round(float(read_size(train.to_float(size=16)).mean()), 4),
         "test_images": len(test),
         "test_accuracy": round(accuracy(reader, read_size(test.to_float(size=16)), test.labels), 4),
