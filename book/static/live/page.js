@@ -20,7 +20,7 @@
   function ask(job, options, onValue) {
     const id = ++lastId;
     waiting.clear(); // a new job ends the one before
-    if (asked) [asked, changed] = [false, true]; // a look that was ended is taken later
+    if (asked && job !== "look") [asked, changed] = [false, true]; // a look that was ended is taken later
     waiting.set(id, onValue);
     post({ id, job, ...options });
   }
@@ -167,6 +167,7 @@
   // One look at a time: a pen is faster than a phone.
   function look() {
     if (!post || !changed) return;
+    [asked, changed] = [true, false];
     const image = drawing.slice();
     ask("look", { drawing: image }, (found) => {
       asked = false;
@@ -174,7 +175,6 @@
       measurePng(image);
       look();
     });
-    [asked, changed] = [true, false];
   }
 
   function showSeen({ bits, probabilities, similarities }) {
