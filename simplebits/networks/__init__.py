@@ -11,6 +11,7 @@ from simplebits.networks.classify import (
     predict,
 )
 from simplebits.networks.convnet import ConvNet
+from simplebits.networks.digit_reader import digit_reader_card, load_digit_reader
 from simplebits.networks.lenet import LeNet
 from simplebits.networks.mlp import MLP
 from simplebits.networks.nf_wide_resnet import NFWideResNet, ScaledConv2d
@@ -23,5 +24,5 @@ from simplebits.networks.vgg import VGG11, VGG16
 __all__ = [
     "CLASSIFIERS", "MLP", "VGG11", "VGG16", "AlexCifarNet", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet",
     "LeNet", "NFWideResNet", "ResNet18", "ResNet20", "ResidualUNet", "ScaledConv2d", "Standardise", "StridedCNN",
-    "accuracy", "build", "classifier_optimiser", "fit_classifier", "predict",
+    "accuracy", "build", "classifier_optimiser", "digit_reader_card", "fit_classifier", "load_digit_reader", "predict",
 ]  # fmt: skip

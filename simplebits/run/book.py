@@ -19,6 +19,7 @@ from simplebits.run import (
     execute,
     faults,
     launch,
+    live,
     markdown_copies,
     numbers,
     profiles,
@@ -122,6 +123,8 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
         _files.write_text(stage / "book" / "api" / f"{module}.md", reference(module))
     _files.write_text(generated / "modules.md", module_table(modules))
     _files.write_text(generated / "lessons.md", lesson_table(executed))
+    if "book/live" in entries:
+        live.write(stage)
     _write_evidence(root, stage)
 
 

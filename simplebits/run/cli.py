@@ -163,6 +163,22 @@ def book(profile: str, quick: bool, zipped: bool, pdf: bool, jobs: int | None, f
 
 
 @main.command()
+@click.option("--fit", is_flag=True, help="First train the small network that reads the digits again (minutes).")
+def live(fit: bool) -> None:
+    """Write what the page "Try it" computes with, and the page alone: _build/live.html opens in any browser."""
+    from simplebits.networks import digit_reader
+    from simplebits.run import live as page
+    from simplebits.run import root
+
+    with console.interruptible(), console.usage():
+        folder = root.require()
+        if fit:
+            click.echo(digit_reader.ship())
+        click.echo(page.write(folder))
+        click.echo(page.whole(folder))
+
+
+@main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="Fetch every set.")
 def data(names: Sequence[str], everything: bool) -> None:

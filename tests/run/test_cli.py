@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -45,7 +47,7 @@ except SystemExit:
     print(sorted({heavy} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
-    for command in ("run", "sweep", "book", "data", "results", "doctor", "fit-density", "export", "address"):
+    for command in ("run", "sweep", "book", "data", "results", "doctor", "fit-density", "live", "export", "address"):
         assert command in done.stdout
 
 
@@ -217,6 +219,27 @@ def test_fit_density_hands_on_what_it_was_given(book, call, monkeypatch, tmp_pat
     assert [str(value) for value in given] == ["glow-16px", "out", "a.safetensors", "cpu"]
     assert changes == {"steps": 3}
     assert result.output.strip() == str(made)
+
+
+def test_live_writes_the_script_and_the_page_and_trains_only_when_asked(book, call, monkeypatch):
+    from simplebits.networks import digit_reader
+
+    root, trained = book(n01_a=["1"]), []
+    scripts = root / "book" / "static" / "live"
+    shutil.copytree(
+        Path(__file__).parents[2] / "book" / "static" / "live", scripts, ignore=shutil.ignore_patterns("weights.js")
+    )
+    monkeypatch.setattr(digit_reader, "ship", lambda: trained.append(True) or "weights")
+    result = call("live")
+    assert result.exit_code == 0, result.output
+    page = root / "_build" / "live.html"
+    assert result.output.split() == [str(scripts / "weights.js"), str(page)]
+    whole = page.read_text(encoding="utf-8")
+    assert "_static" not in whole, "everything is inside"
+    assert (scripts / "weights.js").read_text(encoding="utf-8") in whole
+    assert not trained
+    assert call("live", "--fit").output.startswith("weights\n")
+    assert trained == [True]
 
 
 def test_address_prints_changes_and_checks(book, call):
