@@ -52,8 +52,8 @@ score = sb.subsets.class_score(network, x)
 # %% [markdown]
 # ## The lenses
 #
-# Each gives its number and a second one. Simplified images are compared at equal accuracy: of the images on the way of the simplification after training those are taken
-# of which the network reads as many as the classifier reads that learned beside the simplifier.
+# Each gives its number and a second one. Simplified images are compared at equal accuracy: of the images in the second half of the simplification after training those are taken
+# of which the network reads most nearly as many as the classifier reads that learned beside the simplifier.
 
 # %%
 fill = sb.subsets.mean_pixel(train)[:, None, None]
@@ -79,7 +79,7 @@ def simplified():
     )  # fmt: skip
     read = sb.networks.accuracy(run.classifier, run.simplify(x), y)
     reads = [sb.networks.accuracy(network, frame, y) for frame in result.frames]
-    nearest = min(range(1, len(reads)), key=lambda k: (abs(reads[k] - read), -k))
+    nearest = min(range(len(reads) // 2, len(reads)), key=lambda k: (abs(reads[k] - read), -k))
     pair = {"after training": result.frames[nearest], "while training": run.simplify(x)}
     found = {name: sb.density.bits_of(measure, images) for name, images in pair.items()}
     return found | {"read": torch.tensor([reads[nearest], read])}

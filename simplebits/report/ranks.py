@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, SupportsFloat
+from typing import TYPE_CHECKING, SupportsFloat, SupportsInt
 
 from simplebits.report.interval import LEVEL
 
@@ -40,10 +40,10 @@ class RankCorrelation:
 
 
 def rank_correlation(
-    a: Sequence[SupportsFloat],
-    b: Sequence[SupportsFloat],
-    given: Sequence[Sequence[SupportsFloat]] = (),
-    groups: Sequence[int] | None = None,
+    a: Iterable[SupportsFloat],
+    b: Iterable[SupportsFloat],
+    given: Iterable[Iterable[SupportsFloat]] = (),
+    groups: Iterable[SupportsInt] | None = None,
 ) -> RankCorrelation:
     """Compute Spearman's rho of two variables; with others given, the partial one.
 
@@ -63,7 +63,7 @@ def rank_correlation(
         ValueError: lengths that differ, values that are not finite, fewer than four units to judge by, or a variable
             that is constant, or wholly told by what is given.
 
-    >>> rank_correlation([1, 2, 3, 4, 5], [1, 4, 9, 16, 25]).rho
+    >>> round(rank_correlation([1, 2, 3, 4, 5], [1, 4, 9, 16, 25]).rho, 6)
     1.0
     >>> brightness = [1, 2, 3, 4, 5, 6, 7, 8]
     >>> both_bright = rank_correlation([2, 1, 4, 3, 6, 5, 8, 7], [1, 3, 2, 4, 5, 7, 6, 8])
@@ -106,7 +106,7 @@ def rank_interval(rho: float, pairs: int) -> tuple[float, float]:
     return math.tanh(z - half), math.tanh(z + half)
 
 
-def _ranks(values: Sequence[SupportsFloat]) -> np.ndarray:
+def _ranks(values: Iterable[SupportsFloat]) -> np.ndarray:
     import numpy as np
     from scipy.stats import rankdata
 
