@@ -10,10 +10,11 @@ from simplebits.report.equal import on_curve
 from simplebits.report.figures import COLOURS, image_grid, painted, show, style
 from simplebits.report.published import Published, published
 from simplebits.report.quiz import QuizRound, quiz
+from simplebits.report.ranks import RankCorrelation, rank_correlation, rank_interval
 from simplebits.report.recording import record
 from simplebits.report.scoreboard import scoreboard, scoreboard_markdown
 from simplebits.report.slider import slider
-from simplebits.report.studied import studied
+from simplebits.report.studied import measured_in, studied
 from simplebits.report.study import (
     artefact,
     beside,
@@ -31,6 +32,7 @@ __all__ = [
     "COLOURS",
     "Published",
     "QuizRound",
+    "RankCorrelation",
     "Record",
     "Trend",
     "ahead_of",
@@ -48,11 +50,14 @@ __all__ = [
     "ledger",
     "level_with",
     "measured_cost",
+    "measured_in",
     "on_curve",
     "once",
     "painted",
     "published",
     "quiz",
+    "rank_correlation",
+    "rank_interval",
     "record",
     "scoreboard",
     "scoreboard_markdown",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simplebits.report import ledger
+from simplebits.report.evidence import Evidence, gather
 from simplebits.report.published import published
+from simplebits.report.ranks import rank_interval
 from simplebits.report.scoreboard import Row, scoreboard
+from simplebits.report.verdict import Record
 from simplebits.report.words import amount, escape, pretty
 
 
@@ -56,3 +60,54 @@ def studied(*keys: str) -> Studied:
     known = {published(key).key: None for key in keys}
     by_key = {row.published.key: row for row in scoreboard()}
     return Studied(tuple(by_key[key] for key in known))
+
+
+@dataclass(frozen=True)
+class MeasuredIn:
+    """A table of what a study measured that no paper has.
+
+    Attributes:
+        study: its name.
+        found: what its cases measured, smoke cases left out.
+    """
+
+    study: str
+    found: tuple[Evidence, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{one.record.metric}: {measured(one.record)}" for one in self.found) or "not run"
+
+    def _repr_markdown_(self) -> str:
+        command = f"`simplebits reproduce {self.study}`"
+        if not self.found:
+            return f"Not run yet: {command}."
+        lines = ["| what | measured, 95 % interval | pairs or units |", "|---|---:|---:|"]
+        for one in self.found:
+            count = one.record.pairs or len(one.record.values)
+            lines.append(f"| {escape(one.record.metric)} | {escape(measured(one.record))} | {count} |")
+        return "\n".join(lines) + f"\n\nMade by {command}."
+
+
+def measured_in(study: str) -> MeasuredIn:
+    """Show what a study measured that no published number can be compared with.
+
+    Args:
+        study: its name, as in `simplebits reproduce`.
+
+    >>> print(measured_in("no_study_of_this_name"))
+    not run
+    """
+    found = gather(run for run in ledger.runs() if run.info.get("study", {}).get("study") == study)
+    return MeasuredIn(study, tuple(one for one in found if one.record.published is None))
+
+
+def measured(record: Record) -> str:
+    """Say what was measured, a rank correlation with its interval.
+
+    >>> measured(Record("lenses", "bits and pixels", (0.5,), "ρ", pairs=100))
+    '0.5 ρ [0.33, 0.64]'
+    """
+    if record.unit != "ρ" or record.pairs is None:
+        return str(record)
+    low, high = rank_interval(record.mean, record.pairs)
+    return f"{record} [{low:.2f}, {high:.2f}]"

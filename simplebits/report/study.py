@@ -162,11 +162,19 @@ def table_beside(values: Mapping[str, Mapping[str, SupportsFloat | Sequence[Supp
 
 
 def beside(
-    name: str, values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]], unit: str, **setting: Any
+    name: str,
+    values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]],
+    unit: str,
+    *,
+    pairs: int | None = None,
+    **setting: Any,
 ) -> Record:
-    """Record a number that the papers do not have: a control, an explanation of a miss, a cost; values as `judge`'s."""
+    """Record a number that the papers do not have: a control, an explanation of a miss, a cost; values as `judge`'s.
+
+    With `pairs`, how many pairs a rank correlation in the unit `ρ` rests on, pages show its 95 % interval.
+    """
     run = _run()
-    return recording.record(run["notebook"], name, _means(values), unit, setting=setting)
+    return recording.record(run["notebook"], name, _means(values), unit, setting=setting, pairs=pairs)
 
 
 def fingerprint(name: str, values: Tensor) -> None:

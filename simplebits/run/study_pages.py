@@ -11,6 +11,7 @@ from simplebits.report.cost import duration
 from simplebits.report.evidence import Evidence, Present, best, gather
 from simplebits.report.published import Published, everything, papers, without_case
 from simplebits.report.scoreboard import Row, counts
+from simplebits.report.studied import measured
 from simplebits.report.words import escape
 from simplebits.run import studies
 from simplebits.run.standing import Standing
@@ -156,7 +157,8 @@ def _beside(found: list[Evidence]) -> str:
         return ""
     lines = ["| what | measured | units |", "|---|---:|---:|"]
     for one in found:
-        lines.append(f"| {escape(one.record.metric)} | {escape(str(one.record))} | {len(one.record.values)} |")
+        count = one.record.pairs or len(one.record.values)
+        lines.append(f"| {escape(one.record.metric)} | {escape(measured(one.record))} | {count} |")
     return "\n".join(["## Beside the paper's table", "", *lines])
 
 
