@@ -61,7 +61,7 @@ def door(entered: Any = None, *, renamed: Mapping[str, str] | None = None) -> An
 def _guarded(function: Callable[..., Any], source: Any, renamed: Mapping[str, str]) -> Callable[..., Any]:
     @functools.cache
     def of_arguments() -> tuple[list[tuple[str, Check | None]], tuple[str, Check | None], dict[str, Check], dict]:
-        """Checks by position, of further positional arguments, and by name; read at the first call, which is cheap."""
+        """Read checks off the annotations, by position and by name; at the first call, as reading is cheap there."""
         hints = typing.get_type_hints(source, include_extras=True)
         by_position, further, by_name, chosen = [], ("", None), {}, {}
         for name, parameter in inspect.signature(function).parameters.items():

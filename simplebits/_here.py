@@ -16,14 +16,14 @@ BOOK = ("click", "IPython", "ipywidgets", "matplotlib", "yaml")  # what only the
 
 
 def repository(start: Path | None = None) -> Path | None:
-    """The nearest folder at or above `start` (the working directory) that holds the book, or None."""
+    """Find the nearest folder at or above `start` (the working directory) that holds the book; None without one."""
     start = (start or Path.cwd()).resolve()
     around = (start, *start.parents)
     return next((folder for folder in around if all((folder / mark).is_file() for mark in MARKS)), None)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python, of this package and of those named that are installed, without importing any of them.
+    """Look up the versions of Python, of this package and of those named that are installed; none is imported.
 
     >>> list(versions(["numpy", "no-such-package"]))
     ['python', 'simplebits', 'numpy']
@@ -38,7 +38,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -97,7 +97,7 @@ class Training:
                         self._save(self.path)
 
     def at(self, every: int | None) -> bool:
-        """Whether the present step is the last one, or completes a round of so many; None: only the last one counts."""
+        """Tell whether the present step is the last, or completes a round of so many; None: whether it is the last."""
         last = self.step + 1 == self.steps or self.ended
         return last or (every is not None and (self.step + 1) % every == 0)
 
@@ -106,7 +106,7 @@ class Training:
         self.ended = True
 
     def proceed(self, *values: Tensor | bool) -> bool:
-        """Whether loss and gradients are finite, so that the update may be made; counts the steps where they are not.
+        """Tell whether loss and gradients are finite, so that the update may be made; count steps where they are not.
 
         Args:
             values: the loss first; then gradients, or whether they are finite.
@@ -124,7 +124,7 @@ class Training:
         return finite
 
     def cooling(self, share: float) -> float:
-        """Factor on a learning rate that falls linearly to zero over this share of all steps, the last ones."""
+        """Give the factor on a learning rate that falls linearly to zero over this share of the steps, the last."""
         return min(1.0, (self.steps - self.step) / max(share * self.steps, 1))
 
     def keep(self, frame: Tensor, step: int | None = None) -> None:

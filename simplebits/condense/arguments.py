@@ -25,7 +25,7 @@ class OneOfAugmentations:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Any:
-        """The augmentation."""
+        """Check an augmentation, and return it."""
         if isinstance(value, str | Sequence):
             return SiameseAugment(Operations()(argument, value))
         if value is not None and not isinstance(value, self.kinds):
@@ -43,7 +43,7 @@ class NameOrMaker:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Any:
-        """The name or the function as it is."""
+        """Check that this is a network's name or a function that makes one, and return it."""
         if isinstance(value, str):
             return one_of(argument, value, CLASSIFIERS)
         if isinstance(value, nn.Module) or not callable(value):
@@ -61,7 +61,7 @@ class OneForEachParameter:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> list[Tensor]:
-        """The tensors in a list."""
+        """Check that there is a tensor for each parameter, and list them."""
         if not isinstance(value, Iterable):
             refuse_kind(argument, value, Iterable)
         if isinstance(value, Tensor):
@@ -82,7 +82,7 @@ class OneOrSeveralSeeds:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> int | list[int]:
-        """The seed as an int, or the seeds in a list."""
+        """Check one seed or several; return the one as an int, several in a list."""
         seed = Number(0, integer=True)
         value = value.tolist() if hasattr(value, "tolist") else value
         if not isinstance(value, Iterable) or isinstance(value, str):
@@ -107,7 +107,7 @@ Seeds = Annotated[int | Iterable[int], OneOrSeveralSeeds()]  # inside, an int or
 
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
-    """The layers whose output depends on the whole batch."""
+    """List the layers whose output depends on the whole batch."""
     return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 

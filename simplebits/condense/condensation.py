@@ -128,7 +128,7 @@ class Condensation:
         self.settings = self._card(name, dict(network_options or {}), compiled)
 
     def _image_shape(self, channels: int | None, size: int | None) -> tuple[int, int]:
-        """Channels and size of the images; raises where the density measures others, or bits have a weight without."""
+        """Find the images' channels and size; raise where the density has others, or bits weigh without a density."""
         if self.density is None:
             if self.bit_weight:
                 raise ValueError(f"bit_weight={self.bit_weight:g} weighs bits that nothing measures; pass a density")
@@ -250,7 +250,7 @@ class Condensation:
         return TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings | parts, RENAMED)
 
     def _parts(self) -> str:
-        """What the card's names do not tell: the images themselves, and what a function makes."""
+        """Collect what the card's names do not tell: the images themselves, and what a function makes."""
         network = self._fresh(0)
         weights = [part for value in network.state_dict().values() for part in (torch.tensor(value.shape), value)]
         layers = torch.tensor(list(repr(network).encode()), dtype=torch.uint8)
@@ -264,7 +264,7 @@ class Condensation:
         return self.method.learning_rate or 0.0
 
     def _card(self, network: str, network_options: dict[str, Any], compiled: bool) -> dict[str, Any]:
-        """What the card of the set says of this run; None for what its method does not use."""
+        """Write what the set's card says of this run; None for what its method does not use."""
         of_method = dict.fromkeys(field.name for field in fields(GradientMatching)) | asdict(self.method)
         if not self.cool_down:
             del of_method["iterations"]  # a longer run goes on from a shorter one, unless the cooling has begun
@@ -299,5 +299,5 @@ def _refuse_unknown(options: Iterable[str]) -> None:
 
 
 def _fingerprint(density: DensityModel) -> float:
-    """Tells one density from another of the same depth and size, on any device."""
+    """Summarise a density's weights, to tell it from another of the same depth and size, on any device."""
     return round(sum(float(p.double().abs().sum()) for p in density.parameters()), 2)

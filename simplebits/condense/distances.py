@@ -50,7 +50,7 @@ def matching_distance(grads_a: Gradients, grads_b: Gradients, kind: Distance = "
 
 
 def distance_of_gradients(grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: str) -> Float[Tensor, ""]:
-    """`matching_distance` of what is known to fit."""
+    """Compute `matching_distance` of gradients that are known to fit."""
     if kind == "layerwise":
         weights = [(a.flatten(1), b.flatten(1)) for a, b in zip(grads_a, grads_b, strict=True) if a.dim() > 1]
         return torch.stack([_one_minus_cosine(a, b).sum() for a, b in weights]).sum()
@@ -113,7 +113,7 @@ def distance_of_means(
     labels_a: Integer[Tensor, " n"],
     labels_b: Integer[Tensor, " m"],
 ) -> Float[Tensor, ""]:
-    """`distribution_distance` of what is known to fit."""
+    """Compute `distribution_distance` of features that are known to fit."""
     classes = labels_a.unique()
     means = [
         torch.stack([features[labels == c].mean(0) for c in classes])

@@ -211,7 +211,7 @@ class Schedule:
     epochs: int
 
     def rate(self, epoch: int) -> float | None:
-        """The learning rate from this epoch on; None where rate and momentum go on."""
+        """Look up the learning rate from this epoch on; None where rate and momentum go on."""
         return {0: self.lr, self.epochs // 2 + 2: self.lr * 0.1}.get(epoch)
 
 
@@ -236,7 +236,7 @@ def _train_one(
 def _train_together(
     nets: list[nn.Module], seeds: list[int], lessons: Lessons, sgd: Schedule, bf16: bool, tick: Callable[[], object]
 ) -> None:
-    """Do the same for all networks at once: their weights are stacked, one vectorised pass gives all gradients."""
+    """Train all networks at once as one is trained: weights are stacked, one vectorised pass gives all gradients."""
     for net in nets:
         net.train()
     stacked, _ = stack_module_state(nets)

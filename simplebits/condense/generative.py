@@ -159,7 +159,7 @@ class GAN(ConditionalGenerator):
         yield F.softplus(-self._realness(fake, y)).mean()
 
     def _realness(self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n 1"]:
-        """How real images look, as logits."""
+        """Rate how real images look, as logits."""
         return self.discriminator(torch.cat([x, y], 1))
 
 

@@ -17,14 +17,14 @@ class Embeds(Protocol):
     """A network whose features can be asked for, as those of `simplebits.networks`."""
 
     def embed(self, x: Tensor) -> Tensor:
-        """Features [n, d] of images [n, c, h, w]."""
+        """Compute features [n, d] of images [n, c, h, w]."""
         ...
 
 
 def maker(
     network: str | Callable[[], nn.Module], classes: int, channels: int, size: int, options: Mapping[str, Any]
 ) -> Callable[[], nn.Module]:
-    """What makes a network with fresh weights.
+    """Make the function that makes a network with fresh weights.
 
     Raises:
         TypeError: an option that the network of this name does not have.
@@ -44,7 +44,7 @@ def maker(
 
 
 def embedding(argument: str, network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The network's function from images to features; raises TypeError where there is none."""
+    """Find the network's function from images to features; raise TypeError where there is none."""
     if not isinstance(network, Embeds) or not callable(network.embed):
         raise TypeError(
             f"{argument}: {type(network).__name__} has no embed(x) -> [n, d]; take a network of "

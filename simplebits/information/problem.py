@@ -84,7 +84,7 @@ class LinearProblem:
     def shrinkage(
         self, learning_rate: float, steps: float | None, weight_decay: float, dynamics: Dynamics, without: int = 0
     ) -> Shrinkage:
-        """phi of training on these samples, or with some of them left out, which leaves lambda = n weight_decay.
+        """Make phi of training on these samples, or with some of them left out, which leaves lambda = n weight_decay.
 
         Raises:
             ValueError: descent diverges, or infinitely long training has no unique end, as there are directions that
@@ -103,5 +103,5 @@ class LinearProblem:
         return phi
 
     def coefficients(self, phi: Shrinkage) -> Float64[Tensor, " nk"]:
-        """The a of w_t - w0 = J' a."""
+        """Compute the coefficients a by which training moves the weights along the Jacobians: w_t - w_0 = J' a."""
         return self.spectrum.vectors @ (phi(self.spectrum.values) * self.rotated)

@@ -96,7 +96,7 @@ def judge(test: Test, groups: Groups) -> Outcome:
 
 
 def together(outcomes: Sequence[Outcome]) -> str:
-    """Of all tests of one claim: `fails` if one fails, `holds` if all hold, else `unresolved`."""
+    """Join the outcomes of all tests of one claim: `fails` if one fails, `holds` if all hold, else `unresolved`."""
     found = {outcome.outcome for outcome in outcomes}
     return "fails" if "fails" in found else "holds" if found == {"holds"} else "unresolved"
 

@@ -56,7 +56,7 @@ class Present:
 
 
 def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = None) -> list[Evidence]:
-    """All records that studies made, the runs of one case joined.
+    """Gather all records that studies made, the runs of one case joined.
 
     What a lesson records is no evidence: its settings are chosen for a newcomer's time. Neither is a run with a
     reader's own parameters, unless these only list other units. Runs are joined only where everything else is equal.
@@ -92,7 +92,7 @@ def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = N
 
 
 def best(found: Iterable[Evidence]) -> dict[str, Evidence]:
-    """The evidence that stands for each published number or claim, by key.
+    """Choose the evidence that stands for each published number or claim, by key.
 
     Of several cases that test one claim in equally strict settings (on several image sets, say) the worst verdict
     stands: a claim that fails on one of them does not hold.
@@ -114,14 +114,14 @@ def _order(one: Evidence) -> tuple[Any, ...]:
 
 
 def _relabelled(record: Record, level: str) -> Record:
-    """The record in the looser of two settings: the one that it was made with, and what its case is called now."""
+    """Put a record in the looser of two settings: the one that it was made with, and what its case is called now."""
     if record.published is None or SETTINGS.index(level) >= SETTINGS.index(record.level):
         return record
     return replace(record, same_setting=False, near=record.near or "see its case" if level == "near" else "")
 
 
 def _join(records: list[Record]) -> Record:
-    """One record with the units of all; a unit measured twice counts once, as measured last."""
+    """Make one record with the units of all; a unit measured twice counts once, as measured last."""
     newest = records[-1]
     if newest.groups:
         groups: dict[str, dict[str, float]] = {}

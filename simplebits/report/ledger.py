@@ -55,7 +55,7 @@ class Run:
 
 
 def results_folder(repository: Path | None = None) -> Path:
-    """Where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of this or the present repository."""
+    """Find where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of this or the present repository."""
     return Path(os.environ.get("SIMPLEBITS_RESULTS") or (repository or provenance.root()) / "book" / "results")
 
 
@@ -201,7 +201,7 @@ def read(path: Path) -> Run:
 
 
 def scan(results: Path | None = None) -> tuple[list[Run], list[str]]:
-    """All runs, oldest first, and a sentence for every damaged file."""
+    """Read all runs, oldest first; write a sentence for every damaged file."""
     found, damaged = [], []
     for path in sorted(Path(results or results_folder()).glob("*/*/*.json")):
         try:
@@ -221,7 +221,7 @@ def _read_once(path: Path, *_: int) -> Run:
 
 
 def runs(results: Path | None = None, *, notebook: str | None = None, profile: str | None = None) -> list[Run]:
-    """All runs in the ledger, oldest first; a damaged file is warned of and left out.
+    """Read all runs in the ledger, oldest first; a damaged file is warned of and left out.
 
     Args:
         results: the ledger's folder, if not the usual one.
@@ -248,10 +248,10 @@ def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def now() -> str:
-    """The time in UTC, to the second; sorts as text."""
+    """Give the time in UTC, to the second; sorts as text."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def plain(content: Any) -> Any:
-    """The same as JSON holds it; what JSON does not know, infinity too, becomes its text."""
+    """Convert a value to what JSON holds; what JSON does not know, infinity too, becomes its text."""
     return json.loads(json.dumps(content, default=str), parse_constant=str)

@@ -116,7 +116,7 @@ def level_with(
 def _gap_and_margin(
     name: str, values: Sequence[SupportsFloat], rival: str, others: Sequence[SupportsFloat], single: bool
 ) -> tuple[float, float]:
-    """The difference of the two means and the least that noise does not cross."""
+    """Compute the difference of the two means and the least that noise does not cross."""
     sides = []
     for side, own in ((name, values), (rival, others)):
         numbers = [_number(f"{side}[{i}]", value) for i, value in enumerate(own)]

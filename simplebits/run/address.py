@@ -27,7 +27,7 @@ _ENDINGS = (".md", ".rst", ".cff", ".yml", ".yaml", ".toml", ".py", ".ipynb", ".
 
 
 def current(root: Path) -> str:
-    """The present address, from `pyproject.toml`.
+    """Read the present address from `pyproject.toml`.
 
     Raises:
         ValueError: it does not stand there, or is not of the form https://github.com/OWNER/REPO.
@@ -42,7 +42,7 @@ def current(root: Path) -> str:
 
 
 def slug(url: str) -> str:
-    """OWNER/REPO of an address.
+    """Take OWNER/REPO from an address.
 
     Raises:
         ValueError: not https://github.com/OWNER/REPO (Colab and Binder open nothing else).
@@ -73,7 +73,7 @@ def change(root: Path, url: str) -> list[Path]:
 
 
 def disagreements(root: Path) -> list[str]:
-    """Places that name another address than `pyproject.toml`, as `file:line: what stands there`.
+    """List places that name another address than `pyproject.toml`, as `file:line: what stands there`.
 
     Raises:
         ValueError: as `current`.
@@ -113,7 +113,7 @@ def _urls(root: Path) -> str:
 
 
 def _texts(root: Path) -> Iterator[tuple[Path, str]]:
-    """Every text file that may name the address; never the ledger, which holds what was true when it was written."""
+    """List every text file that may name the address; never the ledger, which holds what was true when written."""
     paths = [path for path in root.iterdir() if path.is_file()]
     paths += [path for folder in _FOLDERS for path in (root / folder).rglob("*")]
     for path in sorted(paths):

@@ -34,7 +34,7 @@ class State:
 
 
 def states(names: Sequence[str] = ()) -> list[State]:
-    """How it stands with these sets, all for no names. Files are compared with their published sums.
+    """Tell how it stands with these sets, all for no names. Files are compared with their published sums.
 
     Raises:
         ValueError: an unknown name; the nearest known one is named.

@@ -23,7 +23,7 @@ _FETCHED_LINKS = {
 
 
 def of(site: Path) -> list[str]:
-    """What is wrong with a built site: pages above the limit, and other hosts that opening a page would ask."""
+    """List what is wrong with a built site: pages above the limit, and other hosts that opening a page would ask."""
     found = []
     for page in sorted(site.rglob("*.html")):
         name, text = page.relative_to(site).as_posix(), page.read_text(encoding="utf-8")

@@ -43,13 +43,13 @@ class CaseRun(Job):
         return f"simplebits reproduce {self.case.study} {self.case.name}{self.own_words}"
 
     def fresh(self) -> bool:
-        """Whether the ledger holds a complete run of this version of the method; of a smoke case, of exactly this."""
+        """Tell whether the ledger holds a complete run of this version of the method; of a smoke case, of just this."""
         if self.case.smoke:
             return self.smoked() is not None
         return Standing.of(self.study, self.case, runs(self.notebook.root)).done
 
     def smoked(self) -> Any:
-        """The newest complete run of a smoke case from the same notebook, parameters, package and versions, or None."""
+        """Find the newest complete run of a smoke case of the same notebook, parameters, package and versions."""
         from simplebits.report import ledger
 
         found = ledger.runs(ledger.results_folder(self.notebook.root), notebook=self.study.name, profile=SMOKE)
@@ -57,11 +57,11 @@ class CaseRun(Job):
         return same[-1] if same else None
 
     def stale(self) -> str:
-        """In words, where it stands."""
+        """Say how far the case has come."""
         return "" if self.fresh() else "resumed" if self.begun() else "begun"
 
     def begun(self) -> dict[str, Any] | None:
-        """Which commit began the unfinished run whose checkpoints are here, and its ledger file."""
+        """Find the commit that began the unfinished run whose checkpoints are here, and its ledger file."""
         path = self.checkpoints / BEGUN
         found = _files.read_json(path) if path.is_file() else None
         return found if found and Path(found["entry"]).is_file() else None
@@ -102,7 +102,7 @@ class CaseRun(Job):
         return entry
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for a killed run to be gone on with."""
+        """List what must be equal for a killed run to be gone on with."""
         parts = {name: self.parts[name] for name in ("source", "parameters")}
         return parts | {"package": _package(), "level": self.case.level, "version": self.study.version}
 
@@ -125,7 +125,7 @@ def plan(
     smoke: bool = False,
     folder: Path | None = None,
 ) -> list[CaseRun]:
-    """The runs of the cases that are named (all for no words), the cheapest for what they judge first.
+    """Plan runs of the cases that are named (all for no words), the cheapest for what they judge first.
 
     Args:
         words: a study, and cases of it.
@@ -182,7 +182,7 @@ def run(
 
 
 def fingerprint(study: Study) -> dict[str, list[float]]:
-    """What the study's smoke cases compute with the present library; run where the ledger does not hold them yet.
+    """Gather what the study's smoke cases compute with the present library; run what the ledger does not hold yet.
 
     Raises:
         ChildProcessError: a smoke case fails.
@@ -202,7 +202,7 @@ def fingerprint(study: Study) -> dict[str, list[float]]:
 
 
 def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
-    """Studies whose method computes something else than their records say, a sentence each.
+    """List studies whose method computes something else than their records say, a sentence each.
 
     Args:
         folder: the repository.
@@ -251,7 +251,7 @@ def _run(study: Study, case: Case, own: dict[str, Any], device: str | None, shar
 
 
 def _price(standing: Standing) -> tuple[bool, float]:
-    """What a case costs for each number that it judges; what is done comes last."""
+    """Compute what a case costs for each number that it judges; what is done comes last."""
     return standing.done, standing.hours / max(1, len(standing.case.numbers))
 
 
@@ -261,12 +261,12 @@ def _empty(folder: Path) -> None:
 
 
 def _package() -> str:
-    """A digest of the library's sources."""
+    """Compute a digest of the library's sources."""
     return digest.shared(digest.PACKAGE.parent)["package"]
 
 
 def within_seconds(text: str) -> float:
-    """A time such as `150m`, `9m`, `2h`, `90s` in seconds.
+    """Convert a time such as `150m`, `9m`, `2h`, `90s` to seconds.
 
     Raises:
         ValueError: none of these.

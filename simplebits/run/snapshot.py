@@ -14,7 +14,7 @@ from simplebits.report.study import ARTEFACTS
 
 
 def worktree(root: Path, commit: str) -> Path:
-    """The working tree of this commit under `_build/at`, made where it is missing.
+    """Find the working tree of this commit under `_build/at`, or make it.
 
     Args:
         root: the repository.
@@ -37,7 +37,7 @@ def worktree(root: Path, commit: str) -> Path:
 
 
 def commit_of(root: Path, commit: str) -> str:
-    """The hash of a commit that is named in some way.
+    """Look up the hash of a commit that is named in some way.
 
     Raises:
         ValueError: git does not know it.

@@ -50,14 +50,14 @@ class Standing:
 
 
 def runs(folder: Path) -> list[Any]:
-    """The ledger's runs of studies, oldest first."""
+    """List the ledger's runs of studies, oldest first."""
     from simplebits.report import ledger
 
     return ledger.runs(ledger.results_folder(folder), profile=PROFILE)
 
 
 def standings(folder: Path, cases: Sequence[Case]) -> list[Standing]:
-    """How far these cases have come."""
+    """Tell how far these cases have come."""
     found, known = runs(folder), studies.all_of(folder)
     return [Standing.of(known[case.study], case, found) for case in cases]
 
@@ -68,7 +68,7 @@ def _is_of(run: Any, case: Case) -> bool:
 
 
 def _altered(run: Any, study: Study, case: Case) -> bool:
-    """Whether it ran with other parameters than the case has now, but for which units are measured."""
+    """Tell whether a run had other parameters than its case has now, but for which units are measured."""
     had, free = run.info["parameters"], {*study.units, *HOW}
     own = set(run.info.get("own", {})) - free
     now = json.loads(json.dumps(dict(case.parameters)))
@@ -76,7 +76,7 @@ def _altered(run: Any, study: Study, case: Case) -> bool:
 
 
 def _covered(complete: Sequence[Any], study: Study, case: Case) -> bool:
-    """Whether these runs together have measured all units that the case lists."""
+    """Tell whether these runs together have measured all units that the case lists."""
     wanted = study.notebook.parameters() | dict(case.parameters)
     for name in study.units:
         had = [run.info["parameters"].get(name) for run in complete]

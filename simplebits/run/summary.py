@@ -12,7 +12,7 @@ from simplebits.report.cost import duration
 
 
 def collect(results: Path | None = None, profile: str | None = None) -> dict[str, Any]:
-    """What the ledger holds, as plain data.
+    """Collect what the ledger holds, as plain data.
 
     Args:
         results: the ledger's folder, if not the usual one.
@@ -51,7 +51,7 @@ def collect(results: Path | None = None, profile: str | None = None) -> dict[str
 
 
 def text(found: dict[str, Any]) -> str:
-    """The same as tables for a terminal."""
+    """Lay out the summary that `collect` makes as tables for a terminal."""
     rows = [
         (
             run["profile"],

@@ -253,7 +253,7 @@ def simplify_after_training(
 
 
 def _set_gradients(moving: nn.ParameterList, part: Tensor, gradients: Sequence[Tensor]) -> Bool[Tensor, " b"]:
-    """Set the gradients of some images; those of an image with one that is not finite become 0. Says which they are."""
+    """Set the gradients of some images, 0 for an image with one that is not finite; return which those are."""
     finite = torch.stack([g.flatten(1).isfinite().all(1) for g in gradients]).all(0)
     for z, g in zip(moving, gradients, strict=True):
         z.grad = torch.zeros_like(z) if z.grad is None else z.grad
@@ -296,7 +296,7 @@ def _parts_fit(classifier: nn.Module, density: DensityModel, x: Tensor) -> None:
 
 
 def _ways(density: DensityModel, space: str) -> tuple[Callable[..., list[Tensor]], Callable[..., Tensor]]:
-    """From images to what is moved, and back."""
+    """Make the way from images to what is moved, and the way back."""
     if space == "pixels":
         return lambda x: [x], lambda z: z[0]
     if not isinstance(density, HasLatents):
@@ -308,7 +308,7 @@ def _ways(density: DensityModel, space: str) -> tuple[Callable[..., list[Tensor]
 
 
 def _draws(seed: int, step: int, scale: tuple[float, float]) -> tuple[float, float]:
-    """s ~ U(scale) and alpha ~ U(0, 1]."""
+    """Draw s ~ U(scale) and alpha ~ U(0, 1]."""
     drawn = torch.rand(2, generator=step_generator(seed, 2 * step), dtype=torch.float64).tolist()
     return scale[0] + (scale[1] - scale[0]) * drawn[0], 1 - drawn[1]
 

@@ -23,7 +23,7 @@ class HasParameters:
     trainable: bool = False
 
     def __call__(self, argument: str, value: nn.Module) -> nn.Module:
-        """The network as it is."""
+        """Check that a network has parameters, and return it."""
         if next(value.parameters(), None) is None:
             kind = type(value).__name__
             raise ValueError(f"{argument}: {kind} has no parameters; give a network that can be trained")
@@ -49,12 +49,12 @@ _BATCH: Any = Float[Tensor, "n c h w"]
 
 
 def check_images(argument: str, value: Any) -> Tensor:
-    """Images that a function of the caller has made; raises unless they are a batch with values in [0, 1]."""
+    """Check images that a function of the caller has made; raise unless they are a batch with values in [0, 1]."""
     return UnitInterval()(argument, dtype_and_shape(argument, value, _BATCH))
 
 
 def outputs_of(argument: str, network: nn.Module, x: Tensor, remedy: str = "build it for this size") -> Tensor:
-    """What a network makes of images; what it cannot take is told by its name.
+    """Compute what a network makes of images; name the network where it cannot take them.
 
     Raises:
         ValueError: the network does not take these images.
@@ -72,7 +72,7 @@ def outputs_of(argument: str, network: nn.Module, x: Tensor, remedy: str = "buil
 
 
 def logits_of(classifier: nn.Module, x: Tensor, remedy: str = "build it for this size") -> Tensor:
-    """Logits [n, classes] of images; errors as `outputs_of`, and a ValueError for outputs of another shape."""
+    """Compute logits [n, classes] of images; errors as `outputs_of`, and a ValueError for outputs of another shape."""
     logits = outputs_of("classifier", classifier, x, remedy)
     if logits.dim() != 2 or len(logits) != len(x):
         raise ValueError(f"classifier: expected logits [{len(x)}, classes], got {list(logits.shape)}")
@@ -93,7 +93,7 @@ def networks_fit(classifier: nn.Module, simplifier: nn.Module | None, x: Tensor)
 
 @contextlib.contextmanager
 def misfits_named(classifier: nn.Module, simplifier: nn.Module | None, x: Tensor) -> Iterator[None]:
-    """Where something fails inside, try the networks on one image, and name the one that does not take it.
+    """Try the networks on one image where something fails inside, and name the one that does not take it.
 
     Tried afterwards, not before: what fits costs nothing.
     """
@@ -105,7 +105,7 @@ def misfits_named(classifier: nn.Module, simplifier: nn.Module | None, x: Tensor
 
 
 def one_device(**parts: nn.Module) -> torch.device:
-    """Where all networks lie; a ValueError if they do not lie together. A density without weights lies anywhere."""
+    """Find where all networks lie; a ValueError if not together. A density without weights lies anywhere."""
     weights = {name: next(part.parameters(), None) for name, part in parts.items()}
     devices = {name: weight.device for name, weight in weights.items() if weight is not None}
     if len(set(devices.values())) > 1:

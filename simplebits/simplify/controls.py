@@ -25,7 +25,7 @@ class GreyLevelOrWord:
     whole = True  # the kind is part of this check
 
     def __call__(self, argument: str, value: Any) -> float | str:
-        """The word as it is, the grey level as a float."""
+        """Check a grey level or a word; return the word, or the level as a float."""
         if isinstance(value, str):
             return one_of(argument, value, FILLS)
         try:
@@ -73,7 +73,7 @@ def control(
     change: Callable[[Tensor], Tensor],
     prepare: Callable[[Tensor], Tensor] | None = None,
 ) -> Control:
-    """Predictions before and after a suspected cue is removed; the classifier runs in evaluation mode.
+    """Predict before and after a suspected cue is removed; the classifier runs in evaluation mode.
 
     Args:
         classifier: maps images to logits.
@@ -121,7 +121,7 @@ def _made(argument: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Ten
 
 @door
 def grey(x: Images) -> Float[Tensor, "n c h w"]:
-    """Images without colour: every channel becomes the luminance 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+    """Remove the colour of images: every channel becomes the luminance 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
 
     Raises:
         TypeError: x is not a tensor.
@@ -138,7 +138,7 @@ def grey(x: Images) -> Float[Tensor, "n c h w"]:
 def fill_region(
     x: Images, region: Bool[Tensor, "... h w"], fill: Annotated[str | float, GreyLevelOrWord()] = "inpaint"
 ) -> Float[Tensor, "n c h w"]:
-    """Images whose region is filled from what lies around it.
+    """Fill a region of images from what lies around it.
 
     Args:
         x: images in [0, 1].

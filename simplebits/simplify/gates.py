@@ -24,7 +24,7 @@ from simplebits.simplify.arguments import AnyImages, Method, Network, misfits_na
 
 @door(renamed={"target": "reference"})
 def kl_divergence(reference: Logits, logits: Logits) -> Float[Tensor, " n"]:
-    """KL(softmax(reference) || softmax(logits)) of each pair, in nats.
+    """Compute KL(softmax(reference) || softmax(logits)) of each pair, in nats.
 
     Raises:
         TypeError: one of them is no tensor.
@@ -42,7 +42,7 @@ def kl_divergence(reference: Logits, logits: Logits) -> Float[Tensor, " n"]:
 
 
 def kl_of(reference: Float[Tensor, "n classes"], logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
-    """`kl_divergence` of two that fit."""
+    """Compute `kl_divergence` of two that fit."""
     return F.kl_div(logits.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
 
 
@@ -55,7 +55,7 @@ def gate_gradients(
     *,
     method: Method = "vmap",
 ) -> tuple[dict[str, Tensor], Float[Tensor, "n classes"]]:
-    """Gradient of KL(reference || f_s(x)) in the gates of f_s, f with all parameters times s, for each image by itself.
+    """Differentiate KL(reference || f_s(x)) in the gates of f_s, f with all parameters times s, image by image.
 
     A parameter s phi with a gate g before it has dKL/dg = s phi * dKL/d(s phi) at g = 1: the scaled parameter times its
     own gradient. Where it is negative, turning that weight up again would bring the prediction back.
@@ -105,7 +105,7 @@ def images_do_not_mix(classifier: nn.Module) -> None:
 def gates_of(
     classifier: nn.Module, x: Tensor, reference: Tensor, scale: float, method: Method
 ) -> tuple[dict[str, Tensor], Float[Tensor, "n classes"]]:
-    """`gate_gradients` for what fits together."""
+    """Compute `gate_gradients` for what fits together."""
     weights = {name: scale * p.detach() for name, p in classifier.named_parameters()}
     buffers = dict(classifier.named_buffers())
 
@@ -146,7 +146,7 @@ def gate_distance(
     *,
     negligible: NonNegative | None = 1e-5,
 ) -> Float[Tensor, " n"]:
-    """L_grad: 1 - cosine similarity of two images' gate gradients, layer by layer, averaged over layers (algorithm 1).
+    """Compute L_grad: 1 - cosine similarity of two images' gate gradients, averaged over layers (algorithm 1).
 
     Only gates with a negative gradient for the original image count: those that, turned up, restore its prediction. A
     layer where these have a norm of at most `negligible` times that of the strongest layer has nothing to restore and
@@ -186,7 +186,7 @@ def gate_distance(
 def distance_of(
     gates: Mapping[str, Tensor], original: Mapping[str, Tensor], negligible: float | None = 1e-5
 ) -> Float[Tensor, " n"]:
-    """`gate_distance` of two that fit."""
+    """Compute `gate_distance` of two that fit."""
     layers = []
     for name, wanted in original.items():
         wanted = wanted.detach().flatten(1)

@@ -33,7 +33,7 @@ class InStages:
     whole = True  # the kind is part of this check
 
     def __call__(self, argument: str, value: Any) -> tuple[Stage, ...]:
-        """The stages, at least one, of models that measure images of one size."""
+        """Check that there are stages, all of models that measure images of one size, and return them."""
         stages = (Stage(value),) if isinstance(value, DensityModel) else value
         if not isinstance(stages, Sequence) or not stages or not all(isinstance(stage, Stage) for stage in stages):
             raise TypeError(
@@ -52,7 +52,7 @@ Schedule = Annotated[DensityModel | Sequence[Stage], InStages()]  # inside, alwa
 
 
 def stage_at(stages: Sequence[Stage], progress: float) -> Stage:
-    """The stage after this share (0 to 1) of all steps."""
+    """Look up the stage after this share (0 to 1) of all steps."""
     whole, passed = sum(stage.share for stage in stages), 0.0
     for stage in stages:
         passed += stage.share / whole

@@ -239,7 +239,7 @@ class SimplifyWhileTraining:
         progress: bool | None = None,
         **options: Any,
     ) -> dict[float, SimplifyWhileTraining]:
-        """One run for each lambda, all from this one's present state and from one warm-up.
+        """Train one run for each lambda, all from this one's present state and from one warm-up.
 
         A run that collapses stays in the result, with `history.collapsed` set. One that stops with a
         `FloatingPointError` ends the sweep; called again with the same `checkpoint`, it reads back what was done.
@@ -271,7 +271,7 @@ class SimplifyWhileTraining:
 
     @door
     def simplify(self, images: FilledSet | Images) -> ImageSet | Tensor:
-        """Simplified images, on the grid of the (last) density's grey levels, from the simplifier in evaluation mode.
+        """Simplify images with the simplifier in evaluation mode, on the grid of the (last) density's grey levels.
 
         Args:
             images: an `ImageSet` (brought to the density's size and channels) or images in [0, 1] of that size.
@@ -292,7 +292,7 @@ class SimplifyWhileTraining:
 
     @door
     def measure(self, images: FilledSet) -> dict[str, float]:
-        """Accuracy of the classifier on original and on simplified images, and bits and contrast of the latter.
+        """Measure the classifier's accuracy on original and on simplified images, and bits and contrast of the latter.
 
         Args:
             images: brought to the density's size and channels.

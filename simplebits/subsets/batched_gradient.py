@@ -68,7 +68,7 @@ class ByGradient:
 def derivative(
     search: Search[GradientSelection], rows: Int64[Tensor, " r"], left: Bool[Tensor, "r m"]
 ) -> tuple[Float[Tensor, " r"], Float[Tensor, "r m"]]:
-    """The score of each input with nothing but these pixels, and its derivative in M, 1 where a pixel is masked."""
+    """Score each input with nothing but these pixels, and differentiate in M, 1 where a pixel is masked."""
     features = search.features.take(rows)
     values, slopes = [], []
     for inputs, index in search.batches(features.apply(left), rows):

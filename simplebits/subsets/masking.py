@@ -24,7 +24,7 @@ class OneOrBatch:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Tensor:
-        """The tensor as it is."""
+        """Check that this is one input or a batch, and return it."""
         if not isinstance(value, Tensor):
             swapped = "; the input comes before the threshold" if isinstance(value, int | float) else ""
             raise TypeError(
@@ -48,7 +48,7 @@ class TrueWhereKept:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Tensor:
-        """The tensor as it is."""
+        """Check that this is a mask, and return it."""
         if not isinstance(value, Tensor) or value.dtype != torch.bool:
             got = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(
@@ -87,7 +87,7 @@ def masked(x: Inputs, mask: Mask, fill: Fill = 0.0) -> Float[Tensor, "*x"]:
 
 
 def as_batch(x: Float[Tensor, "*x"]) -> Float[Tensor, "..."]:
-    """A batch of images as it is, a single input as a batch of one."""
+    """Make a single input a batch of one; a batch stays as it is."""
     return x if x.dim() == IMAGE_BATCH else x[None]
 
 

@@ -23,7 +23,7 @@ class GreyLevels:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Tensor:
-        """The numbers as a tensor [c], or [1] of one for all channels."""
+        """Check one grey level or one for each channel; return a tensor [c], or [1] of one for all channels."""
         try:
             levels = torch.as_tensor(value, dtype=torch.float32).reshape(-1)
         except (TypeError, ValueError, RuntimeError, OverflowError):

@@ -128,11 +128,11 @@ class ClassScore:
             )
 
     def _classes_of(self, index: Int64[Tensor, " b"]) -> Int64[Tensor, " c"]:
-        """The class of each of these images, or one for all."""
+        """Look up the class of each of these images, or one for all."""
         return self.classes if len(self) == 1 else self.classes[index.to(self.classes.device)]
 
     def _of_logits(self, logits: Tensor, classes: Int64[Tensor, " c"]) -> Float[Tensor, " b"]:
-        """The probabilities of these classes, from what the network gave."""
+        """Compute the probabilities of these classes, from what the network gave."""
         if not isinstance(logits, Tensor):
             raise TypeError(f"network: expected logits, a tensor [b, classes], got {type(logits).__name__}")
         if logits.dim() != 2 or self._largest >= logits.shape[1]:
@@ -164,7 +164,7 @@ def class_score(network: nn.Module, x: ImageOrImages, *, local: bool = False) ->
 
 
 def as_score(score: Callable[[Tensor], Tensor], x: Tensor) -> Score:
-    """The score of a batch as it is, a plain function wrapped.
+    """Wrap a plain function as the score of a batch; a `Score` stays as it is.
 
     Raises:
         ValueError: the score is that of another number of images, or its network of another type or device than x.
@@ -179,7 +179,7 @@ def as_score(score: Callable[[Tensor], Tensor], x: Tensor) -> Score:
 
 
 def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor:
-    """The score of each input, input j being made from image `index[j]`; a classifier runs in the mode it is in.
+    """Score each input, input j being made from image `index[j]`; a classifier runs in the mode it is in.
 
     Raises:
         TypeError: the score gives something else than a tensor.
