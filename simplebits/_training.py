@@ -69,12 +69,15 @@ class Training:
         unit: str = "steps",
         progress: bool | None = None,
     ) -> None:
-        self.steps, self.description, self.progress = steps, description, progress
-        self.state, self.history, self.tensors = state, history, tensors
+        self.steps, self.unit = steps, unit
+        self.description, self.progress = description, progress
+        self.state, self.history = state, history
+        self.tensors = tensors
         self.path = Path(checkpoint) if checkpoint else None
         self.checkpoint_every = checkpoint_every
-        self.patience, self.remedy, self.unit = patience, remedy, unit
-        self.step, self.stride, self.in_a_row = begun, 1, 0
+        self.patience, self.remedy = patience, remedy
+        self.step, self.stride = begun, 1
+        self.in_a_row = 0  # steps that were not finite
         self.ended = False
         self.resumed: dict[str, Tensor] | None = None
         if self.path and self.path.is_file() and not begun:

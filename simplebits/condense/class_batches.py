@@ -35,7 +35,9 @@ class ClassBatches:
     """
 
     def __init__(self, train: ImageSet, least: Count, size: Count, channels: Count, device: Device = None) -> None:
-        self.images, self.size, self.channels, self.device = train.images, size, channels, device
+        self.images = train.images
+        self.size, self.channels = size, channels
+        self.device = device
         self.members = [(train.labels == c).nonzero().flatten() for c in range(len(train.classes))]
         for name, members in zip(train.classes, self.members, strict=True):
             if not len(members):

@@ -102,11 +102,15 @@ class Condensation:
         self.method = chosen(method, of_method).settled(
             images_per_class, dense=density is not None, augmented=augment is not None
         )
-        self.train, self.images_per_class, self.real_batch = train, images_per_class, real_batch
-        self.momentum, self.cool_down, self.density, self.bit_weight = momentum, cool_down, density, bit_weight
-        self.seed, self.device = seed, cast(torch.device, device)  # the door has made it one, and a strategy
-        self.augment = cast(SiameseAugment | None, augment)  # an augmentation
-        self.keep_every, self.checkpoint_every, self.progress = keep_every, checkpoint_every, progress
+        self.train, self.images_per_class = train, images_per_class
+        self.real_batch = real_batch
+        self.momentum, self.cool_down = momentum, cool_down
+        self.density, self.bit_weight = density, bit_weight
+        self.seed = seed
+        self.device = cast(torch.device, device)  # the door has made it one, and an augmentation of a strategy
+        self.augment = cast(SiameseAugment | None, augment)
+        self.keep_every, self.checkpoint_every = keep_every, checkpoint_every
+        self.progress = progress
         self.channels, self.size = self._image_shape(channels, size)
         self.bf16 = choose_bf16(bf16, self.device)
         self.together = self.device.type == "cuda" and not compiled if together is None else together

@@ -89,7 +89,8 @@ def in_span(
     """
     examples_fit(WeightFunction(network), x=x, x_val=x_val)
     layer: Any = network[1]
-    weights, rows, rows_val = layer.weight.detach().double(), x.flatten(1).double(), x_val.flatten(1).double()
+    weights = layer.weight.detach().double()
+    rows, rows_val = x.flatten(1).double(), x_val.flatten(1).double()
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
     basis = basis[values > precision * values[0]]
     first: Any = nn.utils.skip_init(

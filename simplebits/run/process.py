@@ -109,7 +109,9 @@ def spent(one: Job) -> Spent:
 
 def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str], to_child: TextIOWrapper) -> None:
     """Wait while the worker runs: end it when asked to, and keep account of the time beside its checkpoints."""
-    before, start, noted = spent(one), time.monotonic(), 0.0
+    before = spent(one)
+    start = time.monotonic()
+    noted = 0.0  # seconds after the start at which the account was last written
     while child.poll() is None:
         if stop.wait(0.2):
             to_child.close()  # the worker's sign to kill its kernel and leave
