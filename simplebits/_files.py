@@ -127,13 +127,13 @@ def alone(folder: Path, wait: bool = True) -> Iterator[bool]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        held = True
+        free = True
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            held = False
+            free = False
         except OSError:  # some network file systems refuse to lock a folder
             pass
-        yield held
+        yield free
     finally:
         os.close(handle)

@@ -28,13 +28,13 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     >>> list(versions(["numpy", "no-such-package"]))
     ['python', 'simplebits', 'numpy']
     """
-    found = {"python": platform.python_version(), "simplebits": __version__}
+    installed = {"python": platform.python_version(), "simplebits": __version__}
     for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def cores() -> int:

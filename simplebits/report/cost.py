@@ -63,12 +63,12 @@ def measured_cost(notebook: str, results: Path | None = None) -> Cost:
         notebook: its stem, `01_bits_per_dimension`.
         results: the ledger's folder, if not the usual one.
     """
-    found, known = dict.fromkeys(PROFILES), ledger.runs(results, notebook=notebook)
+    newest, known = dict.fromkeys(PROFILES), ledger.runs(results, notebook=notebook)
     for run in known:  # oldest first: the newest stays
         alike = run.info["parameters"].keys() == known[-1].info["parameters"].keys()
-        if alike and run.profile in found and run.status == "complete" and not run.info.get("own"):
-            found[run.profile] = run
-    return Cost(notebook, found, _here(found["laptop"]))
+        if alike and run.profile in newest and run.status == "complete" and not run.info.get("own"):
+            newest[run.profile] = run
+    return Cost(notebook, newest, _here(newest["laptop"]))
 
 
 def _here(default: ledger.Run | None) -> float | None:

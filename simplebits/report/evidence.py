@@ -82,23 +82,23 @@ def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = N
                 record.near,
             ]  # fmt: skip
             joined.setdefault(json.dumps(whole, sort_keys=True), []).append((record, run))
-    found = []
+    gathered = []
     for pieces in joined.values():
         about = pieces[-1][1].info["study"]
         outdated = present is not None and getattr(present.get(about["study"]), "version", None) != about["version"]
         made_in = tuple(dict.fromkeys(run for _, run in pieces))
-        found.append(Evidence(_join([record for record, _ in pieces]), made_in, outdated))
-    return found
+        gathered.append(Evidence(_join([record for record, _ in pieces]), made_in, outdated))
+    return gathered
 
 
-def best(found: Iterable[Evidence]) -> dict[str, Evidence]:
+def best(gathered: Iterable[Evidence]) -> dict[str, Evidence]:
     """Choose the evidence that stands for each published number or claim, by key.
 
     Of several cases that test one claim in equally strict settings (on several image sets, say) the worst verdict
     stands: a claim that fails on one of them does not hold.
     """
     chosen: dict[str, Evidence] = {}
-    for one in found:
+    for one in gathered:
         said = one.record.published
         if said is not None and (said.key not in chosen or _order(one) > _order(chosen[said.key])):
             chosen[said.key] = one
@@ -136,5 +136,5 @@ def _join(records: list[Record]) -> Record:
     if newest.pairs is not None or not newest.units:
         return max(records, key=lambda record: (record.pairs or 0, record.time))
     values = {unit: value for record in records for unit, value in zip(record.units, record.values, strict=True)}
-    nested = {unit: some for record in records for unit, some in record.nested.items()}
+    nested = {unit: values_within for record in records for unit, values_within in record.nested.items()}
     return replace(newest, values=tuple(values.values()), units=tuple(values), nested=nested)

@@ -110,16 +110,16 @@ def correlation_from(r: float, pairs: int, published: float, published_pairs: in
         published: the published one.
         published_pairs: its pairs; None: unknown, and it counts as exact.
     """
-    own = _fisher(r, pairs)
+    measured = _fisher(r, pairs)
     theirs = (published, published) if published_pairs is None else _fisher(published, published_pairs)
-    return _joined(r, own, published, theirs)
+    return _joined(r, measured, published, theirs)
 
 
 def share_from(share: float, trials: int, published: float, published_trials: int | None = None) -> Interval:
     """Subtract a published share from one of independent trials: Wilson's intervals, joined as in Newcombe (1998)."""
-    own = _wilson(share, trials)
+    measured = _wilson(share, trials)
     theirs = (published, published) if published_trials is None else _wilson(published, published_trials)
-    return _joined(share, own, published, theirs)
+    return _joined(share, measured, published, theirs)
 
 
 def units_needed(half_width: Callable[[int], float], room: float, most: int = 100_000) -> int | None:
@@ -182,10 +182,10 @@ def _wilson(share: float, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def _joined(a: float, own: tuple[float, float], b: float, theirs: tuple[float, float]) -> Interval:
+def _joined(a: float, of_a: tuple[float, float], b: float, of_b: tuple[float, float]) -> Interval:
     difference = a - b
-    low = difference - math.hypot(a - own[0], theirs[1] - b)
-    return Interval(difference, low, difference + math.hypot(own[1] - a, b - theirs[0]))
+    low = difference - math.hypot(a - of_a[0], of_b[1] - b)
+    return Interval(difference, low, difference + math.hypot(of_a[1] - a, b - of_b[0]))
 
 
 def _normal() -> float:

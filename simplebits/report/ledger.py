@@ -202,16 +202,16 @@ def read(path: Path) -> Run:
 
 def scan(results: Path | None = None) -> tuple[list[Run], list[str]]:
     """Read all runs, oldest first; write a sentence for every damaged file."""
-    found, damaged = [], []
+    readable, damaged = [], []
     for path in sorted(Path(results or results_folder()).glob("*/*/*.json")):
         try:
             stat = path.stat()
-            found.append(_read_once(path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+            readable.append(_read_once(path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
         except FileNotFoundError:  # gone since the folder was listed
             continue
         except ValueError as error:
             damaged.append(str(error))
-    return sorted(found, key=lambda run: (run.started, run.path.name)), damaged
+    return sorted(readable, key=lambda run: (run.started, run.path.name)), damaged
 
 
 @functools.lru_cache(10_000)
@@ -228,10 +228,10 @@ def runs(results: Path | None = None, *, notebook: str | None = None, profile: s
         notebook: only this notebook's (its stem).
         profile: only this profile's.
     """
-    found, damaged = scan(results)
+    readable, damaged = scan(results)
     for sentence in damaged:
         warnings.warn(sentence, stacklevel=2)
-    return [run for run in found if notebook in (None, run.notebook) and profile in (None, run.profile)]
+    return [run for run in readable if notebook in (None, run.notebook) and profile in (None, run.profile)]
 
 
 def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -107,11 +107,11 @@ def everything() -> Mapping[str, Published]:
         ValueError: the file is damaged or two numbers have one key, naming them.
     """
     cells = [cell for table in tables() for cell in table.cells.values()] + list(claims())
-    found = {cell.key: cell for cell in cells}
-    if len(found) < len(cells):
-        twice = {cell.key for cell in cells if found[cell.key] is not cell}
+    by_key = {cell.key: cell for cell in cells}
+    if len(by_key) < len(cells):
+        twice = {cell.key for cell in cells if by_key[cell.key] is not cell}
         raise ValueError(f"{_file()}: keys used twice: {', '.join(sorted(twice))}; every number needs its own")
-    return found
+    return by_key
 
 
 @functools.cache

@@ -97,9 +97,9 @@ def scoreboard_markdown(
         "````{tab-set}",
     ]
     for paper, (short, title) in papers().items():
-        own = [row for row in rows if row.published.paper == paper]
-        systems = dict.fromkeys(row.published.system for row in own)
-        lines = [(system, [row for row in own if row.published.system == system]) for system in systems]
+        of_paper = [row for row in rows if row.published.paper == paper]
+        systems = dict.fromkeys(row.published.system for row in of_paper)
+        lines = [(system, [row for row in of_paper if row.published.system == system]) for system in systems]
         parts += [f"```{{tab-item}} {short}\n{title}{_cite(paper)}.", _table(lines, studies or {}), "```"]
     parts.append("````")
     return "\n\n".join(filter(None, [*parts, _beyond(runs, sources or {})])) + "\n"
@@ -107,8 +107,8 @@ def scoreboard_markdown(
 
 def counts(rows: Iterable[Row]) -> str:
     """Count in one line how many there are of each verdict."""
-    found = Counter(row.verdict for row in rows)
-    return ", ".join(f"{found[verdict]} *{verdict}*" for verdict in VERDICTS if found[verdict])
+    how_many = Counter(row.verdict for row in rows)
+    return ", ".join(f"{how_many[verdict]} *{verdict}*" for verdict in VERDICTS if how_many[verdict])
 
 
 def _table(lines: Iterable[tuple[str, list[Row]]], studies: Mapping[str, Iterable[str]] | None = None) -> str:
@@ -116,8 +116,8 @@ def _table(lines: Iterable[tuple[str, list[Row]]], studies: Mapping[str, Iterabl
     head = ["", "numbers", *_COLUMNS, *(["studies"] if studies is not None else [])]
     body = []
     for name, rows in lines:
-        found = Counter(row.verdict for row in rows)
-        numbers = [sum(found[verdict] for verdict in verdicts) for verdicts in _COLUMNS.values()]
+        how_many = Counter(row.verdict for row in rows)
+        numbers = [sum(how_many[verdict] for verdict in verdicts) for verdicts in _COLUMNS.values()]
         line = [escape(name), str(len(rows)), *(str(number) if number else "" for number in numbers)]
         if studies is not None:
             keys = {row.published.key for row in rows}

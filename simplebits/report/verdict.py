@@ -135,8 +135,8 @@ class Record:
         if said.unit in ("r", "ρ"):
             return interval.correlation_from(self.mean, self.pairs, said.value, said.units)
         scale = 100 if said.unit == "%" else 1
-        found = interval.share_from(self.mean / scale, self.pairs, said.value / scale, said.units)
-        return Interval(*(scale * end for end in (found.difference, found.low, found.high)))
+        shares = interval.share_from(self.mean / scale, self.pairs, said.value / scale, said.units)
+        return Interval(*(scale * end for end in (shares.difference, shares.low, shares.high)))
 
     @property
     def _shrink(self) -> float:

@@ -100,7 +100,7 @@ class Job:
         """Hold the job's lock; False where another process has it. Runs of a profile have files of their own."""
         return contextlib.nullcontext(True)
 
-    def found(self) -> dict[str, Any] | None:
+    def recorded(self) -> dict[str, Any] | None:
         """Read what the complete run on disk says of itself; None if there is none."""
         try:
             return json.loads(self.output.read_text(encoding="utf-8"))["metadata"]["simplebits"]
@@ -113,12 +113,12 @@ class Job:
 
     def stale(self) -> str:
         """Say why the notebook must be run; empty if it is up to date."""
-        found = self.found()
-        if found is None:
+        last_run = self.recorded()
+        if last_run is None:
             return "not run yet"
-        if found.get("digest") == self.digest:
+        if last_run.get("digest") == self.digest:
             return ""
-        return f"changed since its last run: {digest.changes(found.get('parts', {}), self.parts)}"
+        return f"changed since its last run: {digest.changes(last_run.get('parts', {}), self.parts)}"
 
 
 def plan(

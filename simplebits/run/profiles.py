@@ -19,8 +19,8 @@ _ORDER = ("smoke", DEFAULT, "standard")
 
 def names(root: Path) -> list[str]:
     """List the profiles there are, smallest first."""
-    found = {DEFAULT, *(path.stem for path in (root / "notebooks" / "profiles").glob("*.yml"))}
-    return sorted(found, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+    known = {DEFAULT, *(path.stem for path in (root / "notebooks" / "profiles").glob("*.yml"))}
+    return sorted(known, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
 
 
 def load(root: Path, profile: str) -> dict[str, dict[str, Any]]:

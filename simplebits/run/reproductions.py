@@ -73,8 +73,8 @@ def listing(folder: Path) -> str:
     known = studies.all_of(folder)
     for study in known.values():
         cases = [case for case in study.cases.values() if not case.smoke]
-        found = standings(folder, cases)
-        lines += [f"{study.name}: {study.title}"] + [f"    {_line(standing)}" for standing in found]
+        of_study = standings(folder, cases)
+        lines += [f"{study.name}: {study.title}"] + [f"    {_line(standing)}" for standing in of_study]
         if study.diagnosis:
             lines.append(f"    {study.diagnosis.splitlines()[0]}")
     left = [standing for standing in standings(folder, studies.choose(folder, ())) if not standing.done]

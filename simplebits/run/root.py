@@ -30,5 +30,5 @@ def published_address() -> str:
         urls = metadata("simplebits").get_all("Project-URL") or []
     except PackageNotFoundError:
         urls = []
-    found = [url.partition(",")[2].strip() for url in urls if url.lower().startswith("repository,")]
-    return found[0] if found else "<address of the repository>"
+    addresses = [url.partition(",")[2].strip() for url in urls if url.lower().startswith("repository,")]
+    return addresses[0] if addresses else "<address of the repository>"

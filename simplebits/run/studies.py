@@ -183,7 +183,7 @@ def _numbers(where: str, patterns: Iterable[str]) -> tuple[str, ...]:
     """List the keys of published numbers; `dc.cross-architecture.mlp.*` stands for all that fit."""
     from simplebits.report.published import everything, published
 
-    found: dict[str, None] = {}
+    listed: dict[str, None] = {}
     for pattern in patterns:
         if set(pattern) & set("*?["):
             keys = fnmatch.filter(everything(), pattern)
@@ -194,8 +194,8 @@ def _numbers(where: str, patterns: Iterable[str]) -> tuple[str, ...]:
                 keys = [published(pattern).key]
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from error
-        found |= dict.fromkeys(keys)
-    return tuple(found)
+        listed |= dict.fromkeys(keys)
+    return tuple(listed)
 
 
 def _known(where: str, entry: Mapping[str, Any], known: set[str]) -> None:

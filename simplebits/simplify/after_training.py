@@ -261,10 +261,10 @@ def _set_gradients(moving: nn.ParameterList, part: Tensor, gradients: Sequence[T
     return ~finite
 
 
-def _same_logits(there: Tensor, here: Tensor, checkpoint: str | Path | None) -> None:
+def _same_logits(stored: Tensor, computed: Tensor, checkpoint: str | Path | None) -> None:
     """Raise ValueError where `prepare` is another one, which shows in nothing else."""
     # Not exactly: devices differ in the last digits.
-    if not torch.allclose(there.to(here), here, rtol=1e-3, atol=1e-3):
+    if not torch.allclose(stored.to(computed), computed, rtol=1e-3, atol=1e-3):
         raise ValueError(
             f"{checkpoint} belongs to another run: the classifier, behind prepare, gives these images other logits. "
             f"Delete it or name another file"
