@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simplebits import _check
 from simplebits.data import ImageSet
+from simplebits.density import DensityModel
 from simplebits.domains import Filled, Finite, NonNegative, Probability, UnitInterval, dtype_and_shape
 from simplebits.networks.evaluation_mode import evaluation_mode
 
@@ -155,4 +158,63 @@ def window_fits(x: Tensor, window: int, stride: int = 1) -> None:
         raise ValueError(
             f"window={window}, stride={stride}: give a window of at most {min(x.shape[2:])} pixels and a stride of at "
             f"most the window"
+        )
+
+
+@runtime_checkable
+class HasLatents(Protocol):
+    """A density whose images and latents are exact inverses of each other."""
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Give the latents of images."""
+        ...
+
+    def decode(self, latents: Sequence[Tensor]) -> Tensor:
+        """Give the images of latents."""
+        ...
+
+
+def with_latents(density: DensityModel) -> HasLatents:
+    """Raise ValueError unless the density has latents; return it."""
+    if not isinstance(density, HasLatents):
+        raise ValueError(
+            f"density: {type(density).__name__} has no latents (no encode and decode); give space='pixels', or a Glow, "
+            f"sb.density.load('glow') for example"
+        )
+    return density
+
+
+def bounds_fit(scale: tuple[float, float]) -> None:
+    """Raise ValueError unless these are a lower and an upper bound."""
+    if scale[0] > scale[1]:
+        raise ValueError(f"scale={scale!r}: give a lower and an upper bound of s, in this order")
+
+
+def original_fits(classifier: nn.Module, density: DensityModel, x: Tensor) -> None:
+    """Raise ValueError unless density and classifier take x, and the classifier keeps images apart."""
+    _check.own_statistics("classifier", classifier)
+    _check.fits("x", x, channels=density.channels, size=density.image_size, like=next(density.parameters(), None))
+    weight = next(classifier.parameters())
+    if (weight.dtype, weight.device) != (x.dtype, x.device):
+        raise ValueError(
+            f"classifier: its weights are {weight.dtype} on {weight.device}, x is {x.dtype} on {x.device}; "
+            f"move one to the other with .to(...)"
+        )
+
+
+def logits_fit(logits: Tensor) -> None:
+    """Raise ValueError unless these are finite logits of two or more classes."""
+    if logits.shape[1] < 2:
+        raise ValueError(f"classifier: expected logits of two or more classes, got {list(logits.shape)}")
+    if not bool(logits.isfinite().all()):
+        raise ValueError("classifier: its logits are not finite on these images")
+
+
+def same_logits_fit(stored: Tensor, computed: Tensor, checkpoint: str | Path | None) -> None:
+    """Raise ValueError where `prepare` is another one than at the checkpoint, which shows in nothing else."""
+    # Not exactly: devices differ in the last digits.
+    if not torch.allclose(stored.to(computed), computed, rtol=1e-3, atol=1e-3):
+        raise ValueError(
+            f"{checkpoint} belongs to another run: the classifier, behind prepare, gives these images other logits. "
+            f"Delete it or name another file"
         )
