@@ -1,4 +1,8 @@
-"""What a condensed set is worth: fresh networks learn from it and are tested on real images (Zhao et al. 2021)."""
+"""What a condensed set is worth: fresh networks learn from it and are tested on real images (Zhao et al. 2021).
+
+`evaluate` keeps a loop of its own: its units are networks, not steps, and those of a checkpoint may be asked for again
+in another order.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +144,9 @@ def evaluate(
         "condensed": digest(condensed.images, condensed.labels), "test": digest(test.images, test.labels),
         "network": digest(*first.parameters()),
     }  # fmt: skip
-    state, path, accuracies = TrainingState({}, {}, settings), checkpoint and Path(checkpoint), {}
+    state = TrainingState({}, {}, settings)
+    path = checkpoint and Path(checkpoint)
+    accuracies: dict[int, float] = {}
     if path and path.is_file():
         accuracies = {int(seed): value for seed, value in state.load(path)[0]["accuracies"].items()}
     left = [seed for seed in seeds if seed not in accuracies]
