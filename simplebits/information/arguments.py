@@ -174,6 +174,15 @@ def problem_fits(kernel: Tensor, targets: Tensor, f0: Tensor) -> None:
         )
 
 
+def eigenvalues_fit(values: Float[Tensor, " nk"]) -> None:
+    """Raise ValueError unless these, ascending, are the eigenvalues of a Gram matrix: none below 0."""
+    if values[0] < -TOLERANCE * values[-1].abs():
+        raise ValueError(
+            f"kernel: not positive semi-definite, eigenvalues go from {values[0]:.3g} to {values[-1]:.3g}; a Gram "
+            f"matrix of Jacobians has none below 0"
+        )
+
+
 def validation_fits(kernel_val: Tensor, f0_val: Tensor, coefficients: Float[Tensor, "n k"]) -> None:
     """Raise ValueError unless these are of other samples for a training on n samples with k outputs."""
     n, k = coefficients.shape

@@ -14,8 +14,16 @@ from simplebits import _check
 from simplebits._door import door
 from simplebits.density import DensityModel
 from simplebits.domains import Images, NonNegative, Positive
-from simplebits.simplify.arguments import AnyImages, Method, Network, Reference, images_fit, misfits_named
-from simplebits.simplify.gates import distance_of, gates_of, images_do_not_mix, kl_of
+from simplebits.simplify.arguments import (
+    AnyImages,
+    Method,
+    Network,
+    Reference,
+    images_do_not_mix,
+    images_fit,
+    misfits_named,
+)
+from simplebits.simplify.gates import distance_of, gates_of, kl_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
@@ -15,8 +15,11 @@ from torch import Tensor, nn
 from simplebits import _check
 from simplebits.data import ImageSet
 from simplebits.density import DensityModel
-from simplebits.domains import Filled, Finite, NonNegative, Probability, UnitInterval, dtype_and_shape
+from simplebits.domains import Filled, Finite, NonNegative, Number, Probability, UnitInterval, dtype_and_shape, one_of
 from simplebits.networks.evaluation_mode import evaluation_mode
+from simplebits.simplify.schedule import Stage
+
+FILLS = ("inpaint", "mean")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,44 @@ class HasParameters:
         return value
 
 
+class InStages:
+    """A schedule; a single model is one stage."""
+
+    whole = True  # the kind is part of this check
+
+    def __call__(self, argument: str, value: Any) -> tuple[Stage, ...]:
+        """Check that there are stages, all of models that measure images of one size, and return them."""
+        stages = (Stage(value),) if isinstance(value, DensityModel) else value
+        if not isinstance(stages, Sequence) or not stages or not all(isinstance(stage, Stage) for stage in stages):
+            raise TypeError(
+                f"{argument}: expected a DensityModel or a sequence of Stage(density, share, factor), got "
+                f"{type(value).__name__}{DensityModel.how_to_get}"
+            )
+        sizes = {(stage.density.channels, stage.density.image_size) for stage in stages}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"{argument}: all stages must measure images of one size, got {sorted(sizes)} (channels, pixels)"
+            )
+        return tuple(stages)
+
+
+class GreyLevelOrWord:
+    """A grey level, or the name of a way to fill."""
+
+    whole = True  # the kind is part of this check
+
+    def __call__(self, argument: str, value: Any) -> float | str:
+        """Check a grey level or a word; return the word, or the level as a float."""
+        if isinstance(value, str):
+            return one_of(argument, value, FILLS)
+        try:
+            return Number(0, 1)(argument, value)
+        except ValueError:
+            raise ValueError(
+                f"{argument}={value!r}: give a grey level in [0, 1], or one of {', '.join(FILLS)}"
+            ) from None
+
+
 Network = Annotated[nn.Module, HasParameters()]
 Trainable = Annotated[nn.Module, HasParameters(trainable=True)]
 FilledSet = Annotated[ImageSet, Filled()]
@@ -46,7 +87,7 @@ ThreeWeights = tuple[NonNegative, NonNegative, NonNegative]
 AnyImages = Annotated[Float[Tensor, "n c h w"], Finite()]  # values may leave [0, 1]
 OtherImages = Annotated[Float[Tensor, "m c h w"], UnitInterval()]  # as many as there are, like x otherwise
 Fill = Probability | OtherImages  # a grey level, or images
-
+Schedule = Annotated[DensityModel | Sequence[Stage], InStages()]  # inside, always a tuple of stages
 
 _BATCH: Any = Float[Tensor, "n c h w"]
 
@@ -218,3 +259,74 @@ def same_logits_fit(stored: Tensor, computed: Tensor, checkpoint: str | Path | N
             f"{checkpoint} belongs to another run: the classifier, behind prepare, gives these images other logits. "
             f"Delete it or name another file"
         )
+
+
+def images_do_not_mix(classifier: nn.Module) -> None:
+    """Raise ValueError where a normalisation by the batch would let images see each other."""
+    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training for layer in classifier.modules()):
+        raise ValueError("classifier: its batch normalisation is in training mode; call .eval() first")
+    _check.own_statistics("classifier", classifier)
+
+
+def pair_fits(reference: Tensor, logits: Tensor) -> None:
+    """Raise ValueError unless these are logits of the same images and classes."""
+    if reference.shape != logits.shape:
+        raise ValueError(
+            f"reference and logits: expected two of the same shape [n, classes], got {list(reference.shape)} and "
+            f"{list(logits.shape)}"
+        )
+
+
+def reference_fits(reference: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless there is a row of logits for each image."""
+    if len(reference) != len(x):
+        raise ValueError(
+            f"reference: expected logits [{len(x)}, classes], one row for each image, got {list(reference.shape)}"
+        )
+
+
+def as_many_classes_fit(wanted: Tensor, logits: Tensor) -> None:
+    """Raise ValueError unless a classifier's logits of one image have the classes of the logits that are wanted."""
+    if logits.shape != (1, len(wanted)):
+        raise ValueError(f"reference: has {len(wanted)} classes, the classifier gives logits {list(logits.shape)}")
+
+
+def gates_fit(gates: Mapping[str, Tensor], original: Mapping[str, Tensor]) -> None:
+    """Raise ValueError unless these are gate gradients of one network for as many images."""
+    if not gates:
+        raise ValueError("gates: holds no layers; gate_gradients gives those of a network")
+    if gates.keys() != original.keys():
+        differ = ", ".join(sorted(gates.keys() ^ original.keys()))
+        raise ValueError(f"gates and original: expected those of one network, only one of them has {differ}")
+    for name, wanted in original.items():
+        if gates[name].shape != wanted.shape:
+            raise ValueError(
+                f"gates[{name!r}]: expected {list(wanted.shape)} as in original, got {list(gates[name].shape)}"
+            )
+
+
+def changed_fits(changed: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless a control image has the shape of its original."""
+    if changed.shape != x.shape:
+        raise ValueError(f"change: it made images {list(changed.shape)} of {list(x.shape)}; keep the shape")
+
+
+def images_made(argument: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Make images with the caller's function; name it where it fails, or makes no images, or not one for each of x."""
+    try:
+        made = function(x)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise ValueError(f"{argument}: it fails on images {list(x.shape)} ({error})") from error
+    made = check_images(f"{argument}(x)", made)
+    if len(made) != len(x):
+        raise ValueError(f"{argument}: it made {len(made)} images of {len(x)}; keep their number")
+    return made
+
+
+def region_fits(region: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless this is a region of images like x, for all or one for each, that leaves something."""
+    n, _, h, w = x.shape
+    if tuple(region.shape) not in ((h, w), (n, h, w)):
+        raise ValueError(f"region: expected bool [{h}, {w}] or [{n}, {h}, {w}], got {list(region.shape)}")
+    if bool(region.flatten(-2).all(-1).any()):
+        raise ValueError("region: it covers a whole image; leave something to fill it from")

@@ -23,6 +23,7 @@ from simplebits.networks.classify import classifier_optimiser, fit_classifier
 from simplebits.simplify.arguments import (
     FilledSet,
     Gate,
+    Schedule,
     ThreeWeights,
     Trainable,
     labels_fit,
@@ -33,7 +34,7 @@ from simplebits.simplify.arguments import (
 from simplebits.simplify.history import SimplifyHistory
 from simplebits.simplify.loss import weights_fit
 from simplebits.simplify.measuring import measured, simplified
-from simplebits.simplify.schedule import Schedule, Stage, stage_at
+from simplebits.simplify.schedule import Stage, stage_at
 from simplebits.simplify.step import Networks, StepResult, StepSettings, training_step
 from simplebits.simplify.sweep import runs_by_bit_weight
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from simplebits._door import door
 from simplebits.domains import Count, NonNegative
-from simplebits.subsets.masking import Fill, Inputs, Mask
+from simplebits.subsets.arguments import Fill, Inputs, Mask
 from simplebits.subsets.results import BackSelection
 from simplebits.subsets.search import Outcome, Search
 

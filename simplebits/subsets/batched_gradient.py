@@ -14,7 +14,7 @@ from torch import Tensor
 from simplebits._door import door
 from simplebits._gradients import with_gradients
 from simplebits.domains import Count, NonNegative
-from simplebits.subsets.masking import Fill, Inputs, Mask
+from simplebits.subsets.arguments import Fill, Inputs, Mask
 from simplebits.subsets.results import GradientSelection, SufficientInputSubset, Threshold
 from simplebits.subsets.score import evaluate
 from simplebits.subsets.search import Outcome, Search

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from simplebits._training import Training
 from simplebits.networks.evaluation_mode import evaluation_mode
+from simplebits.subsets.arguments import IMAGE_BATCH
 from simplebits.subsets.candidates import Candidates
 from simplebits.subsets.draws import Draws
-from simplebits.subsets.masking import IMAGE_BATCH, Features, as_batch
+from simplebits.subsets.masking import Features, as_batch
 from simplebits.subsets.results import BackSelection, GradientSelection, SufficientInputSubset
 from simplebits.subsets.score import ClassScore, Score, as_score, evaluate
 from simplebits.subsets.selection_checkpoint import NOT_WRITTEN, check_same_score, selection_state
