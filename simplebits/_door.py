@@ -1,8 +1,8 @@
 """The door: what an argument may be stands in its annotation, and is checked once, where a public function is entered.
 
 Behind the door a method computes, and checks nothing but what relates two arguments. `domains.py` has the annotations.
-The mechanism, this file and `_annotations.py`, is held to 150 lines of code; the vocabulary, `domains.py`, counts apart:
-it is a list that any mechanism would need, and grows with every kind of argument.
+The mechanism, this file and `_annotations.py`, is held to 150 lines of code. The vocabulary, `domains.py`, counts
+apart: it is a list that any mechanism would need, and grows with every kind of argument.
 Two well-kept libraries were measured first: pydantic's validate_call (12 us a call) takes "0.5", True and infinity for
 numbers and names an argument by its position; beartype's validators (10 us) refuse NumPy's numbers and quote the source
 of a test in place of what is allowed.
