@@ -1,6 +1,6 @@
-# make book    .venv, every chapter in the `laptop` profile, the website: _build/html/index.html
+# make book    .venv, every lesson in the `laptop` profile, the website: _build/html/index.html
 # make test    the same environment with the test extras; all tests
-# make smoke   every chapter with tiny parameters
+# make smoke   every lesson with tiny parameters
 # make lint    ruff, pyright, and that each notebook equals its text
 # make clean   remove what was built; `make distclean` removes .venv too
 #

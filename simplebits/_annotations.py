@@ -18,7 +18,7 @@ Check = Callable[[str, Any], Any]  # an argument's name and value -> the value t
 
 
 def check_of(hint: Any) -> Check | None:
-    """What an annotation demands; None where anything may come."""
+    """Find the check that an annotation demands; None where anything may come."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         wanted = [check for check in inner[1:] if callable(check)]
@@ -92,7 +92,7 @@ def _mapping(argument: str, value: Any, of_values: Check | None) -> Any:
 
 
 def _sequence(argument: str, value: Any, kind: type, checks: list[Check | None], length: int | None) -> Any:
-    """A sequence whose elements are checked; an array of numbers is one too. Comes out as the annotation says."""
+    """Check every element of a sequence, or of an array of numbers; return it as the annotation says."""
     if isinstance(checks[0], domains.Number) and hasattr(value, "tolist") and not getattr(value, "is_meta", False):
         value = value.tolist()
     if not isinstance(value, Sequence) or isinstance(value, str):

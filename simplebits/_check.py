@@ -84,7 +84,7 @@ def beside(argument: str, x: Tensor, weight: Tensor) -> None:
 
 
 def places(argument: str, index: Sequence[int] | slice | Tensor, n: int) -> Tensor:
-    """Positions below n as int64, of what the domain `Positions` lets in.
+    """Convert positions below n, of the kinds that the domain `Positions` lets in, to int64.
 
     Raises:
         ValueError: a mask of another length, or a position that does not exist.

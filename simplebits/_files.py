@@ -37,7 +37,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def beside(path: str | Path | None, name: object) -> Path | None:
-    """The file of a part of the whole, next to the whole's own; None where that has none.
+    """Name the file of a part of the whole, next to the whole's own; None where the whole has none.
 
     >>> beside("runs/fit.safetensors", "warm-up").name
     'fit-warm-up.safetensors'
@@ -107,7 +107,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Compute the SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -127,13 +127,13 @@ def alone(folder: Path, wait: bool = True) -> Iterator[bool]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        held = True
+        free = True
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            held = False
+            free = False
         except OSError:  # some network file systems refuse to lock a folder
             pass
-        yield held
+        yield free
     finally:
         os.close(handle)

@@ -29,7 +29,7 @@ for _name, _places in {
 
 
 def with_gradients(function: Callable[P, R]) -> Callable[P, R]:
-    """The function with gradients switched on, also when it is called under `no_grad` or `inference_mode`.
+    """Make a function run with gradients switched on, also under `no_grad` or `inference_mode`.
 
     Tensors that were made in inference mode cannot be differentiated with and are copied. Weights cannot be: a network
     that was built or moved in inference mode has none that autograd can use.

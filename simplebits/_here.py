@@ -16,29 +16,29 @@ BOOK = ("click", "IPython", "ipywidgets", "matplotlib", "yaml")  # what only the
 
 
 def repository(start: Path | None = None) -> Path | None:
-    """The nearest folder at or above `start` (the working directory) that holds the book, or None."""
+    """Find the nearest folder at or above `start` (the working directory) that holds the book; None without one."""
     start = (start or Path.cwd()).resolve()
     around = (start, *start.parents)
     return next((folder for folder in around if all((folder / mark).is_file() for mark in MARKS)), None)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python, of this package and of those named that are installed, without importing any of them.
+    """Look up the versions of Python, of this package and of those named that are installed; none is imported.
 
     >>> list(versions(["numpy", "no-such-package"]))
     ['python', 'simplebits', 'numpy']
     """
-    found = {"python": platform.python_version(), "simplebits": __version__}
+    installed = {"python": platform.python_version(), "simplebits": __version__}
     for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

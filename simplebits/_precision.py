@@ -9,7 +9,7 @@ import torch
 
 
 def choose_bf16(bf16: bool | None, device: torch.device) -> bool:
-    """The caller's choice; for None, whether this device is faster in bfloat16.
+    """Decide whether to compute in bfloat16: as the caller says; for None, if this device is faster so.
 
     Raises:
         TypeError: neither a bool nor None; "no" would mean yes.
@@ -21,7 +21,7 @@ def choose_bf16(bf16: bool | None, device: torch.device) -> bool:
 
 @functools.cache
 def faster_in_bf16(device_type: str) -> bool:
-    """Whether products of matrices take at most two thirds of the time in bfloat16; measured once, some milliseconds.
+    """Tell whether products of matrices take at most two thirds of the time in bfloat16; measured once, in some ms.
 
     Processors with the instructions for it need a quarter of the time, the others many times as long, so that noise
     does not decide. A GPU is asked for its generation: from Ampere (2020) on they have them.

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 
 def bar(total: int, done: int, description: str, progress: bool | None) -> Any:
-    """A tqdm bar that starts at `done`.
+    """Make a tqdm bar that starts at `done`.
 
     Args:
         total: number of steps in all.

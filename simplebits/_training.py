@@ -69,12 +69,15 @@ class Training:
         unit: str = "steps",
         progress: bool | None = None,
     ) -> None:
-        self.steps, self.description, self.progress = steps, description, progress
-        self.state, self.history, self.tensors = state, history, tensors
+        self.steps, self.unit = steps, unit
+        self.description, self.progress = description, progress
+        self.state, self.history = state, history
+        self.tensors = tensors
         self.path = Path(checkpoint) if checkpoint else None
         self.checkpoint_every = checkpoint_every
-        self.patience, self.remedy, self.unit = patience, remedy, unit
-        self.step, self.stride, self.in_a_row = begun, 1, 0
+        self.patience, self.remedy = patience, remedy
+        self.step, self.stride = begun, 1
+        self.in_a_row = 0  # steps that were not finite
         self.ended = False
         self.resumed: dict[str, Tensor] | None = None
         if self.path and self.path.is_file() and not begun:
@@ -97,7 +100,7 @@ class Training:
                         self._save(self.path)
 
     def at(self, every: int | None) -> bool:
-        """Whether the present step is the last one, or completes a round of so many; None: only the last one counts."""
+        """Tell whether the present step is the last, or completes a round of so many; None: whether it is the last."""
         last = self.step + 1 == self.steps or self.ended
         return last or (every is not None and (self.step + 1) % every == 0)
 
@@ -106,7 +109,7 @@ class Training:
         self.ended = True
 
     def proceed(self, *values: Tensor | bool) -> bool:
-        """Whether loss and gradients are finite, so that the update may be made; counts the steps where they are not.
+        """Tell whether loss and gradients are finite, so that the update may be made; count steps where they are not.
 
         Args:
             values: the loss first; then gradients, or whether they are finite.
@@ -124,7 +127,7 @@ class Training:
         return finite
 
     def cooling(self, share: float) -> float:
-        """Factor on a learning rate that falls linearly to zero over this share of all steps, the last ones."""
+        """Give the factor on a learning rate that falls linearly to zero over this share of the steps, the last."""
         return min(1.0, (self.steps - self.step) / max(share * self.steps, 1))
 
     def keep(self, frame: Tensor, step: int | None = None) -> None:

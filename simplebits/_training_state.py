@@ -16,7 +16,7 @@ from simplebits import _files
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """The draws of one step. Seeded by its number: resuming needs no saved generator and gives the same run."""
+    """Make the generator of one step. Seeded by its number: resuming needs no saved state and gives the same run."""
     return torch.Generator().manual_seed(_of_64_bits(seed * 1_000_003 + step))
 
 
@@ -32,12 +32,12 @@ def globally_seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _of_64_bits(seed: int) -> int:
-    """The seed that torch takes for this one; a time in nanoseconds, times a million, would not fit."""
+    """Reduce a seed to one that torch takes; a time in nanoseconds, times a million, would not fit."""
     return seed % 2**64
 
 
 def digest(*tensors: Tensor) -> str:
-    """A digest of the tensors' values, by which a run knows its own checkpoint."""
+    """Compute a digest of the tensors' values, by which a run knows its own checkpoint."""
     sha = hashlib.sha256()
     for tensor in tensors:
         sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)

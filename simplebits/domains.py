@@ -47,7 +47,7 @@ class Number:
     whole = True  # the check of the bare type in the annotation is part of this one
 
     def __call__(self, argument: str, value: Any) -> float:
-        """The number as an int or a float."""
+        """Check a number, and return it as an int or a float."""
         number = value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
         kind = numbers.Integral if self.integer else numbers.Real
         if not isinstance(number, kind) or isinstance(number, bool) or not self._within(number):
@@ -81,7 +81,7 @@ class UnitInterval:
     """Every value of the tensor lies in [0, 1], and there is at least one."""
 
     def __call__(self, argument: str, value: Tensor) -> Tensor:
-        """The tensor as it is; its values cannot be seen inside vmap, whose outermost call has been checked."""
+        """Check a tensor's values, and return it; inside vmap they are hidden, and its outermost call was checked."""
         if value.numel() == 0:
             raise ValueError(f"{argument}: the batch is empty, shape {list(value.shape)}; give at least one image")
         if not _hidden(argument, value):
@@ -101,7 +101,7 @@ class Finite:
     filled: bool = True
 
     def __call__(self, argument: str, value: Tensor) -> Tensor:
-        """The tensor as it is."""
+        """Check that all values are finite, and return the tensor."""
         if self.filled and value.numel() == 0:
             raise ValueError(f"{argument}: is empty, shape {list(value.shape)}; give at least one value")
         if not _hidden(argument, value) and not torch.isfinite(value).all():
@@ -114,7 +114,7 @@ class ClassNumbers:
     """Labels: whole numbers of at least 0, at least one."""
 
     def __call__(self, argument: str, value: Tensor) -> Tensor:
-        """The labels as they are."""
+        """Check that these are class numbers, and return them."""
         if value.numel() == 0:
             raise ValueError(f"{argument}: is empty; give at least one label")
         if not _hidden(argument, value) and (low := int(value.min())) < 0:
@@ -129,7 +129,7 @@ class Filled:
     least: int = 1
 
     def __call__(self, argument: str, value: Any) -> Any:
-        """The collection as it is."""
+        """Check that a collection is not empty, and return it."""
         if len(value) < self.least:
             raise ValueError(f"{argument}: holds {len(value)}; give at least {self.least}")
         return value
@@ -143,12 +143,12 @@ class Known:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> str:
-        """The word as it is."""
+        """Check that a word is one of the known ones, and return it."""
         return one_of(argument, value, self.words())
 
 
 def device(argument: str, value: Any) -> torch.device:
-    """The device of this name; for None a GPU where there is one, else the CPU."""
+    """Find the device of this name; for None a GPU where there is one, else the CPU."""
     if value is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not isinstance(value, str | torch.device):
@@ -166,7 +166,7 @@ device.whole = device.chooses = True  # it checks the bare type too, and says wh
 
 
 def positions(argument: str, value: Any) -> Tensor | slice:
-    """Places in a sequence as int64, a mask as bool, from any list, range or array; a slice stays one.
+    """Convert places in a sequence, any list, range or array of them, to int64, a mask to bool; a slice stays one.
 
     Bytes are places here: torch takes them for a mask.
     """
@@ -223,7 +223,7 @@ KINDS = {
 
 
 def dtype_and_shape(argument: str, value: Any, hint: type[AbstractArray]) -> Any:
-    """A tensor of a kind and a number of axes that a jaxtyping annotation states; sizes are the method's to compare."""
+    """Check a tensor's kind and number of axes by a jaxtyping annotation; its sizes are the method's to compare."""
     axes = hint.dim_str.split()
     if not isinstance(value, hint.array_type):
         refuse_kind(argument, value, hint.array_type, f" [{', '.join(axes)}]")
@@ -250,7 +250,7 @@ def dtype_and_shape(argument: str, value: Any, hint: type[AbstractArray]) -> Any
 
 
 def one_of(argument: str, value: Any, known: Iterable[str]) -> Any:
-    """The value, if it is one of these words."""
+    """Return the value if it is one of these words; raise if not."""
     known = list(known)
     if not isinstance(value, Hashable) or value not in known:
         raise ValueError(f"{argument}={_short(value)} is not known; {nearest(value, known)}")
@@ -258,7 +258,7 @@ def one_of(argument: str, value: Any, known: Iterable[str]) -> Any:
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
-    """The clause of an error message that names the known spelling closest to `name`, and all others.
+    """Write the clause of an error message that names the known spelling closest to `name`, and all others.
 
     >>> nearest("minst", ["mnist", "usps"])
     "did you mean 'mnist'? Known: mnist, usps."
@@ -282,29 +282,29 @@ def refuse_kind(argument: str, value: Any, kind: Any, shape: str = "") -> NoRetu
 
 
 def instance(argument: str, value: Any, kind: type) -> Any:
-    """The value, if it is of this class."""
+    """Return the value if it is of this class; raise if not."""
     return value if isinstance(value, kind) else refuse_kind(argument, value, kind)
 
 
 def function(argument: str, value: Any) -> Any:
-    """The value, if it can be called."""
+    """Return the value if it can be called; raise if not."""
     return value if callable(value) else refuse_kind(argument, value, Callable)
 
 
 def boolean(argument: str, value: Any) -> bool:
-    """True or False; NumPy's become Python's."""
+    """Check that a value is True or False; NumPy's become Python's."""
     if type(value).__name__ not in ("bool", "bool_"):
         raise TypeError(f"{argument}={_short(value)}: give True or False")
     return bool(value)
 
 
 def path(argument: str, value: Any) -> Any:
-    """A path, or its text."""
+    """Check that a value is a path or its text, and return it."""
     return value if isinstance(value, str | os.PathLike) else refuse_kind(argument, value, Path)
 
 
 def _hidden(argument: str, value: Tensor) -> bool:
-    """Whether values cannot be looked at: inside vmap, whose outermost call has been checked."""
+    """Tell whether values cannot be looked at: inside vmap, whose outermost call has been checked."""
     if value.is_meta:
         raise ValueError(f"{argument}: is on meta, a device without values; give a tensor on the device of the others")
     functorch: Any = getattr(torch._C, "_functorch")  # noqa: B009 torch's stubs do not know it

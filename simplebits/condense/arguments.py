@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from simplebits import _check
 from simplebits.condense.augment import Operations, SiameseAugment
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
-from simplebits.domains import Number, one_of, refuse_kind
+from simplebits.data import ImageSet
+from simplebits.domains import Number, nearest, one_of, refuse_kind
 from simplebits.networks import CLASSIFIERS
 from simplebits.networks.evaluation_mode import evaluation_mode
 
@@ -25,7 +27,7 @@ class OneOfAugmentations:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Any:
-        """The augmentation."""
+        """Check an augmentation, and return it."""
         if isinstance(value, str | Sequence):
             return SiameseAugment(Operations()(argument, value))
         if value is not None and not isinstance(value, self.kinds):
@@ -43,7 +45,7 @@ class NameOrMaker:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Any:
-        """The name or the function as it is."""
+        """Check that this is a network's name or a function that makes one, and return it."""
         if isinstance(value, str):
             return one_of(argument, value, CLASSIFIERS)
         if isinstance(value, nn.Module) or not callable(value):
@@ -61,7 +63,7 @@ class OneForEachParameter:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> list[Tensor]:
-        """The tensors in a list."""
+        """Check that there is a tensor for each parameter, and list them."""
         if not isinstance(value, Iterable):
             refuse_kind(argument, value, Iterable)
         if isinstance(value, Tensor):
@@ -82,7 +84,7 @@ class OneOrSeveralSeeds:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> int | list[int]:
-        """The seed as an int, or the seeds in a list."""
+        """Check one seed or several; return the one as an int, several in a list."""
         seed = Number(0, integer=True)
         value = value.tolist() if hasattr(value, "tolist") else value
         if not isinstance(value, Iterable) or isinstance(value, str):
@@ -107,7 +109,7 @@ Seeds = Annotated[int | Iterable[int], OneOrSeveralSeeds()]  # inside, an int or
 
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
-    """The layers whose output depends on the whole batch."""
+    """List the layers whose output depends on the whole batch."""
     return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 
@@ -168,3 +170,72 @@ def network_fits(network: nn.Module, classes: int, channels: int, size: int, dev
         raise ValueError(
             f"network: expected logits [n, {classes}], one for each class, got [n, {', '.join(map(str, shape[1:]))}]"
         )
+
+
+def gradients_fit(grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: str) -> None:
+    """Raise ValueError unless these are two gradients of one network, with rows where the distance compares rows."""
+    shapes_a, shapes_b = [list(a.shape) for a in grads_a], [list(b.shape) for b in grads_b]
+    if not shapes_a or shapes_a != shapes_b:
+        raise ValueError(f"grads_a, grads_b: expected the same shapes, one a parameter, got {shapes_a} and {shapes_b}")
+    if kind == "layerwise" and all(len(shape) < 2 for shape in shapes_a):
+        raise ValueError("grads_a: every tensor has one axis; the layerwise distance looks at weights, not biases")
+
+
+def features_fit(features_a: Tensor, features_b: Tensor, labels_a: Tensor, labels_b: Tensor) -> None:
+    """Raise ValueError unless these are features of one length, with labels, of the same classes."""
+    if features_a.shape[1:] != features_b.shape[1:]:
+        raise ValueError(
+            f"features_a, features_b: expected [n, d] and [m, d], got {list(features_a.shape)} and "
+            f"{list(features_b.shape)}"
+        )
+    for name, labels, features in (("labels_a", labels_a, features_a), ("labels_b", labels_b, features_b)):
+        if labels.shape != (len(features),):
+            raise ValueError(f"{name}: expected [{len(features)}], one for each feature row, got {list(labels.shape)}")
+    if only := set(labels_a.tolist()) ^ set(labels_b.tolist()):
+        raise ValueError(
+            f"labels_a, labels_b: classes {sorted(only)} occur in one set only; their means cannot be compared"
+        )
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A network whose features can be asked for, as those of `simplebits.networks`."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Compute features [n, d] of images [n, c, h, w]."""
+        ...
+
+
+def with_features(argument: str, network: nn.Module) -> Embeds:
+    """Raise TypeError unless the network has features; return it."""
+    if not isinstance(network, Embeds) or not callable(network.embed):
+        raise TypeError(
+            f"{argument}: {type(network).__name__} has no embed(x) -> [n, d]; take a network of "
+            f"simplebits.networks, or add the method"
+        )
+    return network
+
+
+def options_fit(network: str | Callable[[], nn.Module], options: Mapping[str, Any]) -> None:
+    """Raise unless the options are those of a network by name; a function gets none."""
+    if isinstance(network, str):
+        known = inspect.signature(CLASSIFIERS[network]).parameters
+        for name in options:
+            if name not in known:
+                raise TypeError(f"network_options: {network} has no option {name!r}; {nearest(name, known)}")
+    elif options:
+        raise ValueError(
+            f"network_options={dict(options)!r}: these are for a network by name; build them into the function instead"
+        )
+
+
+def members_fit(train: ImageSet, members: Sequence[Tensor], least: int) -> None:
+    """Raise ValueError unless every class of the set has images, at least so many."""
+    for name, of_class in zip(train.classes, members, strict=True):
+        if not len(of_class):
+            raise ValueError(f"train: class {name!r} of {train.name} has no image; take it out of the classes")
+        if len(of_class) < least:
+            raise ValueError(
+                f"images_per_class={least}: class {name!r} of {train.name} has {len(of_class)} images; give at most "
+                f"that many"
+            )

@@ -39,7 +39,7 @@ class Operations:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> tuple[str, ...]:
-        """The names in a tuple."""
+        """Check the names of a strategy, and return them in a tuple."""
         if not isinstance(value, Sequence):
             raise TypeError(f"{argument}: expected names such as {DSA_STRATEGY!r}, got {type(value).__name__}")
         names = value.split("_") if isinstance(value, str) else value
@@ -88,7 +88,7 @@ class SiameseAugment:
     def __call__(
         self, generator: torch.Generator | None, *batches: Standardised, shared: bool = True
     ) -> tuple[Float[Tensor, "_ c h w"], ...]:
-        """The batches, changed by one strategy.
+        """Change all batches by the same draws.
 
         Args:
             generator: draws the strategy and its parameters; None: torch's global generator does.
@@ -111,7 +111,7 @@ class SiameseAugment:
     def _apply(
         self, generator: torch.Generator | None, *batches: Float[Tensor, "_ c h w"], shared: bool = True
     ) -> tuple[Float[Tensor, "_ c h w"], ...]:
-        """What a call does, unchecked, for loops."""
+        """Change the batches without a look at them: what loops call."""
         n, _, *size = batches[0].shape
         # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
         device = generator.device if generator is not None else batches[0].device
@@ -133,24 +133,24 @@ def warn_of_mirrored_signs(augment: SiameseAugment, name: str, stacklevel: int) 
 
 
 def brightness(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
-    """Darker or lighter by up to half a standard deviation: x + u - 1/2, u in [0, 1)."""
+    """Make images darker or lighter by up to half a standard deviation: x + u - 1/2, u in [0, 1)."""
     return x + _per_image(u - 0.5, x)
 
 
 def saturation(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
-    """The distance of each pixel to its grey (the mean of its channels) times 2u, u in [0, 1)."""
+    """Multiply the distance of each pixel to its grey (the mean of its channels) by 2u, u in [0, 1)."""
     return torch.lerp(x.mean(1, keepdim=True), x, _per_image(2 * u, x))
 
 
 def contrast(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
-    """The distance of each value to the mean of its image times u + 1/2, u in [0, 1)."""
+    """Multiply the distance of each value to the mean of its image by u + 1/2, u in [0, 1)."""
     return torch.lerp(x.mean((1, 2, 3), keepdim=True), x, _per_image(u + 0.5, x))
 
 
 def crop(
     x: Float[Tensor, "n c h w"], top: Int[Tensor, " draws"], left: Int[Tensor, " draws"]
 ) -> Float[Tensor, "n c h w"]:
-    """The window of the image's own size whose corner is at pixel (top, left); zero where it leaves the image."""
+    """Take the window of the image's own size whose corner is at pixel (top, left); zero where it leaves the image."""
     rows, columns = torch.arange(x.shape[2], device=x.device), torch.arange(x.shape[3], device=x.device)
     return take(x, rows + top[:, None], columns + left[:, None])
 
@@ -158,7 +158,7 @@ def crop(
 def cutout(
     x: Float[Tensor, "n c h w"], row: Int[Tensor, " draws"], column: Int[Tensor, " draws"]
 ) -> Float[Tensor, "n c h w"]:
-    """Zero in a square of half the image's side around pixel (row, column); what is outside the image is lost."""
+    """Blacken a square of half the image's side around pixel (row, column); what is outside the image is lost."""
 
     def inside(size: int, centre: Tensor) -> Tensor:
         side, distance = _half(size), torch.arange(size, device=x.device) - centre[:, None]
@@ -169,27 +169,27 @@ def cutout(
 
 
 def flip(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
-    """Mirrored left and right where u < 1/2."""
+    """Mirror left and right where u < 1/2."""
     return torch.where((u < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
 
 
 def scale(
     x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"], v: Float[Tensor, " draws"]
 ) -> Float[Tensor, "n c h w"]:
-    """Narrower by the factor 1/1.2 + u (1.2 - 1/1.2), below one wider, and lower by the same of v; u, v in [0, 1)."""
+    """Make images narrower by 1/1.2 + u (1.2 - 1/1.2), below one wider, and lower by the same of v; u, v in [0, 1)."""
     factors = torch.stack([u, v], 1) * (1.2 - 1 / 1.2) + 1 / 1.2
     return sample_linear(x, torch.diag_embed(factors))
 
 
 def rotate(x: Float[Tensor, "n c h w"], u: Float[Tensor, " draws"]) -> Float[Tensor, "n c h w"]:
-    """Turned about the centre by 30 u - 15 degrees, u in [0, 1); an image that is not square is sheared as well."""
+    """Turn images about the centre by 30 u - 15 degrees, u in [0, 1); one that is not square is sheared as well."""
     return sample_linear(x, rotation(30 * (u - 0.5)))
 
 
 def take(
     x: Float[Tensor, "n c h w"], rows: Int[Tensor, "draws h"], columns: Int[Tensor, "draws w"]
 ) -> Float[Tensor, "n c h w"]:
-    """Pixel (i, j) from pixel (rows[i], columns[j]) of the image; zero where that lies outside."""
+    """Fill pixel (i, j) from pixel (rows[i], columns[j]) of the image; with zero where that lies outside."""
     n, c, h, w = x.shape
     # One gather from the image in a frame of zeros, to which all places outside are sent.
     source = (rows.clamp(-1, h) + 1)[:, :, None] * (w + 2) + columns.clamp(-1, w)[:, None, :] + 1
@@ -197,14 +197,14 @@ def take(
 
 
 def rotation(degrees: Float[Tensor, " draws"]) -> Float[Tensor, "draws 2 2"]:
-    """The matrix for `sample_linear` that turns an image, for positive degrees against the clock."""
+    """Make the matrix for `sample_linear` that turns an image, for positive degrees against the clock."""
     angle = degrees * (math.pi / 180)
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
 
 
 def sample_linear(x: Float[Tensor, "n c h w"], matrix: Float[Tensor, "draws 2 2"]) -> Float[Tensor, "n c h w"]:
-    """The image with its coordinates multiplied by `matrix`, bilinear between pixels, zero outside.
+    """Multiply an image's coordinates by `matrix`: bilinear between pixels, zero outside.
 
     The value at (horizontal, vertical) = p, both from -1 to 1 across the image, is read from the place matrix @ p.
     """
@@ -237,7 +237,7 @@ def _draw(
     generator: torch.Generator | None,
     device: torch.device,
 ) -> tuple[Tensor, ...]:
-    """n raw draws of each parameter of the operation, for images of this height and width."""
+    """Draw n raw numbers for each parameter of the operation, for images of this height and width."""
 
     def whole(low: int, high: int) -> Tensor:
         return torch.randint(low, high + 1, (n,), generator=generator, device=device)
@@ -251,7 +251,7 @@ def _draw(
 
 
 def _half(side: int) -> int:
-    """The side of the square that is cut out: half of the image's, rounded up."""
+    """Compute the side of the square that is cut out: half of the image's, rounded up."""
     return (side + 1) // 2
 
 

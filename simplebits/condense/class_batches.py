@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simplebits._door import door
+from simplebits.condense.arguments import members_fit
 from simplebits.data import ImageSet, to_float
 from simplebits.domains import Count, CountOrZero, Device
 
@@ -35,16 +36,11 @@ class ClassBatches:
     """
 
     def __init__(self, train: ImageSet, least: Count, size: Count, channels: Count, device: Device = None) -> None:
-        self.images, self.size, self.channels, self.device = train.images, size, channels, device
+        self.images = train.images
+        self.size, self.channels = size, channels
+        self.device = device
         self.members = [(train.labels == c).nonzero().flatten() for c in range(len(train.classes))]
-        for name, members in zip(train.classes, self.members, strict=True):
-            if not len(members):
-                raise ValueError(f"train: class {name!r} of {train.name} has no image; take it out of the classes")
-            if len(members) < least:
-                raise ValueError(
-                    f"images_per_class={least}: class {name!r} of {train.name} has {len(members)} images; give at most "
-                    f"that many"
-                )
+        members_fit(train, self.members, least)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -102,11 +102,15 @@ class Condensation:
         self.method = chosen(method, of_method).settled(
             images_per_class, dense=density is not None, augmented=augment is not None
         )
-        self.train, self.images_per_class, self.real_batch = train, images_per_class, real_batch
-        self.momentum, self.cool_down, self.density, self.bit_weight = momentum, cool_down, density, bit_weight
-        self.seed, self.device = seed, cast(torch.device, device)  # the door has made it one, and a strategy
-        self.augment = cast(SiameseAugment | None, augment)  # an augmentation
-        self.keep_every, self.checkpoint_every, self.progress = keep_every, checkpoint_every, progress
+        self.train, self.images_per_class = train, images_per_class
+        self.real_batch = real_batch
+        self.momentum, self.cool_down = momentum, cool_down
+        self.density, self.bit_weight = density, bit_weight
+        self.seed = seed
+        self.device = cast(torch.device, device)  # the door has made it one, and an augmentation of a strategy
+        self.augment = cast(SiameseAugment | None, augment)
+        self.keep_every, self.checkpoint_every = keep_every, checkpoint_every
+        self.progress = progress
         self.channels, self.size = self._image_shape(channels, size)
         self.bf16 = choose_bf16(bf16, self.device)
         self.together = self.device.type == "cuda" and not compiled if together is None else together
@@ -128,7 +132,7 @@ class Condensation:
         self.settings = self._card(name, dict(network_options or {}), compiled)
 
     def _image_shape(self, channels: int | None, size: int | None) -> tuple[int, int]:
-        """Channels and size of the images; raises where the density measures others, or bits have a weight without."""
+        """Find the images' channels and size; raise where the density has others, or bits weigh without a density."""
         if self.density is None:
             if self.bit_weight:
                 raise ValueError(f"bit_weight={self.bit_weight:g} weighs bits that nothing measures; pass a density")
@@ -250,7 +254,7 @@ class Condensation:
         return TrainingState({"pixels": self.pixels}, {"pixels": self.optimiser}, self.settings | parts, RENAMED)
 
     def _parts(self) -> str:
-        """What the card's names do not tell: the images themselves, and what a function makes."""
+        """Collect what the card's names do not tell: the images themselves, and what a function makes."""
         network = self._fresh(0)
         weights = [part for value in network.state_dict().values() for part in (torch.tensor(value.shape), value)]
         layers = torch.tensor(list(repr(network).encode()), dtype=torch.uint8)
@@ -264,7 +268,7 @@ class Condensation:
         return self.method.learning_rate or 0.0
 
     def _card(self, network: str, network_options: dict[str, Any], compiled: bool) -> dict[str, Any]:
-        """What the card of the set says of this run; None for what its method does not use."""
+        """Write what the set's card says of this run; None for what its method does not use."""
         of_method = dict.fromkeys(field.name for field in fields(GradientMatching)) | asdict(self.method)
         if not self.cool_down:
             del of_method["iterations"]  # a longer run goes on from a shorter one, unless the cooling has begun
@@ -299,5 +303,5 @@ def _refuse_unknown(options: Iterable[str]) -> None:
 
 
 def _fingerprint(density: DensityModel) -> float:
-    """Tells one density from another of the same depth and size, on any device."""
+    """Summarise a density's weights, to tell it from another of the same depth and size, on any device."""
     return round(sum(float(p.double().abs().sum()) for p in density.parameters()), 2)

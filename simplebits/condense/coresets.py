@@ -92,7 +92,7 @@ def class_members(train: ImageSet, least: int = 1) -> list[Int64[Tensor, " _"]]:
 
 
 def _herding(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]:
-    """argmin_i |mean of (f_i and those chosen) - mean of the class|, `count` times."""
+    """Choose `count` times argmin_i |mean of (f_i and those chosen) - mean of the class|."""
     f = features.double() - features.double().mean(0)
     # With the mean at 0: argmin |f_i + s|^2, s the sum of those chosen, of which |s|^2 is the same for all i.
     squares, total, chosen = f.square().sum(1), torch.zeros_like(f[0]), []
@@ -105,7 +105,7 @@ def _herding(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]:
 
 
 def _k_centre(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]:
-    """First argmin_i |f_i - mean of the class|, then argmax_i of the distance to the nearest of those chosen."""
+    """Choose first argmin_i |f_i - mean of the class|, then argmax_i of the distance to the nearest of those chosen."""
     f = features.double() - features.double().mean(0)
     squares = f.square().sum(1)
     chosen, nearest = [int(squares.argmin())], torch.full_like(squares, torch.inf)
@@ -118,7 +118,7 @@ def _k_centre(features: Float[Tensor, "n d"], count: int) -> Int64[Tensor, " _"]
 
 
 def _row_each(argument: str, values: Tensor | None, train: ImageSet, how: str) -> Tensor:
-    """The values if there is a row for each image."""
+    """Check that there is a row of values for each image, and return them."""
     if values is None:
         raise ValueError(f"{argument}: this method needs them, a row for each image; {how}")
     if len(values) != len(train):

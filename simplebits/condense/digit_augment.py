@@ -31,7 +31,7 @@ class CropScaleRotate:
     def __call__(
         self, generator: torch.Generator | None, *batches: Standardised, shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
-        """The batches, image i of each changed by draw i.
+        """Change the batches alike: image i of each by draw i.
 
         Args:
             generator: makes the draws; None: torch's global generator does.
@@ -52,7 +52,7 @@ class CropScaleRotate:
     def _apply(
         self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
-        """What a call does, unchecked, for loops."""
+        """Change the batches without a look at them: what loops call."""
         n, _, h, w = batches[0].shape
         # Drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
         device = generator.device if generator is not None else batches[0].device
@@ -84,14 +84,14 @@ class CropNoise:
     def __call__(
         self, generator: torch.Generator | None, *batches: Standardised, shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
-        """The batches, image i of each changed by draw i; arguments and errors as of `CropScaleRotate`."""
+        """Change the batches alike: image i of each by draw i; arguments and errors as of `CropScaleRotate`."""
         _check_call(batches, shared)
         return self._apply(generator, *batches)
 
     def _apply(
         self, generator: torch.Generator | None, *batches: Float[Tensor, "n c h w"], shared: bool = False
     ) -> tuple[Float[Tensor, "n c h w"], ...]:
-        """What a call does, unchecked, for loops."""
+        """Change the batches without a look at them: what loops call."""
         shape = batches[0].shape
         device = generator.device if generator is not None else batches[0].device
         moved = torch.randint(2, (shape[0],), generator=generator, device=device) == 0
@@ -113,7 +113,7 @@ def crop_scale_rotate(
     degrees: Int[Tensor, " n"],
     zero_fill: Bool[Tensor, " n"],
 ) -> Float[Tensor, "n c h w"]:
-    """Images scaled to height x width pixels, then seen through a window of their own size, then turned.
+    """Scale images to height x width pixels, show a window of their own size, then turn it.
 
     Args:
         x: standardised images.
@@ -133,7 +133,7 @@ def crop_scale_rotate(
 
 
 def _source(side: int, shift: Int[Tensor, " n"], scaled: Int[Tensor, " n"]) -> Int[Tensor, "n side"]:
-    """The row (or column) that each place of the window is filled from."""
+    """Find the row (or column) that each place of the window is filled from."""
     margin = (side - scaled).div(2, rounding_mode="trunc")
     place = torch.arange(side, device=shift.device) + (shift - margin)[:, None]
     return place.mul(side).div(scaled[:, None], rounding_mode="floor")

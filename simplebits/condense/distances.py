@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from simplebits._door import door
-from simplebits.condense.arguments import Gradients
+from simplebits.condense.arguments import Gradients, features_fit, gradients_fit
 from simplebits.domains import Finite
 
 Distance = Literal["layerwise", "mse", "cosine"]  # of two gradients
@@ -41,16 +41,12 @@ def matching_distance(grads_a: Gradients, grads_b: Gradients, kind: Distance = "
     >>> round(float(matching_distance([weight, bias], [weight.flip(1), bias])), 3)
     2.0
     """
-    shapes_a, shapes_b = [list(a.shape) for a in grads_a], [list(b.shape) for b in grads_b]
-    if not shapes_a or shapes_a != shapes_b:
-        raise ValueError(f"grads_a, grads_b: expected the same shapes, one a parameter, got {shapes_a} and {shapes_b}")
-    if kind == "layerwise" and all(len(shape) < 2 for shape in shapes_a):
-        raise ValueError("grads_a: every tensor has one axis; the layerwise distance looks at weights, not biases")
+    gradients_fit(grads_a, grads_b, kind)
     return distance_of_gradients(grads_a, grads_b, kind)
 
 
 def distance_of_gradients(grads_a: Iterable[Tensor], grads_b: Iterable[Tensor], kind: str) -> Float[Tensor, ""]:
-    """`matching_distance` of what is known to fit."""
+    """Compute `matching_distance` of gradients that are known to fit."""
     if kind == "layerwise":
         weights = [(a.flatten(1), b.flatten(1)) for a, b in zip(grads_a, grads_b, strict=True) if a.dim() > 1]
         return torch.stack([_one_minus_cosine(a, b).sum() for a, b in weights]).sum()
@@ -92,18 +88,7 @@ def distribution_distance(
     >>> distribution_distance(torch.zeros(3, 5), torch.ones(2, 5), labels, torch.tensor([1, 0]))
     tensor(10.)
     """
-    if features_a.shape[1:] != features_b.shape[1:]:
-        raise ValueError(
-            f"features_a, features_b: expected [n, d] and [m, d], got {list(features_a.shape)} and "
-            f"{list(features_b.shape)}"
-        )
-    for name, labels, features in (("labels_a", labels_a, features_a), ("labels_b", labels_b, features_b)):
-        if labels.shape != (len(features),):
-            raise ValueError(f"{name}: expected [{len(features)}], one for each feature row, got {list(labels.shape)}")
-    if only := set(labels_a.tolist()) ^ set(labels_b.tolist()):
-        raise ValueError(
-            f"labels_a, labels_b: classes {sorted(only)} occur in one set only; their means cannot be compared"
-        )
+    features_fit(features_a, features_b, labels_a, labels_b)
     return distance_of_means(features_a, features_b, labels_a, labels_b)
 
 
@@ -113,7 +98,7 @@ def distance_of_means(
     labels_a: Integer[Tensor, " n"],
     labels_b: Integer[Tensor, " m"],
 ) -> Float[Tensor, ""]:
-    """`distribution_distance` of what is known to fit."""
+    """Compute `distribution_distance` of features that are known to fit."""
     classes = labels_a.unique()
     means = [
         torch.stack([features[labels == c].mean(0) for c in classes])

@@ -59,7 +59,7 @@ def feature_loss(
     bf16: bool,
     embed_real: Callable[[Tensor], Tensor],
 ) -> Float[Tensor, ""]:
-    """`distribution_matching_loss` of what is known to fit; not finite where a run diverges."""
+    """Compute `distribution_matching_loss` of images that are known to fit; not finite where a run diverges."""
     batches = [torch.cat(list(real))] if together else [part for batch in real for part in in_cache(batch)]
     # The real images get no gradient: nothing of their passes is kept.
     with torch.no_grad(), torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):

@@ -1,4 +1,8 @@
-"""What a condensed set is worth: fresh networks learn from it and are tested on real images (Zhao et al. 2021)."""
+"""What a condensed set is worth: fresh networks learn from it and are tested on real images (Zhao et al. 2021).
+
+`evaluate` keeps a loop of its own: its units are networks, not steps, and those of a checkpoint may be asked for again
+in another order.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +144,9 @@ def evaluate(
         "condensed": digest(condensed.images, condensed.labels), "test": digest(test.images, test.labels),
         "network": digest(*first.parameters()),
     }  # fmt: skip
-    state, path, accuracies = TrainingState({}, {}, settings), checkpoint and Path(checkpoint), {}
+    state = TrainingState({}, {}, settings)
+    path = checkpoint and Path(checkpoint)
+    accuracies: dict[int, float] = {}
     if path and path.is_file():
         accuracies = {int(seed): value for seed, value in state.load(path)[0]["accuracies"].items()}
     left = [seed for seed in seeds if seed not in accuracies]
@@ -211,7 +217,7 @@ class Schedule:
     epochs: int
 
     def rate(self, epoch: int) -> float | None:
-        """The learning rate from this epoch on; None where rate and momentum go on."""
+        """Look up the learning rate from this epoch on; None where rate and momentum go on."""
         return {0: self.lr, self.epochs // 2 + 2: self.lr * 0.1}.get(epoch)
 
 
@@ -236,7 +242,7 @@ def _train_one(
 def _train_together(
     nets: list[nn.Module], seeds: list[int], lessons: Lessons, sgd: Schedule, bf16: bool, tick: Callable[[], object]
 ) -> None:
-    """Do the same for all networks at once: their weights are stacked, one vectorised pass gives all gradients."""
+    """Train all networks at once as one is trained: weights are stacked, one vectorised pass gives all gradients."""
     for net in nets:
         net.train()
     stacked, _ = stack_module_state(nets)

@@ -130,7 +130,9 @@ def class_mmd(
     >>> float(class_mmd(x, x, torch.eye(4)).abs()) < 1e-6
     True
     """
-    n, both, classes = len(real), torch.cat([real, fake]), torch.cat([y, y])
+    n = len(real)
+    both = torch.cat([real, fake])
+    classes = torch.cat([y, y])
     squared = torch.cdist(both, both).square()
     # Of all real images: a batch may hold one image of a class only.
     scale = squared[:n, :n].mean().detach().clamp(min=1e-12)
@@ -159,7 +161,7 @@ class GAN(ConditionalGenerator):
         yield F.softplus(-self._realness(fake, y)).mean()
 
     def _realness(self, x: Float[Tensor, "n pixels"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n 1"]:
-        """How real images look, as logits."""
+        """Rate how real images look, as logits."""
         return self.discriminator(torch.cat([x, y], 1))
 
 

@@ -83,7 +83,7 @@ def gradients_of_classes(
     together: bool = False,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Tensor]:
-    """`class_gradients` of what is known to fit."""
+    """Compute `class_gradients` of classes that are known to fit."""
     parameters: dict[str, Tensor] = dict(network.named_parameters())
     labels = torch.arange(len(batches), device=batches[0].device)
 
@@ -172,7 +172,7 @@ def gradient_loss(
     bf16: bool,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, " classes"]:
-    """`gradient_matching_loss` of what is known to fit."""
+    """Compute `gradient_matching_loss` of images that are known to fit."""
     wanted, reached = both_gradients(network, real, synthetic, together=together, bf16=bf16, forward=forward)
     return vmap(lambda a, b: distance_of_gradients(a, b, kind))(wanted, reached)
 
@@ -186,7 +186,7 @@ def both_gradients(
     bf16: bool,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Gradients of the real images, which are constants, and of the synthetic ones, which depend on these."""
+    """Take the gradients of the real images, which are constants, and of the synthetic ones, which depend on these."""
     with torch.autocast(real[0].device.type, dtype=torch.bfloat16, enabled=bf16):
         wanted = [g.detach() for g in gradients_of_classes(network, real, together=together, forward=forward)]
     return wanted, gradients_of_classes(network, synthetic, create_graph=True, together=together)

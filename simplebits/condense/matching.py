@@ -236,7 +236,7 @@ Method = Annotated[str, Known(lambda: METHODS)] | Matching
 
 
 def chosen(method: str | Matching, changes: Mapping[str, Any]) -> Matching:
-    """The method, by name or as it is, with these of its fields changed; None leaves a field as it is.
+    """Look a method up by name, or take it as it is, and change these of its fields; None leaves a field as it is.
 
     Raises:
         ValueError: a value out of range, or a field that this method does not have.

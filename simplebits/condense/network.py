@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from torch import Tensor, nn
 
-from simplebits.domains import nearest
-from simplebits.networks import CLASSIFIERS, build
-
-
-@runtime_checkable
-class Embeds(Protocol):
-    """A network whose features can be asked for, as those of `simplebits.networks`."""
-
-    def embed(self, x: Tensor) -> Tensor:
-        """Features [n, d] of images [n, c, h, w]."""
-        ...
+from simplebits.condense.arguments import options_fit, with_features
+from simplebits.networks import build
 
 
 def maker(
     network: str | Callable[[], nn.Module], classes: int, channels: int, size: int, options: Mapping[str, Any]
 ) -> Callable[[], nn.Module]:
-    """What makes a network with fresh weights.
+    """Make the function that makes a network with fresh weights.
 
     Raises:
         TypeError: an option that the network of this name does not have.
         ValueError: a function with options, which nothing would pass on to it.
     """
+    options_fit(network, options)
     if isinstance(network, str):
-        known = inspect.signature(CLASSIFIERS[network]).parameters
-        for name in options:
-            if name not in known:
-                raise TypeError(f"network_options: {network} has no option {name!r}; {nearest(name, known)}")
         return lambda: build(network, classes, channels, size, **options)
-    if options:
-        raise ValueError(
-            f"network_options={dict(options)!r}: these are for a network by name; build them into the function instead"
-        )
     return network
 
 
 def embedding(argument: str, network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The network's function from images to features; raises TypeError where there is none."""
-    if not isinstance(network, Embeds) or not callable(network.embed):
-        raise TypeError(
-            f"{argument}: {type(network).__name__} has no embed(x) -> [n, d]; take a network of "
-            f"simplebits.networks, or add the method"
-        )
-    return network.embed
+    """Find the network's function from images to features; raise TypeError where there is none."""
+    return with_features(argument, network).embed

@@ -67,7 +67,7 @@ def product_loss(
     bf16: bool,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, ""]:
-    """`gradient_product_loss` of what is known to fit."""
+    """Compute `gradient_product_loss` of images that are known to fit."""
     wanted, reached = both_gradients(network, real, synthetic, together=together, bf16=bf16, forward=forward)
     return -torch.stack([(a.mean(0) * b.mean(0)).sum() for a, b in zip(wanted, reached, strict=True)]).sum()
 
@@ -116,7 +116,7 @@ def unrolled_loss(
     together: bool,
     bf16: bool,
 ) -> Float[Tensor, ""]:
-    """`unrolled_step_loss` of what is known to fit."""
+    """Compute `unrolled_step_loss` of images that are known to fit."""
     gradients = gradients_of_classes(network, synthetic, create_graph=True, together=together)
     stepped = {
         name: p.detach() - learning_rate * g.mean(0)

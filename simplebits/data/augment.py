@@ -44,7 +44,7 @@ class RandomShift:
     def __call__(
         self, generator: torch.Generator | None, *batches: Shaped[Tensor, "n _ h w"]
     ) -> tuple[Shaped[Tensor, "n _ h w"], ...]:
-        """The batches, changed alike: image i of each by draw i.
+        """Change the batches alike: image i of each by draw i.
 
         Args:
             generator: draws shifts and flips; None: torch's global generator does.
@@ -77,7 +77,7 @@ class RandomShift:
 
 
 def _gather(x: Shaped[Tensor, "n c h w"], source: Int64[Tensor, "n hw"], padding: int) -> Shaped[Tensor, "n c h w"]:
-    """Pixel j of image i from place `source[i, j]` of the padded image, in all channels."""
+    """Fill pixel j of image i from place `source[i, j]` of the padded image, in all channels."""
     # One gather along one axis: with its gradient six times as fast on a CPU as indexing by image, channel, row and
     # column, somewhat faster than grid_sample, and unlike that exact for any size and differentiable twice.
     padded = F.pad(x, [padding] * 4).flatten(2)

@@ -153,7 +153,8 @@ def composite(
     generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "big"))
 
     if first is None:
-        labels, classes, pairs = torch.randint(0, 2, (n,), generator=generator), _ORIENTATIONS, torch.arange(n)
+        labels, classes = torch.randint(0, 2, (n,), generator=generator), _ORIENTATIONS
+        pairs = torch.arange(n)
     else:
         labels, classes = first.labels, first.classes
         if second is None or (name == "side-by-side" and len(second) == n):

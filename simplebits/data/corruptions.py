@@ -110,7 +110,7 @@ def _defocus_blur(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
 
 
 def _motion_blur(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
-    """Half a Gaussian along a line, in a direction drawn for each image from -45 to 45 degrees."""
+    """Blur along a line by half a Gaussian, in a direction drawn for each image from -45 to 45 degrees."""
     radius, sigma = ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5))[level]
     along = np.arange(2 * radius + 1)
     weights = np.exp(-(along**2) / (2 * sigma**2))
@@ -196,7 +196,7 @@ def _by_pillow(x: Pixels, change: Callable) -> Pixels:
 
 
 def _elastic_transform(x: Pixels, level: int, rng: np.random.Generator) -> Pixels:
-    """A random affine map of each image, then a smooth random displacement of its pixels."""
+    """Apply a random affine map to each image, then a smooth random displacement to its pixels."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     side = x.shape[1]

@@ -69,7 +69,7 @@ def photos(split: str) -> ImageSet:
 
 @cache
 def _photographs() -> tuple[np.ndarray, ...]:
-    """The photographs, `[h, w, 3]` uint8, in the order of PHOTOS."""
+    """Load the photographs, `[h, w, 3]` uint8, in the order of PHOTOS."""
     import skimage.data
     from sklearn.datasets import load_sample_image
 

@@ -20,7 +20,7 @@ Set = TypeVar("Set", bound="ImageSet")
 
 
 def grey_or_colour(argument: str, value: Any) -> int:
-    """1 or 3, the channels that an image can have; the domain `Channels`."""
+    """Check the channels that an image can have, 1 or 3, and return them; the domain `Channels`."""
     channels = int(INTEGER(argument, value))
     if channels not in (1, 3):
         raise ValueError(f"{argument}={value!r}: give 1 (grey), 3 (colour) or None (as they are)")
@@ -38,7 +38,7 @@ def to_float(
     channels: Channels = None,
     device: ToDevice = None,
 ) -> Float[Tensor, "n C H W"]:
-    """Bytes to floats in [0, 1], by the one rule for size and channels (SimpleBits, appendix S2).
+    """Convert bytes to floats in [0, 1], by the one rule for size and channels (SimpleBits, appendix S2).
 
     Size: bilinear, corners not aligned, no antialiasing. Channels: grey is replicated, colour becomes luma (ITU-R 601).
     The move to the device comes before the conversion: a byte travels instead of four.

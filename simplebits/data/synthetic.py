@@ -54,7 +54,7 @@ def synthetic(
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
-    """A random colour; black and white, the commonest grounds of real drawings, a quarter of the time each."""
+    """Draw a random colour; black and white, the commonest grounds of real drawings, a quarter of the time each."""
     choice = rng.random()
     if choice < 0.5:
         return np.full(3, 0.0 if choice < 0.25 else 255.0)

@@ -24,7 +24,7 @@ _IMDB, _GLOVE = "aclImdb", "glove.6B.300d.txt"
 
 
 def words(text: str) -> list[str]:
-    """Split a text into its lower-case words of a text, without marks and the line breaks of web pages.
+    """Split a text into its lower-case words, without marks and the line breaks of web pages.
 
     >>> words("A <br />film I can't forget!")
     ['a', 'film', 'i', "can't", 'forget']

@@ -43,7 +43,7 @@ class Source:
 
 
 def _idx(train: str, test: str, sums: Sequence[str | None] = (None,) * 4) -> dict:
-    """The files of a set in MNIST's format: images and labels of `train`, images and labels of `test`."""
+    """Name the files of a set in MNIST's format: images and labels of `train`, images and labels of `test`."""
     names = [f"{stem}-{kind}-ubyte" for stem in (train, test) for kind in ("images-idx3", "labels-idx1")]
     files = list(zip(names, sums, strict=True))
     return {"train": dict(files[:2]), "test": dict(files[2:])}
@@ -166,7 +166,7 @@ def load_torchvision(name: str, split: str) -> ImageSet:
 
 
 def inspect(name: str, split: str) -> tuple[list[str], list[str]]:
-    """Files of a set that are missing, and those whose MD5 is not the published one."""
+    """List the files of a set that are missing, and those whose MD5 is not the published one."""
     missing, damaged = [], []
     for file, md5 in SOURCES[name].files[split].items():
         path = root() / file

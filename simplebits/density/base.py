@@ -42,7 +42,7 @@ def _quantise(x: Float[Tensor, "n c h w"], bit_depth: int) -> Float[Tensor, "n c
 
 
 def drawn(draw: Callable[..., Tensor], shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Random numbers of `like`'s dtype and device, by torch.rand or torch.randn.
+    """Draw random numbers of `like`'s dtype and device, by torch.rand or torch.randn.
 
     They are drawn on the generator's own device, so that one seed gives one result on CPU and GPU.
     """

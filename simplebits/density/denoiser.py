@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
         _begin_at_zero(self.conv2)
 
     def forward(self, x: Float[Tensor, "n c h w"], level: Float[Tensor, "n width"]) -> Float[Tensor, "n o h w"]:
-        """Features of the same grid."""
+        """Compute features on the same grid."""
         h = self.conv1(F.silu(self.norm1(x))) + self.level(level)[:, :, None, None]
         return self.short_cut(x) + self.conv2(F.silu(self.norm2(h)))
 

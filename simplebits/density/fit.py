@@ -211,7 +211,8 @@ class _Pool:
     def __init__(self, images: ImageSet | Tensor, model: DensityModel) -> None:
         self.images = images.images if isinstance(images, ImageSet) else images
         _grey_or_colour_images(self.images)
-        self.size, self.channels, self.bit_depth = model.image_size, model.channels, model.bit_depth
+        self.size, self.channels = model.image_size, model.channels
+        self.bit_depth = model.bit_depth
         self.device = next(model.parameters()).device
 
     def __len__(self) -> int:

@@ -115,8 +115,10 @@ class Glow(DensityModel):
                 f"image_size={image_size} does not divide by 2^levels = 2^{levels}; "
                 f"give a multiple of it, or fewer levels"
             )
-        self.levels, self.steps, self.hidden, self.scale_floor = levels, steps, hidden, scale_floor
-        self.flow, self.prior = nn.ModuleList(), nn.ModuleList()
+        self.levels, self.steps = levels, steps
+        self.hidden, self.scale_floor = hidden, scale_floor
+        self.flow = nn.ModuleList()
+        self.prior = nn.ModuleList()
         width, size = channels, image_size
         for level in range(levels):
             width, size = width * 4, size // 2

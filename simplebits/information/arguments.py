@@ -31,7 +31,7 @@ class Decomposable(Finite):
     """Finite values in single or double precision: torch decomposes matrices of no other dtype."""
 
     def __call__(self, argument: str, value: Tensor) -> Tensor:
-        """The tensor as it is."""
+        """Check that a tensor can be decomposed, and return it."""
         if value.dtype not in (torch.float32, torch.float64):
             raise ValueError(
                 f"{argument}: expected float32 or float64, got dtype {value.dtype}; convert with .double()"
@@ -46,7 +46,7 @@ class FloatingPoint:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> torch.dtype:
-        """The dtype as it is."""
+        """Check that a dtype is one of floating point, and return it."""
         if not (isinstance(value, torch.dtype) and value.is_floating_point):
             raise TypeError(
                 f"{argument}={value!r}: give a floating point dtype of torch, such as torch.float64, or None"
@@ -61,7 +61,7 @@ class NoBytes:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> Tensor | slice:
-        """The positions as a tensor, or a slice."""
+        """Check that positions are no bytes, and return a tensor or a slice."""
         if str(getattr(value, "dtype", "")).removeprefix("torch.") == "uint8":
             raise ValueError(
                 f"{argument}: got dtype uint8, which may be a mask or positions; convert a mask to bool, positions to "
@@ -84,7 +84,7 @@ Indices = Annotated[Sequence[int] | slice | Tensor, NoBytes()]  # inside, a tens
 
 
 def left_out(indices: Sequence[int] | slice | Tensor | None, n: int) -> Int64[Tensor, " i"]:
-    """Which of n samples are left out, each for itself; all of them for None."""
+    """List which of n samples are left out, each for itself; all of them for None."""
     positions = _check.places("indices", slice(None) if indices is None else indices, n)
     if not len(positions) or int(positions.min()) < 0:
         raise ValueError(
@@ -171,6 +171,15 @@ def problem_fits(kernel: Tensor, targets: Tensor, f0: Tensor) -> None:
         raise ValueError(
             f"kernel: not symmetric, entries differ from their mirror image by up to {skew:.3g} where the largest is "
             f"{scale:.3g}; give kernel(network, x) of the training samples, rows and columns in one order"
+        )
+
+
+def eigenvalues_fit(values: Float[Tensor, " nk"]) -> None:
+    """Raise ValueError unless these, ascending, are the eigenvalues of a Gram matrix: none below 0."""
+    if values[0] < -TOLERANCE * values[-1].abs():
+        raise ValueError(
+            f"kernel: not positive semi-definite, eigenvalues go from {values[0]:.3g} to {values[-1]:.3g}; a Gram "
+            f"matrix of Jacobians has none below 0"
         )
 
 

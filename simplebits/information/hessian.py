@@ -15,7 +15,7 @@ Product = Callable[[Float[Tensor, "i d"]], Float[Tensor, "i d"]]
 
 
 def sample_gradients(f: WeightFunction, x: Tensor, targets: Tensor) -> Float[Tensor, "i d"]:
-    """Gradient of each sample's loss 1/2 norm(y - f)^2 at the network's weights."""
+    """Compute the gradient of each sample's loss 1/2 norm(y - f)^2 at the network's weights."""
 
     def loss(weights: Tensor, x: Tensor, target: Tensor) -> Tensor:
         return 0.5 * (f(weights, x[None])[0] - target).square().sum()
@@ -31,7 +31,7 @@ def hessian_product(f: WeightFunction, x: Tensor, targets: Tensor, ridge: float)
 
 
 def factorised(product: Product, like: Float[Tensor, " d"]) -> tuple[Tensor, Tensor]:
-    """LU factors of the whole matrix behind a product.
+    """Factorise the whole matrix behind a product: LU.
 
     Raises:
         ValueError: the matrix is too large, or singular.
@@ -103,7 +103,7 @@ def lissa(
     batch_size: int,
     generator: torch.Generator | None,
 ) -> Float[Tensor, "i d"]:
-    """u <- g + u - (H_batch + ridge) u / scale, `depth` times; the result is u / scale (Agarwal et al. 2017).
+    """Repeat u <- g + u - (H_batch + ridge) u / scale `depth` times; return u / scale (Agarwal et al. 2017).
 
     Raises:
         FloatingPointError: the recursion diverged.

@@ -68,7 +68,7 @@ def influence(
     chunk: Count | None = None,
     progress: bool | None = None,
 ) -> Influence:
-    """Effect of leaving each sample out, by influence functions (Koh and Liang 2017), as the paper compares them.
+    """Estimate the effect of leaving each sample out, by influence functions (Koh and Liang 2017), as the paper does.
 
     To first order the weights change by (H + damping I)^-1 g_i / n, with g_i the gradient of sample i's loss
     1/2 norm(y - f)^2 and H the Hessian of the mean loss, the decay's lambda' I with it, both at the present weights.
@@ -161,7 +161,7 @@ def gauss_newton(
     samples: Int64[Tensor, " i"],
     progress: bool | None,
 ) -> tuple[Float[Tensor, " i"], Float[Tensor, "i m k"]]:
-    """norm(dw)^2 and J_val dw for dw = (J'J + n ridge I)^-1 J_i' r_i = J' a: by Woodbury, n k unknowns a."""
+    """Compute norm(dw)^2 and J_val dw for dw = (J'J + n ridge I)^-1 J_i' r_i = J' a: by Woodbury, n k unknowns a."""
     n, k = targets.shape
     theta = gram(f, x, dtype=torch.float64, progress=progress)
     theta_val = gram(f, x_val, x, dtype=torch.float64, progress=progress)

@@ -45,7 +45,7 @@ class Jacobians:
         ]
 
     def parts(self, most: int, coordinates: int | None, seed: int) -> list[Part]:
-        """Coordinates of the parameters, in parts of at most `most`: random ones, or all but those of `single`.
+        """Split the parameters' coordinates into parts of at most `most`: random ones, or all but those of `single`.
 
         Random ones have the factor sqrt(size / coordinates), with which they estimate the kernel without bias.
         """
@@ -70,11 +70,11 @@ class Jacobians:
         return [part for part in parts if part]
 
     def whole(self) -> Part:
-        """All coordinates of all parameters, in the order of the network."""
+        """List all coordinates of all parameters, in the order of the network."""
         return {name: (torch.arange(p.numel(), device=p.device), 1.0) for name, p in self.trained.items()}
 
     def rows(self, part: Part, x: Tensor) -> Float[Tensor, "nk c"]:
-        """Columns of the Jacobian: derivatives of all outputs for x by these coordinates."""
+        """Compute columns of the Jacobian: derivatives of all outputs for x by these coordinates."""
         owners = {name: name.rpartition(".")[0] for name in part}
         layers = {owner for owner in owners.values() if owner in self.layers}
         derivatives, factors = self._derivatives([n for n, owner in owners.items() if owner not in layers], layers, x)
@@ -88,7 +88,7 @@ class Jacobians:
         return torch.cat(taken, 2).flatten(0, 1)
 
     def factors(self, x: Tensor) -> dict[str, tuple[Float[Tensor, "n in"], Float[Tensor, "nk out"]]]:
-        """Of each layer that looks at one place, h and delta."""
+        """Compute the two factors of the derivatives, h and delta, of each layer that looks at one place."""
         _, factors = self._derivatives([], self.single, x)
         return {name: (h.flatten(1), delta.flatten(2).flatten(0, 1)) for name, (h, delta) in factors.items()}
 
@@ -120,7 +120,7 @@ class Jacobians:
 
 
 def _layers(network: nn.Module, trained: Mapping[str, Tensor]) -> dict[str, nn.Module]:
-    """Linear layers and plain convolutions that are trained and share no weight."""
+    """List linear layers and plain convolutions that are trained and share no weight."""
     uses: dict[int, int] = {}
     for _, p in network.named_parameters(remove_duplicate=False):
         uses[id(p)] = uses.get(id(p), 0) + 1
@@ -139,7 +139,7 @@ def _plain(layer: nn.Conv2d) -> bool:
 
 
 def _looked_at(layer: nn.Module, x: Tensor) -> Float[Tensor, "p in"]:
-    """What a layer sees of one example [1, ...], a row for each place."""
+    """Lay out what a layer sees of one example [1, ...], a row for each place."""
     if isinstance(layer, nn.Conv2d):
         padding: Any = layer.padding  # no word: `_plain` has seen to that
         return F.unfold(x, layer.kernel_size, layer.dilation, padding, layer.stride)[0].T
@@ -147,7 +147,7 @@ def _looked_at(layer: nn.Module, x: Tensor) -> Float[Tensor, "p in"]:
 
 
 def _places(layer: nn.Module, delta: Float[Tensor, "n k ..."]) -> Float[Tensor, "n k p out"]:
-    """Derivatives by what a layer gives, by place."""
+    """Lay out the derivatives by what a layer gives, a row for each place."""
     if isinstance(layer, nn.Conv2d):
         return delta.flatten(4).squeeze(2).mT
     return delta.flatten(2).unflatten(2, (-1, delta.shape[-1]))

@@ -33,7 +33,7 @@ def kernel(
     memory: Positive = _MEMORY,
     progress: bool | None = None,
 ) -> Float[Tensor, "nk mk"]:
-    """Theta = J(x) J(x2)', the Gram matrix of Jacobians at the present weights (Harutyunyan et al. 2021, equation 11).
+    """Compute Theta = J(x) J(x2)', the Gram matrix of Jacobians at the weights (Harutyunyan et al. 2021, equation 11).
 
     The network runs in evaluation mode, batch normalisation with its running statistics. Of a layer that looks at one
     place of an example, the Jacobian is an outer product of what comes in, h, and the derivative by what goes out,

@@ -62,7 +62,7 @@ class LeaveOneOut:
         self._pulls = self._solve(problem.rotated)
 
     def _solve(self, rotated: Tensor) -> Tensor:
-        """G[i, i]^-1 g[i] of every resolvent and sample, times the weight of the resolvent: [n, k, j]."""
+        """Compute G[i, i]^-1 g[i] of every resolvent and sample, times the weight of the resolvent: [n, k, j]."""
         vectors, k = self.vectors, self.outputs
         g = _real_times(vectors, self._resolvents * rotated[:, None]).unflatten(0, (-1, k))
         if k == 1:
@@ -107,7 +107,7 @@ def leave_one_out(
     dynamics: Dynamics = "discrete",
     precision: Precision = 1e-10,
 ) -> Float64[Tensor, "n nk"]:
-    """Change of the weights of the linearised network without each sample, in the basis of the Jacobians.
+    """Compute how the linearised network's weights change without each sample, in the basis of the Jacobians.
 
     Row i is a_without - a, where w_t - w0 = J' a: the weights change by `changes @ J`, [n, d], the outputs for other
     samples by `changes @ kernel_val.T`, [n, m k]. Arguments and errors are those of `sample_information`.

@@ -41,7 +41,7 @@ class LinearisedTraining:
 
     @door
     def predict(self, kernel_val: KernelVal, f0_val: OutputsVal) -> Float64[Tensor, "m k"]:
-        """Outputs for other samples (equations 11 and 53), from their kernel with the training samples.
+        """Predict outputs for other samples (equations 11 and 53), from their kernel with the training samples.
 
         Raises:
             ValueError: shapes or devices that do not fit, or NaN.
@@ -51,7 +51,7 @@ class LinearisedTraining:
 
     @door(renamed={"model": "network"})
     def weights(self, network: nn.Module, x: Examples) -> Float[Tensor, " d"]:
-        """w_t as one vector, of all trainable weights in the network's order; one backward pass, no Jacobian is held.
+        """Compute w_t as one vector, of all trainable weights in the network's order, by one backward pass.
 
         Args:
             network: at w0.
@@ -85,7 +85,7 @@ def linearised_training(
     *,
     dynamics: Dynamics = "discrete",
 ) -> LinearisedTraining:
-    """Gradient descent on the linearised network, to the end (equations 10, 11 and 50 of Harutyunyan et al. 2021).
+    """Train the linearised network by gradient descent, to the end (Harutyunyan et al. 2021, equations 10, 11 and 50).
 
     The loss is the mean over the samples of 1/2 norm(y - f(x))^2, plus weight_decay / 2 norm(w - w0)^2. The paper sums
     over the samples instead: its eta is learning_rate / n, its lambda n weight_decay.

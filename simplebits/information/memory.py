@@ -9,7 +9,7 @@ import torch
 
 
 def available(device: torch.device) -> float:
-    """Bytes that can still be had on a device; infinity where the system does not tell."""
+    """Ask how many bytes can still be had on a device; infinity where the system does not tell."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from simplebits.information.arguments import TOLERANCE, Dynamics, problem_fits
+from simplebits.information.arguments import Dynamics, eigenvalues_fit, problem_fits
 from simplebits.information.shrinkage import Shrinkage
 
 
@@ -68,11 +68,7 @@ class LinearProblem:
         """Eigenvalues and eigenvectors of the kernel, in float64."""
         theta = self.kernel.detach().double()
         values, vectors = torch.linalg.eigh((theta + theta.T) / 2)
-        if values[0] < -TOLERANCE * values[-1].abs():
-            raise ValueError(
-                f"kernel: not positive semi-definite, eigenvalues go from {values[0]:.3g} to {values[-1]:.3g}; a Gram "
-                f"matrix of Jacobians has none below 0"
-            )
+        eigenvalues_fit(values)
         return Spectrum(values.clamp(min=0), vectors)
 
     @cached_property
@@ -84,7 +80,7 @@ class LinearProblem:
     def shrinkage(
         self, learning_rate: float, steps: float | None, weight_decay: float, dynamics: Dynamics, without: int = 0
     ) -> Shrinkage:
-        """phi of training on these samples, or with some of them left out, which leaves lambda = n weight_decay.
+        """Make phi of training on these samples, or with some of them left out, which leaves lambda = n weight_decay.
 
         Raises:
             ValueError: descent diverges, or infinitely long training has no unique end, as there are directions that
@@ -103,5 +99,5 @@ class LinearProblem:
         return phi
 
     def coefficients(self, phi: Shrinkage) -> Float64[Tensor, " nk"]:
-        """The a of w_t - w0 = J' a."""
+        """Compute the coefficients a by which training moves the weights along the Jacobians: w_t - w_0 = J' a."""
         return self.spectrum.vectors @ (phi(self.spectrum.values) * self.rotated)

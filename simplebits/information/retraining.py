@@ -144,7 +144,7 @@ def retrain_without(
 
 
 def _fitting(f: WeightFunction, x: Tensor, runs: int, together: int | None) -> int:
-    """How many trainings go in one pass.
+    """Count how many trainings go in one pass.
 
     Raises:
         ValueError: so many do not fit into memory.
@@ -160,7 +160,7 @@ def _fitting(f: WeightFunction, x: Tensor, runs: int, together: int | None) -> i
 
 
 def bytes_of_one(f: WeightFunction, x: Tensor) -> float:
-    """What one training takes: its weights, and what its layers keep of every sample for the way back.
+    """Estimate what one training takes: its weights, and what its layers keep of every sample for the way back.
 
     Counted for one example. Four times that is near what was measured: the way back is kept as well, and its work.
     """
@@ -187,7 +187,7 @@ def descend(
     steps: int,
     decay: Float[Tensor, " r"],
 ) -> Float[Tensor, "r d"]:
-    """Final weights of several trainings, each without one sample, or with all of them (-1)."""
+    """Compute the final weights of several trainings, each without one sample, or with all of them (-1)."""
 
     def loss(weights: Tensor, x: Tensor, targets: Tensor, share: Tensor) -> Tensor:
         return 0.5 * ((f(weights, x) - targets).square().sum(1) * share).sum()
@@ -214,7 +214,7 @@ def descend(
 
 
 def stable_rate(f: WeightFunction, x: Tensor, weight_decay: float, rounds: int = 30) -> float:
-    """2 / the largest eigenvalue of J'J / n + lambda' at the start, by power iteration over outputs."""
+    """Compute 2 / the largest eigenvalue of J'J / n + lambda' at the start, by power iteration over outputs."""
     forth, back = f.derivative(x)
     u = torch.ones_like(f(f.start, x))
     for _ in range(rounds):

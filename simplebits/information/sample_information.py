@@ -59,7 +59,7 @@ def sample_information(
     precision: Precision = 1e-10,
     progress: bool | None = None,
 ) -> SampleInformation:
-    """Smooth unique information of every sample (Harutyunyan et al. 2021, equations 5 and 16), the 1/2 included.
+    """Compute every sample's smooth unique information (Harutyunyan et al. 2021, eqs. 5 and 16), the 1/2 included.
 
     F-SI is 1/2 the mean over validation samples of norm(f_without - f)^2, summed over outputs (sigma = 1). SI is
     1/2 norm(w_without - w)^2 (Sigma the identity), or with the Hessian H of the training loss 1/2 dw' H dw (equation 15

@@ -50,7 +50,7 @@ class Shrinkage:
 
     @door
     def __call__(self, eigenvalues: Annotated[Float[Tensor, " s"], Finite(filled=False)]) -> Float[Tensor, " s"]:
-        """phi at these eigenvalues of the kernel."""
+        """Compute phi at these eigenvalues of the kernel."""
         x = eigenvalues + self.decay
         if self.steps is None:
             return 1 / x
@@ -81,7 +81,7 @@ class Shrinkage:
 
     @door
     def resolvents(self, precision: Precision) -> tuple[Complex128[Tensor, " j"], Complex128[Tensor, " j"]]:
-        """Poles z and weights c with phi(x) = Re sum_j c_j / (x - z_j), for all x from 0 to 2 / eta.
+        """Find poles z and weights c with phi(x) = Re sum_j c_j / (x - z_j), for all x from 0 to 2 / eta.
 
         Cauchy's integral of phi around its interval, by the trapezoidal rule. In time, phi is the inverse Laplace
         transform of 1 / (p (p + x)): Talbot's contour, with the constants of Trefethen, Weideman and Schmelzer (2006),
@@ -120,7 +120,7 @@ class Shrinkage:
 
 
 def talbot(precision: float) -> tuple[Complex128[Tensor, " j"], Complex128[Tensor, " j"]]:
-    """Nodes p and weights of the inverse Laplace transform: f(1) = Re sum_j weight_j F(p_j), F analytic off p < 0.
+    """Compute nodes p and weights of the inverse Laplace transform: f(1) = Re sum_j weight_j F(p_j).
 
     >>> p, weight = talbot(1e-12)
     >>> round(float((weight / (p + 1)).sum().real * math.e), 10)

@@ -31,7 +31,7 @@ class InSpan(nn.Module):
 
     @door
     def forward(self, both: Float[Tensor, "n q"]) -> Float[Tensor, "n k"]:
-        """Outputs of samples as `in_span` makes them."""
+        """Compute outputs of samples as `in_span` makes them."""
         widths, weight = [self.first.in_features, self.first.out_features], self.first.weight
         if (both.shape[1], both.dtype, both.device) != (sum(widths), weight.dtype, weight.device):
             raise ValueError(
@@ -49,7 +49,7 @@ class BeginsLinear:
     whole = True
 
     def __call__(self, argument: str, value: Any) -> nn.Sequential:
-        """The perceptron as it is."""
+        """Check that a perceptron begins with a linear layer, and return it."""
         if not isinstance(value, nn.Sequential) or [type(layer) for layer in value[:2]] != [nn.Flatten, nn.Linear]:
             raise TypeError(f"{argument}: expected nn.Sequential(nn.Flatten(), nn.Linear(...), ...), got {value!r}")
         return value
@@ -89,7 +89,8 @@ def in_span(
     """
     examples_fit(WeightFunction(network), x=x, x_val=x_val)
     layer: Any = network[1]
-    weights, rows, rows_val = layer.weight.detach().double(), x.flatten(1).double(), x_val.flatten(1).double()
+    weights = layer.weight.detach().double()
+    rows, rows_val = x.flatten(1).double(), x_val.flatten(1).double()
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
     basis = basis[values > precision * values[0]]
     first: Any = nn.utils.skip_init(

@@ -18,7 +18,7 @@ from simplebits.information.weights import WeightFunction
 
 @door(renamed={"model": "network"})
 def jacobian(network: nn.Module, x: Examples) -> Float[Tensor, "nk d"]:
-    """Derivatives of all outputs by all trainable weights, for small networks; `kernel` does without them.
+    """Differentiate all outputs by all trainable weights, for small networks; `kernel` does without.
 
     Args:
         network: maps examples to outputs [n, k]; runs in evaluation mode.
@@ -54,7 +54,7 @@ def sgd_covariance(
     *,
     jitter: NonNegative = 1e-10,
 ) -> Float[Tensor, "d d"]:
-    """Covariance Sigma of the weights around which SGD settles: H Sigma + Sigma H = eta / b Lambda (equation 14).
+    """Compute the covariance Sigma of weights around which SGD settles: H Sigma + Sigma H = eta / b Lambda (eq. 14).
 
     H = J' J + lambda I is the Hessian of the linearised network, Lambda the covariance of the samples' gradients
     (appendix C). Solved in the basis of H's eigenvectors, in O(d^3).
@@ -106,7 +106,7 @@ def weight_information(
     half: bool = True,
     jitter: NonNegative = 1e-10,
 ) -> Float[Tensor, " n"]:
-    """SI of each sample with any smoothing: 1/2 dw' Sigma^-1 dw (equations 5 and 13).
+    """Compute SI of each sample with any smoothing: 1/2 dw' Sigma^-1 dw (equations 5 and 13).
 
     Args:
         changes: of the weights when each sample is left out, `leave_one_out(...) @ jacobian(...)`.

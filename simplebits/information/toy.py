@@ -41,7 +41,7 @@ class UniqueInformation:
 def two_gaussians(
     n: Count, generator: torch.Generator, spread: NonNegative = 0.5
 ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
-    """Points of two classes in the plane with targets -1 and 1, drawn from Gaussians around (1, -1.4) and (-1, 1.4).
+    """Draw points of two classes in the plane, targets -1 and 1, from Gaussians around (1, -1.4) and (-1, 1.4).
 
     The paper does not say where its two classes lie; these means make weights like those of its figure.
 
@@ -71,7 +71,7 @@ def sgd_linear_regression(
     batch_size: Count = 5,
     learning_rate: Positive = 0.1,
 ) -> Float[Tensor, "*sets runs d"]:
-    """Final weights of many trainings of y = w.x, from w = 0, that differ in the order of the samples only.
+    """Compute the final weights of many trainings of y = w.x, from w = 0, that differ in the samples' order only.
 
     The loss of a batch is its mean of 1/2 (y - w.x)^2. All runs on all sets go together, a run has one order for all
     sets, and the last batch of an epoch is smaller where batch_size does not divide n. Defaults: the paper's,
@@ -143,7 +143,7 @@ def unique_information(
     batch_size: Count = 5,
     learning_rate: Positive = 0.1,
 ) -> UniqueInformation:
-    """``I(W; z_i | S_-i)`` and its leave-one-out bound by their definitions (equations 1 and 3, figure 3).
+    """Compute ``I(W; z_i | S_-i)`` and its leave-one-out bound by their definitions (equations 1 and 3, figure 3).
 
     The distribution of the weights for one set of samples is taken as the Gaussian with the mean and covariance of many
     runs. ``r(w | S_-i)``, with sample i drawn anew, is then a mixture of Gaussians; its divergence from p(w | S) is the
@@ -190,7 +190,7 @@ def unique_information(
 
 
 def _gaussian(w: Float[Tensor, "*sets runs d"]) -> torch.distributions.MultivariateNormal:
-    """The Gaussian with the mean and covariance of the runs."""
+    """Fit the Gaussian with the mean and covariance of the runs."""
     mean = w.mean(-2)
     off = w - mean[..., None, :]
     covariance = off.mT @ off / (w.shape[-2] - 1)

@@ -47,13 +47,13 @@ class WeightFunction:
         self.start = torch.cat([p.flatten() for p in trained.values()])
 
     def __call__(self, weights: Float[Tensor, " d"], x: Tensor) -> Float[Tensor, "n k"]:
-        """Outputs at these weights; in the mode that the network is in, see `evaluating`."""
+        """Compute outputs at these weights; in the mode that the network is in, see `evaluating`."""
         parts = weights.split([shape.numel() for shape in self.shapes.values()])
         named = {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
         return functional_call(self.network, named, (x,))
 
     def derivative(self, x: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """v -> J v, along a direction of weights [d], and u -> J' u, for weights of outputs [n, k]; at the start.
+        """Make v -> J v, along a direction of weights [d], and u -> J' u, for weights of outputs [n, k]; at the start.
 
         J v by a second reverse pass: torch's forward mode warns of its own use of torch.jit.
         """
@@ -62,5 +62,5 @@ class WeightFunction:
         return lambda v: forth(v)[0], lambda u: back(u)[0]
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """The network in evaluation mode (batch normalisation frozen, no dropout), and every part in its own after."""
+        """Put the network in evaluation mode (frozen batch norms, no dropout), and every part in its own after."""
         return evaluation_mode(self.network)

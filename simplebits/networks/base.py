@@ -22,7 +22,7 @@ Norm = Annotated[str, Known(lambda: NORMS)]
 
 
 def extra_padding(channels: int, size: int) -> int:
-    """Pixels by which the first convolution pads more than usual: 2 for grey 28x28 images, which it makes 32x32.
+    """Count the pixels by which the first convolution pads more than usual: 2 for grey 28x28 images, made 32x32.
 
     >>> extra_padding(1, 28), extra_padding(3, 28), extra_padding(1, 32)
     (2, 0, 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def checkpoint(name: str) -> Path | None:
-    """A file for the checkpoints of one long loop; None in a notebook that is not run by `simplebits run`.
+    """Name a file for the checkpoints of one long loop; None in a notebook that is not run by `simplebits run`.
 
     The runner names a folder of its own for every notebook, profile and set of parameters, and empties it after a
     complete run: in a notebook opened by hand nothing is left behind, and nothing old is taken up.

@@ -47,12 +47,12 @@ class Outcome:
     """What the values say of one test: `holds`, `fails` or `unresolved`, and in words why."""
 
     test: Test
-    found: Interval
+    measured: Interval
     outcome: str
 
     def __str__(self) -> str:
-        low, high = (f"{end:.3g}" for end in (self.found.low, self.found.high))
-        return f"{self.test.text}: {self.found.difference:.3g} [{low}, {high}], {self.outcome}"
+        low, high = (f"{end:.3g}" for end in (self.measured.low, self.measured.high))
+        return f"{self.test.text}: {self.measured.difference:.3g} [{low}, {high}], {self.outcome}"
 
 
 def parse(text: str) -> Test:
@@ -64,12 +64,12 @@ def parse(text: str) -> Test:
     >>> parse("condensed - herding > 1").groups
     ('condensed', 'herding')
     """
-    if found := _LEVEL.fullmatch(text):
-        return Test(text, found.group(1, 2), -float(found[3]), float(found[3]))
-    if found := _DIFFERENCE.fullmatch(text):
-        return Test(text, found.group(1, 2), *_side(found[3], float(found[4])))
-    if found := _BOUND.fullmatch(text):
-        return Test(text, (found[1],), *_side(found[2], float(found[3])))
+    if match := _LEVEL.fullmatch(text):
+        return Test(text, match.group(1, 2), -float(match[3]), float(match[3]))
+    if match := _DIFFERENCE.fullmatch(text):
+        return Test(text, match.group(1, 2), *_side(match[3], float(match[4])))
+    if match := _BOUND.fullmatch(text):
+        return Test(text, (match[1],), *_side(match[2], float(match[3])))
     raise ValueError(f"test {text!r}: expected 'a - b > 1', 'a > 1', 'a < 1' or '|a - b| < 1'")
 
 
@@ -84,21 +84,21 @@ def judge(test: Test, groups: Groups) -> Outcome:
             raise ValueError(f"test {test.text!r} speaks of {name!r}; got values of {', '.join(groups) or 'nothing'}")
     sides = [groups[name] for name in test.groups]
     if len(sides) == 1:
-        found = interval.of_mean(list(sides[0].values()))
+        mean = interval.of_mean(list(sides[0].values()))
     elif (common := [unit for unit in sides[0] if unit in sides[1]]) and len(common) == len(sides[0]) == len(sides[1]):
-        found = interval.of_mean([sides[0][unit] - sides[1][unit] for unit in common])
+        mean = interval.of_mean([sides[0][unit] - sides[1][unit] for unit in common])
     else:
-        found = interval.two_means(*(list(side.values()) for side in sides))
-    if test.low < found.low and found.high < test.high:
-        return Outcome(test, found, "holds")
-    beyond = found.high <= test.low or found.low >= test.high  # a tie is not above
-    return Outcome(test, found, "fails" if beyond else "unresolved")
+        mean = interval.two_means(*(list(side.values()) for side in sides))
+    if test.low < mean.low and mean.high < test.high:
+        return Outcome(test, mean, "holds")
+    beyond = mean.high <= test.low or mean.low >= test.high  # a tie is not above
+    return Outcome(test, mean, "fails" if beyond else "unresolved")
 
 
 def together(outcomes: Sequence[Outcome]) -> str:
-    """Of all tests of one claim: `fails` if one fails, `holds` if all hold, else `unresolved`."""
-    found = {outcome.outcome for outcome in outcomes}
-    return "fails" if "fails" in found else "holds" if found == {"holds"} else "unresolved"
+    """Join the outcomes of all tests of one claim: `fails` if one fails, `holds` if all hold, else `unresolved`."""
+    words = {outcome.outcome for outcome in outcomes}
+    return "fails" if "fails" in words else "holds" if words == {"holds"} else "unresolved"
 
 
 def _side(sign: str, bound: float) -> tuple[float, float]:

@@ -40,7 +40,7 @@ class Cost:
         return f"{self.table()}\n\nOn this machine, with the default values: about {duration(self.here)} on one thread."
 
     def table(self) -> str:
-        """What was measured, wherever that was."""
+        """Lay out what was measured, wherever that was, as a table."""
         lines = ["| profile | time | memory | measured on |", "|---|---|---|---|"]
         for profile, run in self.runs.items():
             name = f"`{profile}` ({PROFILES[profile]})"
@@ -53,7 +53,7 @@ class Cost:
 
 
 def measured_cost(notebook: str, results: Path | None = None) -> Cost:
-    """Time and peak memory of a notebook, from its newest complete run in each profile, and what it will take here.
+    """Look up time and peak memory of a notebook's newest complete run in each profile; estimate what it takes here.
 
     Runs with parameters of the reader's own do not count, nor do those of a notebook that had other parameters then: it
     has been written anew since. Where a notebook runs, the speed of its machine is measured, in a fraction of a second,
@@ -63,16 +63,16 @@ def measured_cost(notebook: str, results: Path | None = None) -> Cost:
         notebook: its stem, `01_bits_per_dimension`.
         results: the ledger's folder, if not the usual one.
     """
-    found, known = dict.fromkeys(PROFILES), ledger.runs(results, notebook=notebook)
+    newest, known = dict.fromkeys(PROFILES), ledger.runs(results, notebook=notebook)
     for run in known:  # oldest first: the newest stays
         alike = run.info["parameters"].keys() == known[-1].info["parameters"].keys()
-        if alike and run.profile in found and run.status == "complete" and not run.info.get("own"):
-            found[run.profile] = run
-    return Cost(notebook, found, _here(found["laptop"]))
+        if alike and run.profile in newest and run.status == "complete" and not run.info.get("own"):
+            newest[run.profile] = run
+    return Cost(notebook, newest, _here(newest["laptop"]))
 
 
 def _here(default: ledger.Run | None) -> float | None:
-    """Seconds of the default run on this machine; None outside notebooks, on a GPU, and where nothing was measured."""
+    """Estimate the default run's seconds here; None outside notebooks, on a GPU, and where nothing was measured."""
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         return None
@@ -89,7 +89,7 @@ def _here(default: ledger.Run | None) -> float | None:
 
 
 def _time(info: Mapping[str, Any]) -> str:
-    """Time by the clock; beside it the processor's, where the clock waited for other work.
+    """Write the time by the clock; beside it the processor's, where the clock waited for other work.
 
     >>> _time({"seconds": 90.0}), _time({"seconds": 90.0, "processor_seconds": 40.0})
     ('1 min 30 s', '1 min 30 s on a busy machine, 40 s of them computing')
@@ -101,7 +101,7 @@ def _time(info: Mapping[str, Any]) -> str:
 
 
 def _memory(megabytes: float | int | None) -> str:
-    """Memory in words.
+    """Write memory in words.
 
     >>> _memory(812.3), _memory(2311.0), _memory(None)
     ('812 MB', '2.3 GB', 'not measured')
@@ -112,7 +112,7 @@ def _memory(megabytes: float | int | None) -> str:
 
 
 def duration(seconds: float | int) -> str:
-    """Time in words.
+    """Write a time in words.
 
     >>> duration(4.21), duration(42.3), duration(192), duration(7500)
     ('4.2 s', '42 s', '3 min 12 s', '2 h 05 min')

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 
 def on_curve(points: Iterable[tuple[float, float]], at: float, widest: float) -> float | None:
-    """The height of a curve at `at`, on the line between its two neighbouring points.
+    """Compute the height of a curve at `at`, on the line between its two neighbouring points.
 
     Args:
         points: (abscissa, height), in any order.

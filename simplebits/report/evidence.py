@@ -56,7 +56,7 @@ class Present:
 
 
 def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = None) -> list[Evidence]:
-    """All records that studies made, the runs of one case joined.
+    """Gather all records that studies made, the runs of one case joined.
 
     What a lesson records is no evidence: its settings are chosen for a newcomer's time. Neither is a run with a
     reader's own parameters, unless these only list other units. Runs are joined only where everything else is equal.
@@ -82,23 +82,23 @@ def gather(runs: Iterable[ledger.Run], present: Mapping[str, Present] | None = N
                 record.near,
             ]  # fmt: skip
             joined.setdefault(json.dumps(whole, sort_keys=True), []).append((record, run))
-    found = []
+    gathered = []
     for pieces in joined.values():
         about = pieces[-1][1].info["study"]
         outdated = present is not None and getattr(present.get(about["study"]), "version", None) != about["version"]
         made_in = tuple(dict.fromkeys(run for _, run in pieces))
-        found.append(Evidence(_join([record for record, _ in pieces]), made_in, outdated))
-    return found
+        gathered.append(Evidence(_join([record for record, _ in pieces]), made_in, outdated))
+    return gathered
 
 
-def best(found: Iterable[Evidence]) -> dict[str, Evidence]:
-    """The evidence that stands for each published number or claim, by key.
+def best(gathered: Iterable[Evidence]) -> dict[str, Evidence]:
+    """Choose the evidence that stands for each published number or claim, by key.
 
     Of several cases that test one claim in equally strict settings (on several image sets, say) the worst verdict
     stands: a claim that fails on one of them does not hold.
     """
     chosen: dict[str, Evidence] = {}
-    for one in found:
+    for one in gathered:
         said = one.record.published
         if said is not None and (said.key not in chosen or _order(one) > _order(chosen[said.key])):
             chosen[said.key] = one
@@ -114,14 +114,14 @@ def _order(one: Evidence) -> tuple[Any, ...]:
 
 
 def _relabelled(record: Record, level: str) -> Record:
-    """The record in the looser of two settings: the one that it was made with, and what its case is called now."""
+    """Put a record in the looser of two settings: the one that it was made with, and what its case is called now."""
     if record.published is None or SETTINGS.index(level) >= SETTINGS.index(record.level):
         return record
     return replace(record, same_setting=False, near=record.near or "see its case" if level == "near" else "")
 
 
 def _join(records: list[Record]) -> Record:
-    """One record with the units of all; a unit measured twice counts once, as measured last."""
+    """Make one record with the units of all; a unit measured twice counts once, as measured last."""
     newest = records[-1]
     if newest.groups:
         groups: dict[str, dict[str, float]] = {}
@@ -136,5 +136,5 @@ def _join(records: list[Record]) -> Record:
     if newest.pairs is not None or not newest.units:
         return max(records, key=lambda record: (record.pairs or 0, record.time))
     values = {unit: value for record in records for unit, value in zip(record.units, record.values, strict=True)}
-    nested = {unit: some for record in records for unit, some in record.nested.items()}
+    nested = {unit: values_within for record in records for unit, values_within in record.nested.items()}
     return replace(newest, values=tuple(values.values()), units=tuple(values), nested=nested)

@@ -25,16 +25,16 @@ class Interval:
     high: float
 
     def inside(self, low: float, high: float) -> bool:
-        """Whether the whole interval lies within these bounds."""
+        """Tell whether the whole interval lies within these bounds."""
         return low <= self.low and self.high <= high
 
     def outside(self, low: float, high: float) -> bool:
-        """Whether the whole interval lies beyond one of these bounds."""
+        """Tell whether the whole interval lies beyond one of these bounds."""
         return self.high < low or self.low > high
 
 
 def of_mean(values: Sequence[float]) -> Interval:
-    """The mean of independent values with Student's interval; the whole line for one value, whose spread is unknown.
+    """Compute the mean of independent values with Student's interval: the whole line for one, of unknown spread.
 
     >>> of_mean([1.0, 2.0, 3.0])
     Interval(difference=2.0, low=-0.484..., high=4.484...)
@@ -49,7 +49,7 @@ def mean_from(
     units: int | None = None,
     shrink: float = 1.0,
 ) -> Interval:
-    """Mean of independent values minus a published mean (Student's interval for two means).
+    """Subtract a published mean from the mean of independent values (Student's interval for two means).
 
     The degrees of freedom are the fewer of the two (the conservative choice): with Welch's, a noisier measurement could
     have a narrower interval beside a published mean of few units.
@@ -69,7 +69,7 @@ def mean_from(
 
 
 def averaged(nested: Sequence[Sequence[float]], each: int) -> float:
-    """The factor by which averaging within units lowers the variance of a mean whose printed spread is over all values.
+    """Compute how much averaging within units lowers the variance of a mean whose printed spread is over all values.
 
     A table prints mean and spread of 100 networks, `each` = 20 on every one of 5 condensed sets. The part of that
     variance that lies between sets is averaged over 5, the part within sets over 100. How large the parts are the table
@@ -94,7 +94,7 @@ def averaged(nested: Sequence[Sequence[float]], each: int) -> float:
 
 
 def two_means(a: Sequence[float], b: Sequence[float]) -> Interval:
-    """Mean of `a` minus mean of `b`, both of independent values (Welch)."""
+    """Subtract the mean of `b` from the mean of `a`, both of independent values (Welch)."""
     difference = statistics.fmean(a) - statistics.fmean(b)
     if min(len(a), len(b)) < 2:
         return Interval(difference, -math.inf, math.inf)
@@ -102,7 +102,7 @@ def two_means(a: Sequence[float], b: Sequence[float]) -> Interval:
 
 
 def correlation_from(r: float, pairs: int, published: float, published_pairs: int | None = None) -> Interval:
-    """A correlation minus a published one: Fisher's z for each, joined as in Zou (2007).
+    """Subtract a published correlation from a measured one: Fisher's z for each, joined as in Zou (2007).
 
     Args:
         r: the measured correlation.
@@ -110,20 +110,20 @@ def correlation_from(r: float, pairs: int, published: float, published_pairs: in
         published: the published one.
         published_pairs: its pairs; None: unknown, and it counts as exact.
     """
-    own = _fisher(r, pairs)
+    measured = _fisher(r, pairs)
     theirs = (published, published) if published_pairs is None else _fisher(published, published_pairs)
-    return _joined(r, own, published, theirs)
+    return _joined(r, measured, published, theirs)
 
 
 def share_from(share: float, trials: int, published: float, published_trials: int | None = None) -> Interval:
-    """A share of independent trials minus a published one: Wilson's interval for each, joined as in Newcombe (1998)."""
-    own = _wilson(share, trials)
+    """Subtract a published share from one of independent trials: Wilson's intervals, joined as in Newcombe (1998)."""
+    measured = _wilson(share, trials)
     theirs = (published, published) if published_trials is None else _wilson(published, published_trials)
-    return _joined(share, own, published, theirs)
+    return _joined(share, measured, published, theirs)
 
 
 def units_needed(half_width: Callable[[int], float], room: float, most: int = 100_000) -> int | None:
-    """The least number of units at which an interval is no wider than `room` to each side; None if none is enough.
+    """Find the least number of units at which an interval is no wider than `room` to each side; None if none is enough.
 
     >>> units_needed(lambda n: 10 / n**0.5, 1.0)
     100
@@ -140,7 +140,7 @@ def units_needed(half_width: Callable[[int], float], room: float, most: int = 10
 def mean_half_width(
     sd: float, published_sd: float | None, published_units: int | None, shrink: float = 1.0
 ) -> Callable[[int], float]:
-    """Half the width of `mean_from`'s interval, by the number of units of this spread."""
+    """Compute half the width of `mean_from`'s interval, by the number of units of this spread."""
     theirs = 0.0 if published_sd is None else shrink * published_sd**2 / (published_units or 1)
 
     def half(n: int) -> float:
@@ -153,7 +153,7 @@ def mean_half_width(
 
 
 def _welch(difference: float, parts: Sequence[tuple[float, int]]) -> Interval:
-    """Student's interval whose variance is a sum of parts, each with its degrees of freedom."""
+    """Compute Student's interval whose variance is a sum of parts, each with its degrees of freedom."""
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return Interval(difference, difference, difference)
@@ -182,10 +182,10 @@ def _wilson(share: float, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def _joined(a: float, own: tuple[float, float], b: float, theirs: tuple[float, float]) -> Interval:
+def _joined(a: float, of_a: tuple[float, float], b: float, of_b: tuple[float, float]) -> Interval:
     difference = a - b
-    low = difference - math.hypot(a - own[0], theirs[1] - b)
-    return Interval(difference, low, difference + math.hypot(own[1] - a, b - theirs[0]))
+    low = difference - math.hypot(a - of_a[0], of_b[1] - b)
+    return Interval(difference, low, difference + math.hypot(of_a[1] - a, b - of_b[0]))
 
 
 def _normal() -> float:

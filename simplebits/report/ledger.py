@@ -55,7 +55,7 @@ class Run:
 
 
 def results_folder(repository: Path | None = None) -> Path:
-    """Where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of this or the present repository."""
+    """Find where the ledger lies: `$SIMPLEBITS_RESULTS`, else `book/results` of this or the present repository."""
     return Path(os.environ.get("SIMPLEBITS_RESULTS") or (repository or provenance.root()) / "book" / "results")
 
 
@@ -201,17 +201,17 @@ def read(path: Path) -> Run:
 
 
 def scan(results: Path | None = None) -> tuple[list[Run], list[str]]:
-    """All runs, oldest first, and a sentence for every damaged file."""
-    found, damaged = [], []
+    """Read all runs, oldest first; write a sentence for every damaged file."""
+    readable, damaged = [], []
     for path in sorted(Path(results or results_folder()).glob("*/*/*.json")):
         try:
             stat = path.stat()
-            found.append(_read_once(path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+            readable.append(_read_once(path, stat.st_mtime_ns, stat.st_size, stat.st_ino))
         except FileNotFoundError:  # gone since the folder was listed
             continue
         except ValueError as error:
             damaged.append(str(error))
-    return sorted(found, key=lambda run: (run.started, run.path.name)), damaged
+    return sorted(readable, key=lambda run: (run.started, run.path.name)), damaged
 
 
 @functools.lru_cache(10_000)
@@ -221,17 +221,17 @@ def _read_once(path: Path, *_: int) -> Run:
 
 
 def runs(results: Path | None = None, *, notebook: str | None = None, profile: str | None = None) -> list[Run]:
-    """All runs in the ledger, oldest first; a damaged file is warned of and left out.
+    """Read all runs in the ledger, oldest first; a damaged file is warned of and left out.
 
     Args:
         results: the ledger's folder, if not the usual one.
         notebook: only this notebook's (its stem).
         profile: only this profile's.
     """
-    found, damaged = scan(results)
+    readable, damaged = scan(results)
     for sentence in damaged:
         warnings.warn(sentence, stacklevel=2)
-    return [run for run in found if notebook in (None, run.notebook) and profile in (None, run.profile)]
+    return [run for run in readable if notebook in (None, run.notebook) and profile in (None, run.profile)]
 
 
 def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -248,10 +248,10 @@ def change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def now() -> str:
-    """The time in UTC, to the second; sorts as text."""
+    """Give the time in UTC, to the second; sorts as text."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def plain(content: Any) -> Any:
-    """The same as JSON holds it; what JSON does not know, infinity too, becomes its text."""
+    """Convert a value to what JSON holds; what JSON does not know, infinity too, becomes its text."""
     return json.loads(json.dumps(content, default=str), parse_constant=str)

@@ -15,13 +15,13 @@ VERSIONS = ("torch", "torchvision", "numpy", "scikit-learn", "scikit-image", "ca
 
 
 def root() -> Path:
-    """The repository: the nearest folder at or above the working directory, else above this package, with the book."""
+    """Find the repository: the nearest folder with the book at or above the working directory, else this package."""
     above = Path(__file__).resolve().parents[2]  # a checkout, or where packages are installed: no further up than this
     return _here.repository() or (above if _here.repository(above) == above else Path.cwd())
 
 
 def device() -> str:
-    """Processor and graphics card in words, asked of the system: importing torch for this would cost seconds."""
+    """Name processor and graphics card, asked of the system: importing torch for this would cost seconds."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -31,7 +31,7 @@ def device() -> str:
 
 
 def commit(folder: Path) -> dict[str, Any]:
-    """The commit, and whether the working tree differs from it anywhere but in the ledger."""
+    """Look up the commit, and whether the working tree differs from it anywhere but in the ledger."""
     head = _output("git", "-C", str(folder), "rev-parse", "HEAD")
     if not head:
         return {"commit": None, "dirty": None}
@@ -40,7 +40,7 @@ def commit(folder: Path) -> dict[str, Any]:
 
 
 def _output(*command: str) -> str | None:
-    """What a command prints; None if it is not there or fails."""
+    """Run a command, and return what it prints; None if it is not there or fails."""
     if shutil.which(command[0]) is None:
         return None
     with contextlib.suppress(OSError, subprocess.SubprocessError):

@@ -54,7 +54,7 @@ class Published:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Published:
-        """What a record holds of it, from whatever version wrote the record."""
+        """Make a published number from what a record holds of it, from whatever version wrote the record."""
         known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
         known["tests"] = tuple(known.get("tests", ()))
         return cls(**known)
@@ -101,29 +101,29 @@ def published(key: str) -> Published:
 
 @functools.cache
 def everything() -> Mapping[str, Published]:
-    """Every number and claim by its key, in the order of the file.
+    """Look up every number and claim by its key, in the order of the file.
 
     Raises:
         ValueError: the file is damaged or two numbers have one key, naming them.
     """
     cells = [cell for table in tables() for cell in table.cells.values()] + list(claims())
-    found = {cell.key: cell for cell in cells}
-    if len(found) < len(cells):
-        twice = {cell.key for cell in cells if found[cell.key] is not cell}
+    by_key = {cell.key: cell for cell in cells}
+    if len(by_key) < len(cells):
+        twice = {cell.key for cell in cells if by_key[cell.key] is not cell}
         raise ValueError(f"{_file()}: keys used twice: {', '.join(sorted(twice))}; every number needs its own")
-    return found
+    return by_key
 
 
 @functools.cache
 def tables() -> tuple[Table, ...]:
-    """The papers' tables of numbers, in the order of the file."""
+    """List the papers' tables of numbers, in the order of the file."""
     content = _content()
     return tuple(_table(block, content["names"]) for block in content["tables"])
 
 
 @functools.cache
 def claims() -> tuple[Published, ...]:
-    """What the papers say without a number, in the order of the file."""
+    """List what the papers say without a number, in the order of the file."""
     return tuple(
         Published(
             key, None, None, "", block["paper"], where, "", says, block["chapter"], block["system"], tests=tuple(tests)
@@ -134,7 +134,7 @@ def claims() -> tuple[Published, ...]:
 
 
 def without_case() -> dict[str, str]:
-    """What no case of a study judges, and why: a reason for each key.
+    """Look up what no case of a study judges, and why: a reason for each key.
 
     Raises:
         ValueError: a pattern of the file fits no key.
@@ -153,7 +153,7 @@ def without_case() -> dict[str, str]:
 
 
 def papers() -> Mapping[str, tuple[str, str]]:
-    """The papers: key in the bibliography, short name and title."""
+    """List the papers: key in the bibliography, short name and title."""
     return {key: (short, title) for key, (short, title) in _content()["papers"].items()}
 
 
@@ -203,7 +203,7 @@ def _table(block: Mapping[str, Any], names: Mapping[str, str]) -> Table:
 
 
 def _choose(option: Any, words: str) -> Any:
-    """A text or number of the block: one for all its cells, or by a word (`full.bs5` may be two) of row and column."""
+    """Choose a text or number of the block: one for all, or by a word (`full.bs5` may be two) of row and column."""
     if not isinstance(option, dict):
         return option
     for word, text in option.items():
@@ -213,7 +213,7 @@ def _choose(option: Any, words: str) -> Any:
 
 
 def _words(name: str, names: Mapping[str, str]) -> str:
-    """A row or column in words: `mnist.ipc1` is "MNIST, 1 image per class"."""
+    """Write a row or column in words: `mnist.ipc1` is "MNIST, 1 image per class"."""
     return ", ".join(names.get(word, word) for word in name.split(".") if word not in ("*", "value"))
 
 

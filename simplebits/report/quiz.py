@@ -80,7 +80,7 @@ def quiz(rounds: Sequence[QuizRound], classes: Sequence[str], description: str) 
 
 
 def quiz_html(rounds: Sequence[QuizRound], classes: Sequence[str], description: str) -> str:
-    """What `quiz` displays; arguments and errors as there."""
+    """Write the HTML that `quiz` displays; arguments and errors as there."""
     if not rounds:
         raise ValueError("rounds: give at least one QuizRound")
     if len(classes) < 2:

@@ -82,7 +82,7 @@ def record(
         near,
         pairs,
         {str(name): {str(unit): float(v) for unit, v in group.items()} for name, group in (groups or {}).items()},
-        {str(unit): tuple(map(float, some)) for unit, some in (nested or {}).items()},
+        {str(unit): tuple(map(float, values_within)) for unit, values_within in (nested or {}).items()},
     )
     if path := os.environ.get(ledger.RUN):
 

@@ -49,7 +49,7 @@ class Row:
 
 
 def scoreboard(results: Path | None = None, present: Mapping[str, Present] | None = None) -> list[Row]:
-    """Every published number and claim beside the record that stands for it.
+    """Put every published number and claim beside the record that stands for it.
 
     That is the one nearest to the paper's setting, never the one nearest to its number: see `evidence`.
 
@@ -71,7 +71,7 @@ def scoreboard_markdown(
     sources: Mapping[str, str] | None = None,
     studies: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
-    """The scoreboard as the body of a page of the book that fits on one screen: a row a paper, then a row a system.
+    """Write the scoreboard's page of the book, which fits on one screen: a row a paper, then a row a system.
 
     Args:
         results: the ledger's folder, if not the usual one.
@@ -97,27 +97,27 @@ def scoreboard_markdown(
         "````{tab-set}",
     ]
     for paper, (short, title) in papers().items():
-        own = [row for row in rows if row.published.paper == paper]
-        systems = dict.fromkeys(row.published.system for row in own)
-        lines = [(system, [row for row in own if row.published.system == system]) for system in systems]
+        of_paper = [row for row in rows if row.published.paper == paper]
+        systems = dict.fromkeys(row.published.system for row in of_paper)
+        lines = [(system, [row for row in of_paper if row.published.system == system]) for system in systems]
         parts += [f"```{{tab-item}} {short}\n{title}{_cite(paper)}.", _table(lines, studies or {}), "```"]
     parts.append("````")
     return "\n\n".join(filter(None, [*parts, _beyond(runs, sources or {})])) + "\n"
 
 
 def counts(rows: Iterable[Row]) -> str:
-    """One line: how many of each verdict."""
-    found = Counter(row.verdict for row in rows)
-    return ", ".join(f"{found[verdict]} *{verdict}*" for verdict in VERDICTS if found[verdict])
+    """Count in one line how many there are of each verdict."""
+    how_many = Counter(row.verdict for row in rows)
+    return ", ".join(f"{how_many[verdict]} *{verdict}*" for verdict in VERDICTS if how_many[verdict])
 
 
 def _table(lines: Iterable[tuple[str, list[Row]]], studies: Mapping[str, Iterable[str]] | None = None) -> str:
-    """A line for each name: how many numbers, how many of each kind of verdict, and which studies have them."""
+    """Write a line for each name: how many numbers, how many of each kind of verdict, and which studies have them."""
     head = ["", "numbers", *_COLUMNS, *(["studies"] if studies is not None else [])]
     body = []
     for name, rows in lines:
-        found = Counter(row.verdict for row in rows)
-        numbers = [sum(found[verdict] for verdict in verdicts) for verdicts in _COLUMNS.values()]
+        how_many = Counter(row.verdict for row in rows)
+        numbers = [sum(how_many[verdict] for verdict in verdicts) for verdicts in _COLUMNS.values()]
         line = [escape(name), str(len(rows)), *(str(number) if number else "" for number in numbers)]
         if studies is not None:
             keys = {row.published.key for row in rows}
@@ -137,7 +137,7 @@ def _warning(damaged: list[str], results: Path | None) -> str:
 
 
 def _beyond(runs: Iterable[ledger.Run], sources: Mapping[str, str]) -> str:
-    """Folded away: what lessons record, of each lesson its newest run only."""
+    """Write, folded away, what lessons record, of each lesson its newest run only."""
     newest = {
         run.notebook: run
         for run in runs
@@ -158,7 +158,7 @@ def _beyond(runs: Iterable[ledger.Run], sources: Mapping[str, str]) -> str:
 
 
 def _cite(paper: str) -> str:
-    """A citation, if the bibliography holds the paper: an unknown key would stop the book from building."""
+    """Write a citation, if the bibliography holds the paper: an unknown key would stop the book from building."""
     bibliography = provenance.root() / "book" / "references.bib"
     known = bibliography.is_file() and f"{{{paper}," in bibliography.read_text(encoding="utf-8")
     return f" {{cite:p}}`{paper}`" if known else ""

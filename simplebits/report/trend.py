@@ -116,17 +116,17 @@ def level_with(
 def _gap_and_margin(
     name: str, values: Sequence[SupportsFloat], rival: str, others: Sequence[SupportsFloat], single: bool
 ) -> tuple[float, float]:
-    """The difference of the two means and the least that noise does not cross."""
+    """Compute the difference of the two means and the least that noise does not cross."""
     sides = []
-    for side, own in ((name, values), (rival, others)):
-        numbers = [_number(f"{side}[{i}]", value) for i, value in enumerate(own)]
+    for side, measured in ((name, values), (rival, others)):
+        numbers = [_number(f"{side}[{i}]", value) for i, value in enumerate(measured)]
         if len(numbers) < 2:
             raise ValueError(
                 f"{side}: got {len(numbers)} value{'s'[: len(numbers) != 1]}, whose spread is unknown; measure "
                 f"at least two (more seeds), or leave the comparison out"
             )
         sides.append(numbers)
-    variances = [statistics.variance(own) / (1 if single else len(own)) for own in sides]
+    variances = [statistics.variance(measured) / (1 if single else len(measured)) for measured in sides]
     return statistics.fmean(sides[0]) - statistics.fmean(sides[1]), 2 * math.sqrt(sum(variances))
 
 

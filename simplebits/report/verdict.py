@@ -135,8 +135,8 @@ class Record:
         if said.unit in ("r", "ρ"):
             return interval.correlation_from(self.mean, self.pairs, said.value, said.units)
         scale = 100 if said.unit == "%" else 1
-        found = interval.share_from(self.mean / scale, self.pairs, said.value / scale, said.units)
-        return Interval(*(scale * end for end in (found.difference, found.low, found.high)))
+        shares = interval.share_from(self.mean / scale, self.pairs, said.value / scale, said.units)
+        return Interval(*(scale * end for end in (shares.difference, shares.low, shares.high)))
 
     @property
     def _shrink(self) -> float:
@@ -159,7 +159,7 @@ class Record:
         return outcome if outcome in ("measured", "unresolved") else _WORDS[self.level][outcome]
 
     def _outcome(self) -> str:
-        """`holds`, `fails`, `unresolved` or `measured`."""
+        """Decide what the values say: `holds`, `fails`, `unresolved` or `measured`."""
         if tests := self.tests:
             return claim.together(tests)
         difference, said = self.interval, self.published
@@ -209,7 +209,7 @@ class Record:
         return "; ".join(said)
 
     def to_json(self) -> dict[str, Any]:
-        """For the ledger; mean, sd, verdict and reason are written for readers and computed anew when read."""
+        """Write the record for the ledger; mean, sd, verdict, reason are for readers, and computed anew when read."""
         return asdict(self) | {
             "values": list(self.values),
             "units": list(self.units),
@@ -224,7 +224,7 @@ class Record:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Record:
-        """What `to_json` wrote. A published number is looked up anew, so that a corrected one counts at once.
+        """Read what `to_json` wrote. A published number is looked up anew, so that a corrected one counts at once.
 
         Raises:
             ValueError: this is no record.

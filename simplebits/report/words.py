@@ -6,7 +6,7 @@ import math
 
 
 def pretty(mean: float | int, sd: float | int | None = None) -> str:
-    """A number for readers: two digits of its spread, or four of itself.
+    """Write a number for readers: two digits of its spread, or four of itself.
 
     >>> pretty(91.7234, 0.53), pretty(0.98712), pretty(23080.0), pretty(1.0)
     ('91.72 ± 0.53', '0.9871', '23080', '1')
@@ -22,12 +22,12 @@ def pretty(mean: float | int, sd: float | int | None = None) -> str:
 
 
 def amount(number: str, unit: str) -> str:
-    """A number with its unit."""
+    """Write a number with its unit."""
     return f"{number}{unit}" if unit == "%" else f"{number} {unit}".strip()
 
 
 def escape(text: str) -> str:
-    """Text that Markdown, and a cell of a Markdown table, shows as it is."""
+    """Write text so that Markdown, and a cell of a Markdown table, shows it as it is."""
     for sign in "\\*_|$[]":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("<", "&lt;").replace("\n", " ")

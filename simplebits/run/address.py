@@ -27,22 +27,22 @@ _ENDINGS = (".md", ".rst", ".cff", ".yml", ".yaml", ".toml", ".py", ".ipynb", ".
 
 
 def current(root: Path) -> str:
-    """The present address, from `pyproject.toml`.
+    """Read the present address from `pyproject.toml`.
 
     Raises:
         ValueError: it does not stand there, or is not of the form https://github.com/OWNER/REPO.
     """
-    found = _REPOSITORY.search(_urls(root))
-    if not found:
+    match = _REPOSITORY.search(_urls(root))
+    if not match:
         raise ValueError(
             f"{root / 'pyproject.toml'} has no Repository under [project.urls]; "
             'add: Repository = "https://github.com/OWNER/REPO"'
         )
-    return f"https://github.com/{slug(found['url'])}"
+    return f"https://github.com/{slug(match['url'])}"
 
 
 def slug(url: str) -> str:
-    """OWNER/REPO of an address.
+    """Take OWNER/REPO from an address.
 
     Raises:
         ValueError: not https://github.com/OWNER/REPO (Colab and Binder open nothing else).
@@ -50,10 +50,10 @@ def slug(url: str) -> str:
     >>> slug("https://github.com/someone/book.git")
     'someone/book'
     """
-    found = re.fullmatch(r"https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?/?", url.strip())
-    if not found:
+    match = re.fullmatch(r"https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?/?", url.strip())
+    if not match:
         raise ValueError(f"address {url!r}: expected https://github.com/OWNER/REPO; Colab and Binder open nothing else")
-    return found[1]
+    return match[1]
 
 
 def change(root: Path, url: str) -> list[Path]:
@@ -73,18 +73,18 @@ def change(root: Path, url: str) -> list[Path]:
 
 
 def disagreements(root: Path) -> list[str]:
-    """Places that name another address than `pyproject.toml`, as `file:line: what stands there`.
+    """List places that name another address than `pyproject.toml`, as `file:line: what stands there`.
 
     Raises:
         ValueError: as `current`.
     """
-    now, found = slug(current(root)), []
+    now, places = slug(current(root)), []
     for path, text in _texts(root):
         wanted = _rewrite(root, path, text, now, now).splitlines()
         for number, (line, other) in enumerate(zip(text.splitlines(), wanted, strict=True), 1):
             if line != other:
-                found.append(f"{path.relative_to(root).as_posix()}:{number}: {line.strip()[:160]}")
-    return found
+                places.append(f"{path.relative_to(root).as_posix()}:{number}: {line.strip()[:160]}")
+    return places
 
 
 def _rewrite(root: Path, path: Path, text: str, old: str, new: str) -> str:
@@ -108,12 +108,12 @@ def _put(match: re.Match[str], new: str) -> str:
 
 
 def _urls(root: Path) -> str:
-    found = _URLS.search((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return found[0] if found else ""
+    match = _URLS.search((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return match[0] if match else ""
 
 
 def _texts(root: Path) -> Iterator[tuple[Path, str]]:
-    """Every text file that may name the address; never the ledger, which holds what was true when it was written."""
+    """List every text file that may name the address; never the ledger, which holds what was true when written."""
     paths = [path for path in root.iterdir() if path.is_file()]
     paths += [path for folder in _FOLDERS for path in (root / folder).rglob("*")]
     for path in sorted(paths):

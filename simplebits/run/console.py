@@ -42,21 +42,21 @@ own_option = click.option(
 
 
 def parsed(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Parameters as given with -p, their values read as YAML literals."""
+    """Read parameters as given with -p, their values as YAML literals."""
     from simplebits.run import profiles
 
     return {name: profiles.parse(value, f"-p {name}") for name, value in parameters}
 
 
 def progress(planned: Sequence[Job]) -> Progress:
-    """Progress lines whose columns fit these jobs."""
+    """Make progress lines whose columns fit these jobs."""
     from simplebits.run.progress import Progress
 
     return Progress(width=max((len(one.name) for one in planned), default=0))
 
 
 def list_jobs(planned: Sequence[Job]) -> None:
-    """Every notebook with its parameters and the values a run would take."""
+    """Print every notebook with its parameters and the values a run would take."""
     for one in planned:
         defaults = one.notebook.parameters()
         click.echo(f"{one.notebook.stem}  ({one.profile}: {one.stale() or 'up to date'})")
@@ -66,7 +66,7 @@ def list_jobs(planned: Sequence[Job]) -> None:
 
 
 def leave(outcomes: Sequence[Outcome]) -> None:
-    """A last line with what failed, and exit code 1 if anything did."""
+    """Print what failed as the last line, and exit with code 1 if anything did."""
     words = {
         "complete": "run", "fresh": "up to date", "failed": "failed", "interrupted": "unfinished",
         "elsewhere": "run by another process", "waiting": "not begun",
@@ -83,7 +83,7 @@ def leave(outcomes: Sequence[Outcome]) -> None:
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Wrong use gets a sentence and exit code 2, what is missing or went wrong outside 1; neither gets a traceback."""
+    """Tell wrong use in a sentence with exit code 2, what went wrong outside with 1; never with a traceback."""
     try:
         yield
     except ValueError as error:
@@ -94,7 +94,7 @@ def usage() -> Iterator[None]:
 
 @contextmanager
 def interruptible(hint: str = "What is finished is kept; give the same command again for the rest.") -> Iterator[None]:
-    """Ctrl-C, or a polite kill, ends everything that was started and says so."""
+    """End, at Ctrl-C or a polite kill, everything that was started, and say so."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

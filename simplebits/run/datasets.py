@@ -34,7 +34,7 @@ class State:
 
 
 def states(names: Sequence[str] = ()) -> list[State]:
-    """How it stands with these sets, all for no names. Files are compared with their published sums.
+    """Tell how it stands with these sets, all for no names. Files are compared with their published sums.
 
     Raises:
         ValueError: an unknown name; the nearest known one is named.
@@ -42,23 +42,23 @@ def states(names: Sequence[str] = ()) -> list[State]:
     from simplebits import data
     from simplebits.data.torchvision_sets import SOURCES, inspect
 
-    found = []
+    standing = []
     for name in [_check.one_of("name", name, (*data.NAMES, *PLACED)) for name in names] or data.NAMES:
         if name in PLACED:
-            there = (data.root() / PLACED[name]).is_file()
-            found.append(State(name, "on disk") if there else State(name, "missing", (PLACED[name],)))
+            placed = (data.root() / PLACED[name]).is_file()
+            standing.append(State(name, "on disk") if placed else State(name, "missing", (PLACED[name],)))
             continue
         if name not in SOURCES:
-            found.append(State(name, "embedded"))
+            standing.append(State(name, "embedded"))
             continue
         looked = [inspect(name, split) for split in SOURCES[name].files]
         missing = {file for part, _ in looked for file in part}
         damaged = {file for _, part in looked for file in part}
         count = len({file for files in SOURCES[name].files.values() for file in files})
-        some = "missing" if len(missing) == count else "incomplete"
-        state = "damaged" if damaged else some if missing else "on disk"
-        found.append(State(name, state, tuple(sorted(damaged | missing))))
-    return found
+        absence = "missing" if len(missing) == count else "incomplete"
+        state = "damaged" if damaged else absence if missing else "on disk"
+        standing.append(State(name, state, tuple(sorted(damaged | missing))))
+    return standing
 
 
 def fetch(names: Sequence[str], tell: Callable[[str], None]) -> list[str]:

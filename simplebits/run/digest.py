@@ -38,7 +38,7 @@ _WORDS = {
 
 
 def shared(folder: Path) -> dict[str, Any]:
-    """What all runs in this repository depend on.
+    """Digest what all runs in this repository depend on.
 
     Returns:
         `package` and `published`: digests; `weights`: file to digest; `versions`: package to version.
@@ -55,7 +55,7 @@ def shared(folder: Path) -> dict[str, Any]:
 
 
 def own(notebook: Notebook, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run of this notebook depends on besides.
+    """Digest what a run of this notebook depends on besides.
 
     Args:
         notebook: which.
@@ -73,22 +73,22 @@ def own(notebook: Notebook, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def source(notebook: Notebook) -> str:
-    """A digest of the notebook's cells without their outputs."""
+    """Compute a digest of the notebook's cells without their outputs."""
     return _hash([[cell["kind"], cell["tags"], cell["source"]] for cell in notebook.cells()])
 
 
 def total(parts: Mapping[str, Any]) -> str:
-    """One digest of all parts."""
+    """Compute one digest of all parts."""
     return _hash(parts)
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """In words, what differs between two runs' parts; empty where nothing does."""
+    """Say what differs between two runs' parts; empty where nothing does."""
     return ", ".join(word for key, word in _WORDS.items() if old.get(key) != new.get(key))
 
 
 def data_files(parameters: Mapping[str, Any]) -> dict[str, list[float] | None]:
-    """Size and time of the files of every image set that a parameter names."""
+    """Look up size and time of the files of every image set that a parameter names."""
     if not (sets := _sets(parameters)):
         return {}
     from simplebits.data import root
@@ -97,7 +97,7 @@ def data_files(parameters: Mapping[str, Any]) -> dict[str, list[float] | None]:
 
 
 def data_sums(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """A digest for every image set that a parameter names: of its files' published sums, which loading checks."""
+    """Compute a digest for every image set that a parameter names, of its files' published sums, checked at loading."""
     if not (sets := _sets(parameters)):
         return {}
     from simplebits.data import root
@@ -124,7 +124,7 @@ def _sets(parameters: Mapping[str, Any]) -> dict[str, Source]:
 
 
 def settle(parts: Mapping[str, Any], notebook: Notebook, data_root: Path) -> dict[str, Any]:
-    """The parts once the run is over.
+    """Bring the parts up to date once the run is over.
 
     Data files that were not there before are those the run has fetched, and count as if they had been. Where sources
     were changed while it ran, nobody can say which ones it used: the parts then equal those of no run to come.

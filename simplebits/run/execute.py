@@ -62,7 +62,7 @@ def run_jobs(
     *,
     within: float | None = None,
 ) -> list[Outcome]:
-    """As `run`, for jobs already planned.
+    """Run jobs that are already planned; arguments and errors as in `run`.
 
     Each has one thread: two threads of one process wait for each other on such small work, and on a busy machine for
     everybody.
@@ -190,12 +190,12 @@ def _run_alone(one: Job, threads: int | None, stop: threading.Event, tell: Any) 
 def fresh(
     stem: str, profile: str = profiles.DEFAULT, parameters: Mapping[str, Any] | None = None, folder: Path | None = None
 ) -> bool:
-    """Whether the executed notebook on disk is up to date. Arguments and errors as in `run`."""
+    """Tell whether the executed notebook on disk is up to date. Arguments and errors as in `run`."""
     return all(one.fresh() for one in job.plan([stem], profile, parameters, folder))
 
 
 def executed_path(
     stem: str, profile: str = profiles.DEFAULT, parameters: Mapping[str, Any] | None = None, folder: Path | None = None
 ) -> Path:
-    """Where the executed notebook lies, or will. Arguments and errors as in `run`."""
+    """Name the path where the executed notebook lies, or will. Arguments and errors as in `run`."""
     return job.output_path(root.require(folder), stem, profile, parameters)

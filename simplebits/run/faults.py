@@ -23,24 +23,24 @@ _FETCHED_LINKS = {
 
 
 def of(site: Path) -> list[str]:
-    """What is wrong with a built site: pages above the limit, and other hosts that opening a page would ask."""
-    found = []
+    """List what is wrong with a built site: pages above the limit, and other hosts that opening a page would ask."""
+    faults = []
     for page in sorted(site.rglob("*.html")):
         name, text = page.relative_to(site).as_posix(), page.read_text(encoding="utf-8")
         reader = _Page()
         reader.feed(text)
-        own = {(page.parent / source).resolve() for source in reader.fetched if "_images/" in source}
-        size = page.stat().st_size + sum(path.stat().st_size for path in own if path.is_file())
+        pictures = {(page.parent / source).resolve() for source in reader.fetched if "_images/" in source}
+        size = page.stat().st_size + sum(path.stat().st_size for path in pictures if path.is_file())
         if size > PAGE_LIMIT:
-            found.append(
+            faults.append(
                 f"{name}: {size / 1e6:.2f} MB with its pictures, above the limit of {PAGE_LIMIT / 1e6:g} MB; "
                 "show fewer or smaller frames and figures"
             )
-        found += [f"{name}: asks {source} of another host" for source in sorted(reader.fetched) if _elsewhere(source)]
+        faults += [f"{name}: asks {source} of another host" for source in sorted(reader.fetched) if _elsewhere(source)]
     for style in sorted(site.rglob("*.css")):
         name, text = style.relative_to(site).as_posix(), style.read_text(encoding="utf-8")
-        found += [f"{name}: asks {source} of another host" for source in _STYLE_FETCHES.findall(text)]
-    return found
+        faults += [f"{name}: asks {source} of another host" for source in _STYLE_FETCHES.findall(text)]
+    return faults
 
 
 class _Page(HTMLParser):

@@ -100,25 +100,25 @@ class Job:
         """Hold the job's lock; False where another process has it. Runs of a profile have files of their own."""
         return contextlib.nullcontext(True)
 
-    def found(self) -> dict[str, Any] | None:
-        """What the complete run on disk says of itself; None if there is none."""
+    def recorded(self) -> dict[str, Any] | None:
+        """Read what the complete run on disk says of itself; None if there is none."""
         try:
             return json.loads(self.output.read_text(encoding="utf-8"))["metadata"]["simplebits"]
         except (OSError, ValueError, KeyError):
             return None
 
     def fresh(self) -> bool:
-        """Whether the run on disk was made from exactly this: same source, parameters, package, versions and data."""
+        """Tell whether the run on disk is of exactly this: same source, parameters, package, versions and data."""
         return not self.stale()
 
     def stale(self) -> str:
-        """In words, why the notebook must be run; empty if it is up to date."""
-        found = self.found()
-        if found is None:
+        """Say why the notebook must be run; empty if it is up to date."""
+        last_run = self.recorded()
+        if last_run is None:
             return "not run yet"
-        if found.get("digest") == self.digest:
+        if last_run.get("digest") == self.digest:
             return ""
-        return f"changed since its last run: {digest.changes(found.get('parts', {}), self.parts)}"
+        return f"changed since its last run: {digest.changes(last_run.get('parts', {}), self.parts)}"
 
 
 def plan(
@@ -128,7 +128,7 @@ def plan(
     folder: Path | None = None,
     points: Sequence[Mapping[str, Any]] = ({},),
 ) -> list[Job]:
-    """Jobs for these notebooks, everything checked before anything starts.
+    """Plan jobs for these notebooks, everything checked before anything starts.
 
     Args:
         names: stems, numbers or file names; none for all notebooks.
@@ -176,7 +176,7 @@ def _job(notebook: Notebook, profile: str, given: dict[str, Any], own: dict[str,
 
 
 def output_path(folder: Path, stem: str, profile: str, own: Mapping[str, Any] | None = None) -> Path:
-    """Where the executed notebook goes; runs with parameters of the caller's own have names of their own.
+    """Name the path of the executed notebook; runs with parameters of the caller's own have names of their own.
 
     >>> output_path(Path("/book"), "02_glow", "smoke", {"steps": 20}).as_posix()
     '/book/_build/runs/smoke/02_glow@steps=20.ipynb'

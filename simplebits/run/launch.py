@@ -19,7 +19,7 @@ _BADGE = re.compile(
 
 
 def links(slug: str, path: str) -> str:
-    """Links that open a notebook, in HTML, which no summary of the page takes for its first sentence.
+    """Write links that open a notebook, in HTML, which no summary of the page takes for its first sentence.
 
     >>> links("someone/book", "notebooks/01_a.ipynb").split(" · ")[0]
     '<p>Open in <a href="https://colab.research.google.com/github/someone/book/blob/main/notebooks/01_a.ipynb">Colab</a>'
@@ -31,5 +31,5 @@ def links(slug: str, path: str) -> str:
 
 
 def in_place_of_badges(text: str) -> str:
-    """Text in which each Colab badge, a picture from another host, has become links to all services."""
+    """Replace each Colab badge in a text, a picture from another host, by links to all services."""
     return _BADGE.sub(lambda badge: links(badge["slug"], badge["path"]), text)

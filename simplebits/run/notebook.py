@@ -32,7 +32,7 @@ class Notebook:
         return self.root / "notebooks" / f"{self.stem}.ipynb"
 
     def cells(self) -> list[dict[str, Any]]:
-        """Its cells as `{kind, tags, source}`, without outputs, counters and ids.
+        """Read the cells as `{kind, tags, source}`, without outputs, counters and ids.
 
         Raises:
             ValueError: the file is not a notebook.
@@ -49,7 +49,7 @@ class Notebook:
             ) from error
 
     def parameters(self) -> dict[str, Any]:
-        """Names and default values in the cell tagged `parameters`; empty without such a cell.
+        """Read names and default values in the cell tagged `parameters`; empty without such a cell.
 
         Raises:
             ValueError: a line of that cell is not `name = literal`.
@@ -65,7 +65,7 @@ class Notebook:
             ) from error
 
     def pair_differs(self) -> bool:
-        """Whether the script beside it says something else; False without a script or without jupytext."""
+        """Tell whether the script beside it says something else; False without a script or without jupytext."""
         script = self.path.with_suffix(".py")
         if not script.is_file():
             return False
@@ -85,12 +85,12 @@ def _assignment(statement: ast.stmt) -> tuple[str, Any]:
 
 
 def all_of(root: Path) -> list[Notebook]:
-    """All notebooks of the repository, in the book's order (their numbers)."""
+    """List all notebooks of the repository, in the book's order (their numbers)."""
     return [Notebook(root, path.stem) for path in sorted((root / "notebooks").glob("*.ipynb"))]
 
 
 def resolve(root: Path, names: Iterable[str]) -> list[Notebook]:
-    """Notebooks by stem, number (`1`, `01`) or file name, in the book's order; all of them for no names.
+    """Find notebooks by stem, number (`1`, `01`) or file name, in the book's order; all of them for no names.
 
     Raises:
         ValueError: an unknown one; the nearest known one is named.

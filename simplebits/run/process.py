@@ -100,7 +100,7 @@ def run(
 
 
 def spent(one: Job) -> Spent:
-    """What earlier, killed runs of this job took whose checkpoints this one goes on from."""
+    """Add up what earlier, killed runs of this job took whose checkpoints this one goes on from."""
     try:
         return Spent(**json.loads((one.checkpoints / SPENT).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -108,8 +108,10 @@ def spent(one: Job) -> Spent:
 
 
 def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str], to_child: TextIOWrapper) -> None:
-    """While the worker runs: end it when asked to, and keep account of the time beside its checkpoints."""
-    before, start, noted = spent(one), time.monotonic(), 0.0
+    """Wait while the worker runs: end it when asked to, and keep account of the time beside its checkpoints."""
+    before = spent(one)
+    start = time.monotonic()
+    noted = 0.0  # seconds after the start at which the account was last written
     while child.poll() is None:
         if stop.wait(0.2):
             to_child.close()  # the worker's sign to kill its kernel and leave
@@ -125,7 +127,7 @@ def _attend(one: Job, stop: threading.Event, child: subprocess.Popen[str], to_ch
 
 
 def total(before: float | None, now: float | None) -> float | None:
-    """The sum of two parts of a run; None if one of them is not known.
+    """Add two parts of a run; None if one of them is not known.
 
     >>> total(1.5, 2.0), total(None, 2.0)
     (3.5, None)
@@ -134,7 +136,7 @@ def total(before: float | None, now: float | None) -> float | None:
 
 
 def _computed(pid: int) -> float | None:
-    """Seconds of all processors that the processes below this one have taken: the kernel, which still runs."""
+    """Measure the processor seconds of all processes below this one: of the kernel, which still runs."""
     import psutil
 
     try:

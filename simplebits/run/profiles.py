@@ -18,13 +18,13 @@ _ORDER = ("smoke", DEFAULT, "standard")
 
 
 def names(root: Path) -> list[str]:
-    """The profiles there are, smallest first."""
-    found = {DEFAULT, *(path.stem for path in (root / "notebooks" / "profiles").glob("*.yml"))}
-    return sorted(found, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+    """List the profiles there are, smallest first."""
+    known = {DEFAULT, *(path.stem for path in (root / "notebooks" / "profiles").glob("*.yml"))}
+    return sorted(known, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
 
 
 def load(root: Path, profile: str) -> dict[str, dict[str, Any]]:
-    """Parameters by notebook stem, as the profile's file gives them; nothing for `laptop`.
+    """Load parameters by notebook stem, as the profile's file gives them; nothing for `laptop`.
 
     Raises:
         ValueError: an unknown profile, a file of another shape, or a notebook in it that does not exist.
@@ -43,7 +43,7 @@ def load(root: Path, profile: str) -> dict[str, dict[str, Any]]:
 
 
 def parse(text: str, where: str = "value") -> Any:
-    """A YAML literal. Unlike plain YAML 1.1, `1e-3` is a number and `on`, `off`, `yes`, `no` are words.
+    """Read a YAML literal. Unlike plain YAML 1.1, `1e-3` is a number and `on`, `off`, `yes`, `no` are words.
 
     Raises:
         ValueError: not YAML.
@@ -72,7 +72,7 @@ def parse(text: str, where: str = "value") -> Any:
 
 
 def given(notebook: Notebook, profile: str, values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What is passed to the notebook: the profile's values, and the caller's own over them.
+    """Join what is passed to the notebook: the profile's values, and the caller's own over them.
 
     Raises:
         ValueError: a name the notebook does not declare (the nearest is named), or a value of another kind than its

@@ -33,19 +33,19 @@ class Progress:
         self.running: dict[str, tuple[float, str]] = {}
 
     def started(self, job: Job) -> None:
-        """A notebook starts."""
+        """Note that a notebook starts."""
         self.running[job.name] = (time.perf_counter(), "")
         if not self.live:
             reason = job.stale()
             self._line(f"{job.name:<{self.width}}  started ({job.profile}{', ' + reason if reason else ''})")
 
     def cell(self, job: Job, number: int, of: int) -> None:
-        """A cell starts."""
+        """Note that a cell starts."""
         self.running[job.name] = (self.running[job.name][0], f", cell {number} of {of}")
         self.tick()
 
     def finished(self, job: Job, outcome: Outcome) -> None:
-        """A notebook has ended, or was up to date."""
+        """Note that a notebook has ended, or was up to date."""
         self.running.pop(job.name, None)
         self.ended += 1
         count = f"[{self.ended}/{self.total}] " if self.total else ""
@@ -62,7 +62,7 @@ class Progress:
         return None
 
     def tick(self) -> None:
-        """Time passes: on a terminal, bring the last line up to date."""
+        """Bring the last line of a terminal up to date, as time passes."""
         if self.live and self.running:
             now = time.perf_counter()
             text = "; ".join(f"{name} {duration(now - since)}{cell}" for name, (since, cell) in self.running.items())
@@ -70,7 +70,7 @@ class Progress:
             self.stream.flush()
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """End the last line: nothing more will come."""
         if self.live:
             self.stream.write("\r\x1b[2K")
             self.stream.flush()
@@ -83,7 +83,7 @@ class Progress:
 
 
 def describe(outcome: Outcome) -> str:
-    """A failure for a reader: the cell, its line, the error, where to look on."""
+    """Describe a failure for a reader: the cell, its line, the error, where to look on."""
     place = f"in cell {outcome.cell}: " if outcome.cell else ""
     lines = [f"  {place}{outcome.error}"]
     lines += [f"    | {line}" for line in outcome.source.splitlines()]

@@ -43,28 +43,28 @@ class CaseRun(Job):
         return f"simplebits reproduce {self.case.study} {self.case.name}{self.own_words}"
 
     def fresh(self) -> bool:
-        """Whether the ledger holds a complete run of this version of the method; of a smoke case, of exactly this."""
+        """Tell whether the ledger holds a complete run of this version of the method; of a smoke case, of just this."""
         if self.case.smoke:
             return self.smoked() is not None
         return Standing.of(self.study, self.case, runs(self.notebook.root)).done
 
     def smoked(self) -> Any:
-        """The newest complete run of a smoke case from the same notebook, parameters, package and versions, or None."""
+        """Find the newest complete run of a smoke case of the same notebook, parameters, package and versions."""
         from simplebits.report import ledger
 
-        found = ledger.runs(ledger.results_folder(self.notebook.root), notebook=self.study.name, profile=SMOKE)
-        same = [run for run in found if run.status == "complete" and run.info["digest"] == self.digest]
+        smoke_runs = ledger.runs(ledger.results_folder(self.notebook.root), notebook=self.study.name, profile=SMOKE)
+        same = [run for run in smoke_runs if run.status == "complete" and run.info["digest"] == self.digest]
         return same[-1] if same else None
 
     def stale(self) -> str:
-        """In words, where it stands."""
+        """Say how far the case has come."""
         return "" if self.fresh() else "resumed" if self.begun() else "begun"
 
     def begun(self) -> dict[str, Any] | None:
-        """Which commit began the unfinished run whose checkpoints are here, and its ledger file."""
+        """Find the commit that began the unfinished run whose checkpoints are here, and its ledger file."""
         path = self.checkpoints / BEGUN
-        found = _files.read_json(path) if path.is_file() else None
-        return found if found and Path(found["entry"]).is_file() else None
+        note = _files.read_json(path) if path.is_file() else None
+        return note if note and Path(note["entry"]).is_file() else None
 
     def begin(self) -> Path:
         """Go on with the ledger file of the killed run, or open one.
@@ -75,34 +75,34 @@ class CaseRun(Job):
         from simplebits.report import ledger
 
         of_this = self.identity()
-        if found := self.begun():
-            if found["of"] != of_this:
+        if unfinished := self.begun():
+            if unfinished["of"] != of_this:
                 raise ValueError(
                     f"{self.name} was begun by another version of the library, its notebook or its case, at commit "
-                    f"{found['commit']}. Go on there (simplebits reproduce --at {found['commit']} {self.name}), or "
-                    f"begin anew here: --force"
+                    f"{unfinished['commit']}. Go on there (simplebits reproduce --at {unfinished['commit']} "
+                    f"{self.name}), or begin anew here: --force"
                 )
-            ledger.resume_run(Path(found["entry"]))
-            return Path(found["entry"])
+            ledger.resume_run(Path(unfinished["entry"]))
+            return Path(unfinished["entry"])
         _empty(self.checkpoints)  # of a run whose ledger file is gone
-        own = not self.case.smoke
+        counts = not self.case.smoke
         about = {
             "case": self.case.name, "near": self.case.near, "reduced": self.case.reduced,
             "numbers": list(self.case.numbers), "version": self.study.version, "study": self.study.name,
-            "units": list(self.study.units), "fingerprint": fingerprint(self.study) if own else {},
+            "units": list(self.study.units), "fingerprint": fingerprint(self.study) if counts else {},
         }  # fmt: skip
         entry = ledger.start_run(
             self.study.name, self.profile, self.parameters, command=self.command, digest=self.digest,
             source=self.parts["source"], own=self.own, data=digest.data_sums(self.parameters),
             weights=self.parts["weights"], study=about, results=ledger.results_folder(self.notebook.root),
         )  # fmt: skip
-        if own:
+        if counts:
             note = {"commit": ledger.read(entry).info["commit"], "of": of_this, "entry": str(entry.resolve())}
             _files.write_json(self.checkpoints / BEGUN, note)
         return entry
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for a killed run to be gone on with."""
+        """List what must be equal for a killed run to be gone on with."""
         parts = {name: self.parts[name] for name in ("source", "parameters")}
         return parts | {"package": _package(), "level": self.case.level, "version": self.study.version}
 
@@ -125,7 +125,7 @@ def plan(
     smoke: bool = False,
     folder: Path | None = None,
 ) -> list[CaseRun]:
-    """The runs of the cases that are named (all for no words), the cheapest for what they judge first.
+    """Plan runs of the cases that are named (all for no words), the cheapest for what they judge first.
 
     Args:
         words: a study, and cases of it.
@@ -182,12 +182,12 @@ def run(
 
 
 def fingerprint(study: Study) -> dict[str, list[float]]:
-    """What the study's smoke cases compute with the present library; run where the ledger does not hold them yet.
+    """Gather what the study's smoke cases compute with the present library; run what the ledger does not hold yet.
 
     Raises:
         ChildProcessError: a smoke case fails.
     """
-    found = {}
+    computed = {}
     for case in study.smokes:
         one = _run(study, case, {}, None, digest.shared(study.notebook.root))
         one.checkpoints.parent.mkdir(parents=True, exist_ok=True)
@@ -197,12 +197,12 @@ def fingerprint(study: Study) -> dict[str, list[float]]:
                 if not outcome.ok:
                     raise ChildProcessError(f"{one.name} fails, so nothing of it can be trusted: {outcome.error}")
         label = "" if case.name == SMOKE else f"{case.name}: "
-        found |= {f"{label}{name}": numbers for name, numbers in one.smoked().info.get("fingerprint", {}).items()}
-    return found
+        computed |= {f"{label}{name}": numbers for name, numbers in one.smoked().info.get("fingerprint", {}).items()}
+    return computed
 
 
 def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
-    """Studies whose method computes something else than their records say, a sentence each.
+    """List studies whose method computes something else than their records say, a sentence each.
 
     Args:
         folder: the repository.
@@ -210,7 +210,7 @@ def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
     """
     from simplebits.report.study import differences
 
-    found = []
+    sentences = []
     ledger_runs = runs(folder)
     for name in names or studies.all_of(folder):
         study = studies.load(folder, name)
@@ -227,11 +227,11 @@ def changed_methods(folder: Path, names: Sequence[str] = ()) -> list[str]:
             if (changes := differences(now, run.info["study"]["fingerprint"], study.tolerance))
         }
         for commit, changes in different.items():
-            found.append(
+            sentences.append(
                 f"{name}: its method computes something else than for the records made at {commit} ({changes[0]}). If "
                 f"that is meant, say so in CHANGELOG.md and raise `version` in notebooks/studies/{name}.yml"
             )
-    return found
+    return sentences
 
 
 def _run(study: Study, case: Case, own: dict[str, Any], device: str | None, shared: dict[str, Any]) -> CaseRun:
@@ -251,7 +251,7 @@ def _run(study: Study, case: Case, own: dict[str, Any], device: str | None, shar
 
 
 def _price(standing: Standing) -> tuple[bool, float]:
-    """What a case costs for each number that it judges; what is done comes last."""
+    """Compute what a case costs for each number that it judges; what is done comes last."""
     return standing.done, standing.hours / max(1, len(standing.case.numbers))
 
 
@@ -261,12 +261,12 @@ def _empty(folder: Path) -> None:
 
 
 def _package() -> str:
-    """A digest of the library's sources."""
+    """Compute a digest of the library's sources."""
     return digest.shared(digest.PACKAGE.parent)["package"]
 
 
 def within_seconds(text: str) -> float:
-    """A time such as `150m`, `9m`, `2h`, `90s` in seconds.
+    """Convert a time such as `150m`, `9m`, `2h`, `90s` to seconds.
 
     Raises:
         ValueError: none of these.

@@ -29,7 +29,7 @@ def command(
     jobs: int | None,
     force: bool,
 ) -> list[Outcome] | None:
-    """Do it; None where nothing was to be run.
+    """Reproduce or list what the command line names; None where nothing was to be run.
 
     Raises:
         ValueError: options that do not fit each other, and as `reproduce.plan`.
@@ -68,13 +68,13 @@ def command(
 
 
 def listing(folder: Path) -> str:
-    """Every study with its cases: how many numbers, how far it has come, hours left."""
+    """Write a line for every study and case: how many numbers, how far it has come, hours left."""
     lines = []
     known = studies.all_of(folder)
     for study in known.values():
         cases = [case for case in study.cases.values() if not case.smoke]
-        found = standings(folder, cases)
-        lines += [f"{study.name}: {study.title}"] + [f"    {_line(standing)}" for standing in found]
+        of_study = standings(folder, cases)
+        lines += [f"{study.name}: {study.title}"] + [f"    {_line(standing)}" for standing in of_study]
         if study.diagnosis:
             lines.append(f"    {study.diagnosis.splitlines()[0]}")
     left = [standing for standing in standings(folder, studies.choose(folder, ())) if not standing.done]
@@ -99,7 +99,7 @@ def _line(standing: Standing) -> str:
 
 
 def _tell_missing(one: CaseRun) -> bool:
-    """Whether the case lacks an image set; says so."""
+    """Tell, and print, whether the case lacks an image set."""
     from simplebits.run import datasets
 
     missing = [state.name for state in datasets.states(one.case.data) if not state.ready] if one.case.data else []

@@ -8,7 +8,7 @@ from simplebits._here import MARKS, repository
 
 
 def require(start: Path | None = None) -> Path:
-    """The nearest folder at or above `start` (the working directory) that holds the book.
+    """Find the nearest folder at or above `start` (the working directory) that holds the book.
 
     Raises:
         FileNotFoundError: this is not inside a checkout; says how to get one.
@@ -23,12 +23,12 @@ def require(start: Path | None = None) -> Path:
 
 
 def published_address() -> str:
-    """The repository's public address, as the installed package states it."""
+    """Look up the repository's public address, as the installed package states it."""
     from importlib.metadata import PackageNotFoundError, metadata
 
     try:
         urls = metadata("simplebits").get_all("Project-URL") or []
     except PackageNotFoundError:
         urls = []
-    found = [url.partition(",")[2].strip() for url in urls if url.lower().startswith("repository,")]
-    return found[0] if found else "<address of the repository>"
+    addresses = [url.partition(",")[2].strip() for url in urls if url.lower().startswith("repository,")]
+    return addresses[0] if addresses else "<address of the repository>"

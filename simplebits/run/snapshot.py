@@ -14,7 +14,7 @@ from simplebits.report.study import ARTEFACTS
 
 
 def worktree(root: Path, commit: str) -> Path:
-    """The working tree of this commit under `_build/at`, made where it is missing.
+    """Find the working tree of this commit under `_build/at`, or make it.
 
     Args:
         root: the repository.
@@ -37,15 +37,15 @@ def worktree(root: Path, commit: str) -> Path:
 
 
 def commit_of(root: Path, commit: str) -> str:
-    """The hash of a commit that is named in some way.
+    """Look up the hash of a commit that is named in some way.
 
     Raises:
         ValueError: git does not know it.
     """
-    found = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-    if found.returncode:
+    answer = _git(root, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    if answer.returncode:
         raise ValueError(f"--at {commit!r}: git knows no such commit in {root}")
-    return found.stdout.strip()
+    return answer.stdout.strip()
 
 
 def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
@@ -57,14 +57,14 @@ def hand_over(root: Path, commit: str, words: Sequence[str]) -> NoReturn:
     from simplebits.report import ledger
 
     results = ledger.results_folder(root).resolve()
-    there = worktree(root, commit)
-    paths = [str(there), *filter(None, [os.environ.get("PYTHONPATH")])]
+    tree = worktree(root, commit)
+    paths = [str(tree), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
         "SIMPLEBITS_RESULTS": str(results),
         ARTEFACTS: os.environ.get(ARTEFACTS) or str(root / "_build" / "artefacts"),
         "PYTHONPATH": os.pathsep.join(paths),
     }
-    os.chdir(there)
+    os.chdir(tree)
     os.execve(sys.executable, [sys.executable, "-m", "simplebits.run.cli", *words], environment)  # noqa: S606
 
 

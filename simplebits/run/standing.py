@@ -38,28 +38,28 @@ class Standing:
     @classmethod
     def of(cls, study: Study, case: Case, ledger_runs: Sequence[Any]) -> Standing:
         """Look a case up among the runs of the ledger."""
-        own = [run for run in ledger_runs if _is_of(run, case) and not _altered(run, study, case)]
-        here = [run for run in own if run.info["study"]["version"] == study.version]
+        of_case = [run for run in ledger_runs if _is_of(run, case) and not _altered(run, study, case)]
+        here = [run for run in of_case if run.info["study"]["version"] == study.version]
         complete = [run for run in here if run.status == "complete"]
         if complete and _covered(complete, study, case):
             took = sum(run.info["processor_seconds"] or run.info["seconds"] for run in complete)
             return cls(case, True, 0, False, took / 3600, True)
         spent = max((run.info.get("processor_seconds") or 0 for run in here), default=0) / 3600
         values = sum(len(record.values) for run in here[-1:] for record in run.records)
-        return cls(case, False, values, bool(own) and not here, max(case.cpu_hours - spent, 0.02), False)
+        return cls(case, False, values, bool(of_case) and not here, max(case.cpu_hours - spent, 0.02), False)
 
 
 def runs(folder: Path) -> list[Any]:
-    """The ledger's runs of studies, oldest first."""
+    """List the ledger's runs of studies, oldest first."""
     from simplebits.report import ledger
 
     return ledger.runs(ledger.results_folder(folder), profile=PROFILE)
 
 
 def standings(folder: Path, cases: Sequence[Case]) -> list[Standing]:
-    """How far these cases have come."""
-    found, known = runs(folder), studies.all_of(folder)
-    return [Standing.of(known[case.study], case, found) for case in cases]
+    """Tell how far these cases have come."""
+    past, known = runs(folder), studies.all_of(folder)
+    return [Standing.of(known[case.study], case, past) for case in cases]
 
 
 def _is_of(run: Any, case: Case) -> bool:
@@ -68,15 +68,15 @@ def _is_of(run: Any, case: Case) -> bool:
 
 
 def _altered(run: Any, study: Study, case: Case) -> bool:
-    """Whether it ran with other parameters than the case has now, but for which units are measured."""
+    """Tell whether a run had other parameters than its case has now, but for which units are measured."""
     had, free = run.info["parameters"], {*study.units, *HOW}
-    own = set(run.info.get("own", {})) - free
+    typed = set(run.info.get("own", {})) - free
     now = json.loads(json.dumps(dict(case.parameters)))
-    return bool(own) or any(had.get(name) != value for name, value in now.items() if name not in free)
+    return bool(typed) or any(had.get(name) != value for name, value in now.items() if name not in free)
 
 
 def _covered(complete: Sequence[Any], study: Study, case: Case) -> bool:
-    """Whether these runs together have measured all units that the case lists."""
+    """Tell whether these runs together have measured all units that the case lists."""
     wanted = study.notebook.parameters() | dict(case.parameters)
     for name in study.units:
         had = [run.info["parameters"].get(name) for run in complete]

@@ -104,12 +104,12 @@ class Study:
 
 
 def folder(root: Path) -> Path:
-    """Where studies lie."""
+    """Name the folder where studies lie."""
     return root / "notebooks" / "studies"
 
 
 def all_of(root: Path) -> dict[str, Study]:
-    """All studies by name.
+    """Load all studies, by name.
 
     Raises:
         ValueError: as `load`.
@@ -151,7 +151,7 @@ def _read(root: Path, name: str, path: Path, _: int) -> Study:
 
 
 def choose(root: Path, words: Sequence[str]) -> list[Case]:
-    """The cases that are named: a study for all of its cases, or a study and some of them.
+    """Find the cases that are named: a study for all of its cases, or a study and some of them.
 
     Raises:
         ValueError: an unknown study or case; the nearest known one is named.
@@ -180,10 +180,10 @@ def _case(path: Path, study: str, name: str, entry: Mapping[str, Any], notebook:
 
 
 def _numbers(where: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """Keys of published numbers; `dc.cross-architecture.mlp.*` stands for all that fit."""
+    """List the keys of published numbers; `dc.cross-architecture.mlp.*` stands for all that fit."""
     from simplebits.report.published import everything, published
 
-    found: dict[str, None] = {}
+    listed: dict[str, None] = {}
     for pattern in patterns:
         if set(pattern) & set("*?["):
             keys = fnmatch.filter(everything(), pattern)
@@ -194,8 +194,8 @@ def _numbers(where: str, patterns: Iterable[str]) -> tuple[str, ...]:
                 keys = [published(pattern).key]
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from error
-        found |= dict.fromkeys(keys)
-    return tuple(found)
+        listed |= dict.fromkeys(keys)
+    return tuple(listed)
 
 
 def _known(where: str, entry: Mapping[str, Any], known: set[str]) -> None:

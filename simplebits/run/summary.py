@@ -12,7 +12,7 @@ from simplebits.report.cost import duration
 
 
 def collect(results: Path | None = None, profile: str | None = None) -> dict[str, Any]:
-    """What the ledger holds, as plain data.
+    """Collect what the ledger holds, as plain data.
 
     Args:
         results: the ledger's folder, if not the usual one.
@@ -26,9 +26,9 @@ def collect(results: Path | None = None, profile: str | None = None) -> dict[str
     from simplebits.report import ledger, scoreboard
     from simplebits.report.published import papers
 
-    found, damaged = ledger.scan(results)
+    readable, damaged = ledger.scan(results)
     newest: dict[tuple[str, ...], Any] = {}
-    for run in sorted(found, key=lambda run: (run.status == "complete", run.started)):
+    for run in sorted(readable, key=lambda run: (run.status == "complete", run.started)):
         if profile in (None, run.profile):
             case = run.info.get("study", {}).get("case", "")
             newest[run.profile, run.notebook, case, repr(run.info.get("own"))] = run
@@ -50,8 +50,8 @@ def collect(results: Path | None = None, profile: str | None = None) -> dict[str
     }
 
 
-def text(found: dict[str, Any]) -> str:
-    """The same as tables for a terminal."""
+def text(collected: dict[str, Any]) -> str:
+    """Lay out the summary that `collect` makes as tables for a terminal."""
     rows = [
         (
             run["profile"],
@@ -62,14 +62,14 @@ def text(found: dict[str, Any]) -> str:
             "" if run["peak_memory_mb"] is None else f"{run['peak_memory_mb']:,.0f} MB",
             _counts(run["verdicts"]),
         )
-        for run in found["runs"]
+        for run in collected["runs"]
     ]
     head = ("profile", "notebook", "status", "started", "time", "memory", "records")
     parts = [_table(head, rows)] if rows else ["The ledger holds no runs yet; make some: simplebits run"]
-    scores = [(paper, _counts(counts)) for paper, counts in found["scoreboard"].items()]
+    scores = [(paper, _counts(counts)) for paper, counts in collected["scoreboard"].items()]
     parts.append(_table(("paper", "numbers and claims"), scores))
-    if found["damaged"]:
-        parts.append("\n".join(("Left out:", *found["damaged"])))
+    if collected["damaged"]:
+        parts.append("\n".join(("Left out:", *collected["damaged"])))
     return "\n\n".join(parts)
 
 

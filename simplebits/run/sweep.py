@@ -17,7 +17,7 @@ from simplebits.run.progress import Progress
 
 
 def parse_grid(words: Sequence[str]) -> dict[str, list[Any]]:
-    """`["steps=10,20", "size=16"]` as names and values; each value is a YAML literal.
+    """Read `["steps=10,20", "size=16"]` as names and values; each value is a YAML literal.
 
     Raises:
         ValueError: not of the form name=value,value, or a name given twice.
@@ -35,7 +35,7 @@ def parse_grid(words: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def points(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Every combination, the last name varying fastest.
+    """List every combination, the last name varying fastest.
 
     >>> points({"steps": [10, 20], "size": [16]})
     [{'steps': 10, 'size': 16}, {'steps': 20, 'size': 16}]
@@ -91,7 +91,7 @@ def plan(
     parameters: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> list[Job]:
-    """The jobs of a sweep, one a point. Arguments and errors as in `sweep`."""
+    """Plan the jobs of a sweep, one a point. Arguments and errors as in `sweep`."""
     planned = job.plan([notebook], profile, parameters, folder, points(grid))
     if not grid or not planned or len({one.output for one in planned}) < len(planned):
         raise ValueError(f"grid={dict(grid)!r}: give at least one parameter, each with values that differ")
@@ -106,7 +106,7 @@ def run_points(
     force: bool = False,
     progress: Progress | None = None,
 ) -> list[Outcome]:
-    """As `sweep`, for jobs already planned."""
+    """Run the points of a sweep whose jobs are already planned; arguments and errors as in `sweep`."""
     _check.positive("retries", retries, integer=True, allow_zero=True)
     if workers is not None:
         _check.positive("workers", workers, integer=True)
@@ -156,7 +156,7 @@ def _run(
 
 @contextmanager
 def _client(scheduler: str | None, workers: int) -> Iterator[tuple[Any, int | None]]:
-    """A client of the scheduler, and how many threads a point may take (None: as the cluster is set up)."""
+    """Make a client of the scheduler; say how many threads a point may take (None: as the cluster is set up)."""
     try:
         from dask.distributed import Client, LocalCluster
     except ImportError as error:

@@ -95,7 +95,7 @@ def execute(task: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def _failure(text: str, at: dict[str, Any], task: dict[str, Any], traceback: str) -> dict[str, Any]:
-    """Where it failed: the cell's number in the source notebook, counted from 1, its line, and the line behind it."""
+    """Find where it failed: the cell's number in the source notebook, counted from 1, its line and the code there."""
     if at["cell"] is None:
         return {"error": f"{text} (before the first cell; simplebits doctor says what is missing)"}
     traceback = plain(traceback)
@@ -114,7 +114,7 @@ def _failure(text: str, at: dict[str, Any], task: dict[str, Any], traceback: str
 
 
 def _source_cell(index: int, task: dict[str, Any]) -> int:
-    """The number, in the source notebook, of a cell of the executed one; that has one more cell below `parameters`."""
+    """Find the number, in the source notebook, of a cell of the executed one, which has one more below `parameters`."""
     cells = json.loads(Path(task["notebook"]).read_text(encoding="utf-8"))["cells"]
     tagged = [i for i, cell in enumerate(cells) if "parameters" in cell["metadata"].get("tags", [])]
     injected = bool(task["given"]) and index > (tagged[0] if tagged else -1)
@@ -122,7 +122,7 @@ def _source_cell(index: int, task: dict[str, Any]) -> int:
 
 
 def plain(text: str) -> str:
-    r"""Text without a terminal's colours.
+    r"""Strip a terminal's colours from a text.
 
     >>> plain("\x1b[31mred\x1b[0m")
     'red'
@@ -131,7 +131,7 @@ def plain(text: str) -> str:
 
 
 def peak_memory_mb() -> float | None:
-    """The largest resident memory of any child that has ended, here the kernel, in MB; None where it is not known."""
+    """Measure the largest resident memory of any child that has ended, here the kernel, in MB; None where not known."""
     try:
         import resource
     except ImportError:
@@ -141,7 +141,7 @@ def peak_memory_mb() -> float | None:
 
 
 def processor_seconds() -> float | None:
-    """What all children that have ended, here the kernel, took of the processors; None where it is not known."""
+    """Measure the processor time of all children that have ended, here the kernel; None where it is not known."""
     try:
         import resource
     except ImportError:

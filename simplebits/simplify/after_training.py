@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from simplebits import _check
 from simplebits._door import door
 from simplebits._gradients import with_gradients
 from simplebits._training import Training, set_rates
-from simplebits._training_state import TrainingState, digest, step_generator
+from simplebits._training_state import TrainingState, digest
 from simplebits.density import DensityModel
 from simplebits.density.measure import bits_of
 from simplebits.domains import Count, Images, NonNegative, Positive, Seed, Share
 from simplebits.networks.evaluation_mode import evaluation_mode
-from simplebits.simplify.after_training_loss import after_training_terms, weights_fit
-from simplebits.simplify.arguments import Method, Network, Reference, logits_of
+from simplebits.simplify.after_training_loss import weights_fit
+from simplebits.simplify.after_training_step import TERMS, Originals, Space, by_the_batch, draws, simplification_step
+from simplebits.simplify.arguments import (
+    Method,
+    Network,
+    Reference,
+    bounds_fit,
+    logits_fit,
+    logits_of,
+    original_fits,
+    same_logits_fit,
+)
 from simplebits.simplify.gates import kl_of
-
-_TERMS = ("bits", "gradient", "prediction", "scaled_prediction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +85,6 @@ class SimplifiedAfterTraining:
 class _History:
     kept: list[tuple[int, Tensor]] = field(default_factory=list)
     seconds: float = 0.0
-
-
-@runtime_checkable
-class HasLatents(Protocol):
-    """A density whose images and latents are exact inverses of each other."""
-
-    def encode(self, x: Tensor) -> list[Tensor]:
-        """Give the latents of images."""
-        ...
-
-    def decode(self, latents: Sequence[Tensor]) -> Tensor:
-        """Give the images of latents."""
-        ...
 
 
 @door(renamed={"iterations": "steps", "frame_every": "keep_every", "target": "reference"})
@@ -170,31 +164,28 @@ def simplify_after_training(
     (torch.Size([2, 3, 4, 4]), torch.Size([2]), torch.Size([2, 2]))
     """
     weights_fit(bit_weight, gradient_weight, prediction_weights)
-    if scale[0] > scale[1]:
-        raise ValueError(f"scale={scale!r}: give a lower and an upper bound of s, in this order")
-    _parts_fit(classifier, density, x)
-    encode, decode = _ways(density, space)
-    x, network = x.detach(), classifier if prepare is None else _Prepared(prepare, classifier)
+    bounds_fit(scale)
+    original_fits(classifier, density, x)
+    where = Space.of(density, space, x)
+    x = x.detach()
+    network = classifier if prepare is None else _Prepared(prepare, classifier)
     options = {
         "bit_weight": bit_weight, "gradient_weight": gradient_weight, "prediction_weights": prediction_weights,
         "reference": reference, "method": method,
     }  # fmt: skip
+    parts = [x, *classifier.parameters(), *classifier.buffers(), *density.parameters(), *density.buffers()]
     settings = options | {
         "steps": steps, "learning_rate": learning_rate, "cool_down": cool_down, "scale": scale, "space": space,
-        "start": start, "keep_every": keep_every, "seed": seed,
-        "parts": digest(
-            x, *classifier.parameters(), *classifier.buffers(), *density.parameters(), *density.buffers()
-        ),
+        "start": start, "keep_every": keep_every, "seed": seed, "parts": digest(*parts),
     }  # fmt: skip
 
     with evaluation_mode(classifier, density):
         before = _logits(network, x, batch_size)
-        original = _by_the_batch(encode, [x], batch_size)
-        # The zero of pixels is that of centred images, mid-grey.
-        zero = 0.0 if space == "latents" else float(density.uncentre(x.new_zeros(1, 1, 1, 1)))
-        moving = nn.ParameterList(z.clone() if start == "image" else torch.full_like(z, zero) for z in original)
+        encoded = by_the_batch(where.encode, [x], batch_size)
+        originals = Originals(x, encoded, network, density, where, options, seed, batch_size)
+        moving = nn.ParameterList(z.clone() if start == "image" else torch.full_like(z, where.zero) for z in encoded)
         adam = torch.optim.Adam(moving, lr=learning_rate)
-        notes = {name: x.new_zeros(steps, len(x)) for name in _TERMS} | {"not_finite": x.new_zeros(len(x))}
+        notes = {name: x.new_zeros(steps, len(x)) for name in TERMS} | {"not_finite": x.new_zeros(len(x))}
         history = _History()
         training = Training(
             steps, "simplify", state=TrainingState({"images": moving}, {"images": adam}, settings), history=history,
@@ -202,73 +193,47 @@ def simplify_after_training(
             progress=progress,
         )  # fmt: skip
         if training.resumed is not None:
-            _same_logits(training.resumed.pop("logits"), before, checkpoint)
-            notes = {name: note.to(x.device) for name, note in training.resumed.items()}
-
-        def images() -> Float[Tensor, "n c h w"]:
-            (decoded,) = _by_the_batch(lambda *z: [decode(z)], list(moving), batch_size)
-            return decoded.nan_to_num(0.5).clamp(0, 1)
+            same_logits_fit(training.resumed.pop("logits"), before, checkpoint)
+            notes.update({name: note.to(x.device) for name, note in training.resumed.items()})
 
         if keep_every and training.step == 0:
-            training.keep(images(), 0)
+            training.keep(_shown(originals, moving), 0)
         for step in training:
-            s, alpha = _draws(seed, step, scale) if step < steps - 1 else (scale[1], 1.0)
-            for part in torch.arange(len(x), device=x.device).split(batch_size):
-                z_sim = [z.detach()[part].requires_grad_() for z in moving]
-                simplified = mixed = decode(z_sim)
-                if space == "latents" and alpha < 1:
-                    mixed = decode([alpha * a + (1 - alpha) * b[part] for a, b in zip(z_sim, original, strict=True)])
-                # The same generator for each part: all images get one pattern of noise.
-                loss = after_training_terms(
-                    network, density, x[part], mixed, simplified, s, generator=step_generator(seed, 2 * step + 1),
-                    **options,
-                )  # fmt: skip
-                # A sum, not a mean: the number of images changes no image's gradient.
-                gradients = torch.autograd.grad(loss.total.sum(), z_sim)
-                notes["not_finite"][part] += _set_gradients(moving, part, gradients).to(x)
-                for name in _TERMS:
-                    notes[name][step, part] = getattr(loss, name).detach()
+            s, alpha = draws(seed, step, scale) if step < steps - 1 else (scale[1], 1.0)
             left = (steps - step) / steps
             set_rates(adam, [learning_rate], min(1.0, left / cool_down) if cool_down else 1.0)
-            adam.step()
-            if space == "pixels":
-                moving[0].data.clamp_(0, 1)
+            of_step = simplification_step(originals, moving, adam, step, s, alpha)
+            notes["not_finite"] += of_step.pop("not_finite")
+            for name, values in of_step.items():
+                notes[name][step] = values
             if keep_every and training.at(keep_every):
-                training.keep(images())
-
-        simplified = images()
-        after = _logits(network, simplified, batch_size)
-        return SimplifiedAfterTraining(
-            images=simplified,
-            bits_before=bits_of(density, x, seed, batch_size),
-            bits_after=bits_of(density, simplified, seed, batch_size),
-            kl=kl_of(before, after),
-            probabilities_before=before.softmax(1),
-            probabilities_after=after.softmax(1),
-            not_finite=notes.pop("not_finite").long(),
-            history={name: notes[name] for name in _TERMS},
-            frames=tuple(frame.to(x.device) for _, frame in history.kept),
-            frame_steps=tuple(at for at, _ in history.kept),
-        )
+                training.keep(_shown(originals, moving))
+        return _result(originals, _shown(originals, moving), before, notes, history)
 
 
-def _set_gradients(moving: nn.ParameterList, part: Tensor, gradients: Sequence[Tensor]) -> Bool[Tensor, " b"]:
-    """Set the gradients of some images; those of an image with one that is not finite become 0. Says which they are."""
-    finite = torch.stack([g.flatten(1).isfinite().all(1) for g in gradients]).all(0)
-    for z, g in zip(moving, gradients, strict=True):
-        z.grad = torch.zeros_like(z) if z.grad is None else z.grad
-        z.grad[part] = g.where(finite[:, None, None, None], 0)
-    return ~finite
+def _shown(originals: Originals, moving: nn.ParameterList) -> Float[Tensor, "n c h w"]:
+    decode = originals.space.decode
+    (decoded,) = by_the_batch(lambda *z: [decode(z)], list(moving), originals.batch_size)
+    return decoded.nan_to_num(0.5).clamp(0, 1)
 
 
-def _same_logits(there: Tensor, here: Tensor, checkpoint: str | Path | None) -> None:
-    """Raise ValueError where `prepare` is another one, which shows in nothing else."""
-    # Not exactly: devices differ in the last digits.
-    if not torch.allclose(there.to(here), here, rtol=1e-3, atol=1e-3):
-        raise ValueError(
-            f"{checkpoint} belongs to another run: the classifier, behind prepare, gives these images other logits. "
-            f"Delete it or name another file"
-        )
+def _result(
+    originals: Originals, simplified: Tensor, before: Tensor, notes: dict[str, Tensor], history: _History
+) -> SimplifiedAfterTraining:
+    density, seed, batch_size = originals.density, originals.seed, originals.batch_size
+    after = _logits(originals.network, simplified, batch_size)
+    return SimplifiedAfterTraining(
+        images=simplified,
+        bits_before=bits_of(density, originals.x, seed, batch_size),
+        bits_after=bits_of(density, simplified, seed, batch_size),
+        kl=kl_of(before, after),
+        probabilities_before=before.softmax(1),
+        probabilities_after=after.softmax(1),
+        not_finite=notes["not_finite"].long(),
+        history={name: notes[name] for name in TERMS},
+        frames=tuple(frame.to(simplified.device) for _, frame in history.kept),
+        frame_steps=tuple(at for at, _ in history.kept),
+    )
 
 
 class _Prepared(nn.Module):
@@ -284,49 +249,9 @@ class _Prepared(nn.Module):
         return self.classifier(self._prepare[0](x))
 
 
-def _parts_fit(classifier: nn.Module, density: DensityModel, x: Tensor) -> None:
-    _check.own_statistics("classifier", classifier)
-    _check.fits("x", x, channels=density.channels, size=density.image_size, like=next(density.parameters(), None))
-    weight = next(classifier.parameters())
-    if (weight.dtype, weight.device) != (x.dtype, x.device):
-        raise ValueError(
-            f"classifier: its weights are {weight.dtype} on {weight.device}, x is {x.dtype} on {x.device}; "
-            f"move one to the other with .to(...)"
-        )
-
-
-def _ways(density: DensityModel, space: str) -> tuple[Callable[..., list[Tensor]], Callable[..., Tensor]]:
-    """From images to what is moved, and back."""
-    if space == "pixels":
-        return lambda x: [x], lambda z: z[0]
-    if not isinstance(density, HasLatents):
-        raise ValueError(
-            f"density: {type(density).__name__} has no latents (no encode and decode); give space='pixels', or a Glow, "
-            f"sb.density.load('glow') for example"
-        )
-    return density.encode, density.decode
-
-
-def _draws(seed: int, step: int, scale: tuple[float, float]) -> tuple[float, float]:
-    """s ~ U(scale) and alpha ~ U(0, 1]."""
-    drawn = torch.rand(2, generator=step_generator(seed, 2 * step), dtype=torch.float64).tolist()
-    return scale[0] + (scale[1] - scale[0]) * drawn[0], 1 - drawn[1]
-
-
-@torch.no_grad()
-def _by_the_batch(
-    function: Callable[..., list[Tensor]], inputs: list[Tensor], batch_size: int
-) -> list[Float[Tensor, "n _ _ _"]]:
-    parts = [function(*part) for part in zip(*(z.split(batch_size) for z in inputs), strict=True)]
-    return [torch.cat(level) for level in zip(*parts, strict=True)]
-
-
 @torch.no_grad()
 def _logits(network: nn.Module, x: Float[Tensor, "n c h w"], batch_size: int) -> Float[Tensor, "n classes"]:
     remedy = "give prepare=..., which makes its input of the density's images (another size, grey)"
     logits = torch.cat([logits_of(network, part, remedy) for part in x.split(batch_size)])
-    if logits.shape[1] < 2:
-        raise ValueError(f"classifier: expected logits of two or more classes, got {list(logits.shape)}")
-    if not bool(logits.isfinite().all()):
-        raise ValueError("classifier: its logits are not finite on these images")
+    logits_fit(logits)
     return logits

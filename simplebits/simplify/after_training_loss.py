@@ -14,8 +14,16 @@ from simplebits import _check
 from simplebits._door import door
 from simplebits.density import DensityModel
 from simplebits.domains import Images, NonNegative, Positive
-from simplebits.simplify.arguments import AnyImages, Method, Network, Reference, images_fit, misfits_named
-from simplebits.simplify.gates import distance_of, gates_of, images_do_not_mix, kl_of
+from simplebits.simplify.arguments import (
+    AnyImages,
+    Method,
+    Network,
+    Reference,
+    images_do_not_mix,
+    images_fit,
+    misfits_named,
+)
+from simplebits.simplify.gates import distance_of, gates_of, kl_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +61,7 @@ def after_training_loss(
     method: Method = "vmap",
     generator: torch.Generator | None = None,
 ) -> AfterTrainingLoss:
-    """Algorithms 1 and 2 of SimpleBits for one draw of s and alpha, in the weighting of its code.
+    """Compute the loss of algorithms 1 and 2 of SimpleBits for one draw of s and alpha, in the weighting of its code.
 
     The mean, weighted by w_g, w_1, w_2 and lambda, of L_grad, KL(f(x), f(x_mix)), KL(f_s(x), f_s(x_mix)) and the bits
     per dimension of x_sim. L_grad is the distance of two gate gradients, those of KL(f(x), f_s(x)) and of
@@ -122,7 +130,7 @@ def after_training_terms(
     method: Method,
     generator: torch.Generator | None,
 ) -> AfterTrainingLoss:
-    """`after_training_loss` for what fits together; values may be anything."""
+    """Compute `after_training_loss` for what fits together; values may be anything."""
     weights = {name: p.detach() for name, p in classifier.named_parameters()}
     logits = functional_call(classifier, weights, (x,)).detach()
     logits_mixed = functional_call(classifier, weights, (mixed,))

@@ -51,7 +51,7 @@ class _Score(nn.Module):
 
 
 def explained_class(classifier: nn.Module, x: Tensor, target: Tensor | None) -> Int64[Tensor, " n"]:
-    """The target, or the predicted class where none is given.
+    """Give the target, or the predicted class where none is given.
 
     Raises:
         ValueError: the classifier does not take these images, or has no output for the target.
@@ -83,7 +83,7 @@ def integrated_gradients(
     score: Score = "logit",
     batch_size: Count = 500,
 ) -> Float[Tensor, "n c h w"]:
-    """(x - x') times the mean gradient of the score on the way from x' to x (Sundararajan et al. 2017, equation 1).
+    """Multiply x - x' by the mean gradient of the score on the way from x' to x (Sundararajan et al. 2017, equation 1).
 
     Adds up to score(x) - score(x') over an image's values, up to the error of the quadrature, which is large where the
     path begins at a flat image and the network normalises each image by itself. By captum.
@@ -115,7 +115,7 @@ def integrated_gradients(
 def _along_the_path(
     method: Any, x: Tensor, target: Tensor, baseline: Tensor, steps: int, batch_size: int
 ) -> Float[Tensor, "n c h w"]:
-    """captum's integrated gradients, from one baseline or from one for each image."""
+    """Compute captum's integrated gradients, from one baseline or from one for each image."""
     # captum warns where a batch does not hold one point of every image.
     return method.attribute(
         x.detach(),
@@ -141,7 +141,7 @@ def expected_gradients(
     batch_size: Count = 500,
     progress: bool | None = None,
 ) -> Float[Tensor, "n c h w"]:
-    """Integrated gradients with training images for baselines, averaged (Erion et al. 2021, equation 3).
+    """Average integrated gradients with training images for baselines (Erion et al. 2021, equation 3).
 
     Erion et al. draw one point of each path; here a path has `steps` points by quadrature, so that every path adds up.
     (captum's GradientShap draws from NumPy's global generator, which a seed of ours would disturb.)
@@ -184,7 +184,7 @@ def occlusion(
     stride: Count = 1,
     score: Score = "logit",
 ) -> Float[Tensor, "n h w"]:
-    """How far the score falls when a window is filled, averaged over a pixel's windows (Zeiler and Fergus 2014).
+    """Measure how far the score falls when a window is filled, in the mean of a pixel's (Zeiler and Fergus 2014).
 
     All channels of a window are filled together. By captum.
 

@@ -36,7 +36,7 @@ JPEG_QUALITIES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40, 60, 80
 
 @door
 def blur(x: Images, sigma: Positive, kernel: Count = 15) -> Float[Tensor, "n c h w"]:
-    """Gaussian blur with reflected borders.
+    """Blur images with a Gaussian; borders are reflected.
 
     Args:
         x: images in [0, 1], larger than half the kernel.
@@ -58,7 +58,7 @@ def blur(x: Images, sigma: Positive, kernel: Count = 15) -> Float[Tensor, "n c h
 
 @door
 def jpeg(x: Images, quality: Annotated[int, Number(0, 100, integer=True)]) -> Float[Tensor, "n c h w"]:
-    """Images as a JPEG file gives them back (Pillow, its default chroma subsampling).
+    """Compress images as JPEG files and read them back (Pillow, its default chroma subsampling).
 
     Args:
         x: images in [0, 1] with one or three channels; rounded to 8 bits first.
@@ -180,7 +180,7 @@ def fit_mse_simplifier(
         noise = uniform_like(x, generator) / 255
         loss = (mse_weight * (simple + noise - x).square().mean() + bit_weight * bits) / (mse_weight + bit_weight)
         training.proceed(loss)
-        # Of these parameters only: the density's get no gradient.
+        # Differentiate in the simplifier's parameters only: the density's need no gradient.
         for p, g in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
             p.grad = g
         if clip is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -12,28 +12,9 @@ from torch import Tensor, nn
 
 from simplebits import _check
 from simplebits._door import door
-from simplebits.domains import Images, Number, one_of
+from simplebits.domains import Images
 from simplebits.networks import predict
-from simplebits.simplify.arguments import check_images
-
-FILLS = ("inpaint", "mean")
-
-
-class GreyLevelOrWord:
-    """A grey level, or the name of a way to fill."""
-
-    whole = True  # the kind is part of this check
-
-    def __call__(self, argument: str, value: Any) -> float | str:
-        """The word as it is, the grey level as a float."""
-        if isinstance(value, str):
-            return one_of(argument, value, FILLS)
-        try:
-            return Number(0, 1)(argument, value)
-        except ValueError:
-            raise ValueError(
-                f"{argument}={value!r}: give a grey level in [0, 1], or one of {', '.join(FILLS)}"
-            ) from None
+from simplebits.simplify.arguments import GreyLevelOrWord, changed_fits, images_made, region_fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +54,7 @@ def control(
     change: Callable[[Tensor], Tensor],
     prepare: Callable[[Tensor], Tensor] | None = None,
 ) -> Control:
-    """Predictions before and after a suspected cue is removed; the classifier runs in evaluation mode.
+    """Predict before and after a suspected cue is removed; the classifier runs in evaluation mode.
 
     Args:
         classifier: maps images to logits.
@@ -91,12 +72,11 @@ def control(
     >>> control(net, torch.rand(4, 3, 2, 2), grey).flipped.shape
     torch.Size([4])
     """
-    changed = _made("change", change, x)
-    if changed.shape != x.shape:
-        raise ValueError(f"change: it made images {list(changed.shape)} of {list(x.shape)}; keep the shape")
+    changed = images_made("change", change, x)
+    changed_fits(changed, x)
     probabilities = []
     for images in (x, changed):
-        prepared = images if prepare is None else _made("prepare", prepare, images)
+        prepared = images if prepare is None else images_made("prepare", prepare, images)
         try:
             probabilities.append(predict(classifier, prepared).softmax(1))
         except (RuntimeError, IndexError) as error:
@@ -107,21 +87,9 @@ def control(
     return Control(changed, *probabilities)
 
 
-def _made(argument: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Give what the caller's function makes of images; name the function where that fails, or gives no images."""
-    try:
-        made = function(x)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise ValueError(f"{argument}: it fails on images {list(x.shape)} ({error})") from error
-    made = check_images(f"{argument}(x)", made)
-    if len(made) != len(x):
-        raise ValueError(f"{argument}: it made {len(made)} images of {len(x)}; keep their number")
-    return made
-
-
 @door
 def grey(x: Images) -> Float[Tensor, "n c h w"]:
-    """Images without colour: every channel becomes the luminance 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+    """Remove the colour of images: every channel becomes the luminance 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
 
     Raises:
         TypeError: x is not a tensor.
@@ -138,7 +106,7 @@ def grey(x: Images) -> Float[Tensor, "n c h w"]:
 def fill_region(
     x: Images, region: Bool[Tensor, "... h w"], fill: Annotated[str | float, GreyLevelOrWord()] = "inpaint"
 ) -> Float[Tensor, "n c h w"]:
-    """Images whose region is filled from what lies around it.
+    """Fill a region of images from what lies around it.
 
     Args:
         x: images in [0, 1].
@@ -157,12 +125,8 @@ def fill_region(
     >>> fill_region(1 - x.where(~region, 0), region).allclose(1 - x, atol=1e-5)
     True
     """
-    n, _, h, w = x.shape
-    if tuple(region.shape) not in ((h, w), (n, h, w)):
-        raise ValueError(f"region: expected bool [{h}, {w}] or [{n}, {h}, {w}], got {list(region.shape)}")
-    masks = region.to(x.device).expand(n, h, w)
-    if bool(masks.flatten(1).all(1).any()):
-        raise ValueError("region: it covers a whole image; leave something to fill it from")
+    region_fits(region, x)
+    masks = region.to(x.device).expand(len(x), *x.shape[2:])
     if fill == "inpaint":
         from skimage.restoration import inpaint_biharmonic
 

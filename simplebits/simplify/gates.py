@@ -15,16 +15,25 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from simplebits import _check
 from simplebits._door import door
 from simplebits._gradients import ExactNormalisation, can_be_vectorised
 from simplebits.domains import Logits, NonNegative, Positive
-from simplebits.simplify.arguments import AnyImages, Method, Network, misfits_named
+from simplebits.simplify.arguments import (
+    AnyImages,
+    Method,
+    Network,
+    as_many_classes_fit,
+    gates_fit,
+    images_do_not_mix,
+    misfits_named,
+    pair_fits,
+    reference_fits,
+)
 
 
 @door(renamed={"target": "reference"})
 def kl_divergence(reference: Logits, logits: Logits) -> Float[Tensor, " n"]:
-    """KL(softmax(reference) || softmax(logits)) of each pair, in nats.
+    """Compute KL(softmax(reference) || softmax(logits)) of each pair, in nats.
 
     Raises:
         TypeError: one of them is no tensor.
@@ -33,16 +42,12 @@ def kl_divergence(reference: Logits, logits: Logits) -> Float[Tensor, " n"]:
     >>> kl_divergence(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([0.])
     """
-    if reference.shape != logits.shape:
-        raise ValueError(
-            f"reference and logits: expected two of the same shape [n, classes], got {list(reference.shape)} and "
-            f"{list(logits.shape)}"
-        )
+    pair_fits(reference, logits)
     return kl_of(reference, logits)
 
 
 def kl_of(reference: Float[Tensor, "n classes"], logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
-    """`kl_divergence` of two that fit."""
+    """Compute `kl_divergence` of two that fit."""
     return F.kl_div(logits.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
 
 
@@ -55,7 +60,7 @@ def gate_gradients(
     *,
     method: Method = "vmap",
 ) -> tuple[dict[str, Tensor], Float[Tensor, "n classes"]]:
-    """Gradient of KL(reference || f_s(x)) in the gates of f_s, f with all parameters times s, for each image by itself.
+    """Differentiate KL(reference || f_s(x)) in the gates of f_s, f with all parameters times s, image by image.
 
     A parameter s phi with a gate g before it has dKL/dg = s phi * dKL/d(s phi) at g = 1: the scaled parameter times its
     own gradient. Where it is negative, turning that weight up again would bring the prediction back.
@@ -86,33 +91,22 @@ def gate_gradients(
     >>> gates["1.weight"].shape, logits.shape
     (torch.Size([3, 2, 4]), torch.Size([3, 2]))
     """
-    if len(reference) != len(x):
-        raise ValueError(
-            f"reference: expected logits [{len(x)}, classes], one row for each image, got {list(reference.shape)}"
-        )
+    reference_fits(reference, x)
     images_do_not_mix(classifier)
     with misfits_named(classifier, None, x):
         return gates_of(classifier, x, reference, scale, method)
 
 
-def images_do_not_mix(classifier: nn.Module) -> None:
-    """Raise ValueError where a normalisation by the batch would let images see each other."""
-    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training for layer in classifier.modules()):
-        raise ValueError("classifier: its batch normalisation is in training mode; call .eval() first")
-    _check.own_statistics("classifier", classifier)
-
-
 def gates_of(
     classifier: nn.Module, x: Tensor, reference: Tensor, scale: float, method: Method
 ) -> tuple[dict[str, Tensor], Float[Tensor, "n classes"]]:
-    """`gate_gradients` for what fits together."""
+    """Compute `gate_gradients` for what fits together."""
     weights = {name: scale * p.detach() for name, p in classifier.named_parameters()}
     buffers = dict(classifier.named_buffers())
 
     def lost(weights: dict[str, Tensor], image: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         logits = functional_call(classifier, (weights, buffers), (image[None],))
-        if logits.shape != (1, len(wanted)):
-            raise ValueError(f"reference: has {len(wanted)} classes, the classifier gives logits {list(logits.shape)}")
+        as_many_classes_fit(wanted, logits)
         return kl_of(wanted[None], logits)[0], logits[0]
 
     one = grad(lost, has_aux=True)
@@ -146,7 +140,7 @@ def gate_distance(
     *,
     negligible: NonNegative | None = 1e-5,
 ) -> Float[Tensor, " n"]:
-    """L_grad: 1 - cosine similarity of two images' gate gradients, layer by layer, averaged over layers (algorithm 1).
+    """Compute L_grad: 1 - cosine similarity of two images' gate gradients, averaged over layers (algorithm 1).
 
     Only gates with a negative gradient for the original image count: those that, turned up, restore its prediction. A
     layer where these have a norm of at most `negligible` times that of the strongest layer has nothing to restore and
@@ -170,23 +164,14 @@ def gate_distance(
     >>> gate_distance(gates, original)  # 0 in the first layer, 2 in the second
     tensor([1.])
     """
-    if not gates:
-        raise ValueError("gates: holds no layers; gate_gradients gives those of a network")
-    if gates.keys() != original.keys():
-        differ = ", ".join(sorted(gates.keys() ^ original.keys()))
-        raise ValueError(f"gates and original: expected those of one network, only one of them has {differ}")
-    for name, wanted in original.items():
-        if gates[name].shape != wanted.shape:
-            raise ValueError(
-                f"gates[{name!r}]: expected {list(wanted.shape)} as in original, got {list(gates[name].shape)}"
-            )
+    gates_fit(gates, original)
     return distance_of(gates, original, negligible)
 
 
 def distance_of(
     gates: Mapping[str, Tensor], original: Mapping[str, Tensor], negligible: float | None = 1e-5
 ) -> Float[Tensor, " n"]:
-    """`gate_distance` of two that fit."""
+    """Compute `gate_distance` of two that fit."""
     layers = []
     for name, wanted in original.items():
         wanted = wanted.detach().flatten(1)

@@ -51,7 +51,7 @@ class PerInstanceLoss:
 def bit_gate(
     original: Annotated[Float[Tensor, " n"], Finite()], threshold: Positive = 0.1, gate: Gate = "ramp"
 ) -> Float[Tensor, " n"]:
-    """How much of the bit loss an image gets, by the loss of f' on its original.
+    """Compute how much of the bit loss an image gets, by the loss of f' on its original.
 
     Args:
         original: cross-entropy per image, nats.
@@ -91,7 +91,7 @@ def per_instance_loss(
     noise: NonNegative = 0.0,
     generator: torch.Generator | None = None,
 ) -> PerInstanceLoss:
-    """Equations (2) to (5) and (S3) of SimpleBits, in the weighting of its code.
+    """Compute equations (2) to (5) and (S3) of SimpleBits, in the weighting of its code.
 
     f' is the classifier f after one AdamW step on the simplified images (equation 3), with the live moments of its
     optimiser and differentiable. The loss is
@@ -193,7 +193,7 @@ def loss_terms(
     noise: float,
     generator: torch.Generator | None,
 ) -> PerInstanceLoss:
-    """`per_instance_loss` for images that have been looked at; `highest` is the largest label of the whole set.
+    """Compute `per_instance_loss` of images that have been looked at; `highest` is the largest label of the whole set.
 
     A label without an output stops a GPU for good, so that the outputs are counted before they are used.
     """
@@ -232,7 +232,7 @@ def loss_terms(
 
 
 def _passes(classifier: nn.Module, seed: int, device: torch.device) -> Callable[[dict[str, Tensor], Tensor], Tensor]:
-    """A forward pass with given weights; all with the same dropout masks, logits in single precision or better.
+    """Make a forward pass with given weights; all with the same dropout masks, logits in single precision or better.
 
     The passes after the step are not merged into one of twice the batch: on a CPU that was slower (645 ms against 592
     for NF-WRN-16-2), and each image would need its own copy of the masks.

@@ -15,7 +15,7 @@ from simplebits.networks.evaluation_mode import evaluation_mode
 def simplified(
     simplifier: nn.Module, density: DensityModel, x: Float[Tensor, "n c h w"], bf16: bool
 ) -> Float[Tensor, "n c h w"]:
-    """The simplifier's images in evaluation mode, on the grid of the density's grey levels, where x lies."""
+    """Simplify images in evaluation mode, on the grid of the density's grey levels; they come back to where x lies."""
     device = next(simplifier.parameters()).device
     with evaluation_mode(simplifier), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         parts = [simplifier(part.to(device)).to(x.dtype) for part in x.float().split(100)]
@@ -30,7 +30,7 @@ def measured(
     labels: Int64[Tensor, " n"],
     bf16: bool,
 ) -> dict[str, float]:
-    """What `SimplifyWhileTraining.measure` returns."""
+    """Measure what `SimplifyWhileTraining.measure` returns."""
     simple = simplified(simplifier, density, x, bf16)
     return {
         "accuracy_original": accuracy(classifier, x, labels, bf16=bf16),
@@ -41,5 +41,5 @@ def measured(
 
 
 def contrast(simple: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> float:
-    """Mean standard deviation within a channel of an image, relative to the originals'."""
+    """Compute the mean standard deviation within a channel of an image, relative to the originals'."""
     return float(simple.flatten(2).std(2).mean() / x.flatten(2).std(2).mean().clamp(min=1e-6))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def uniform_like(x: Float[Tensor, "n c h w"], generator: torch.Generator | None) -> Float[Tensor, "n c h w"]:
-    """A draw from U(0, 1) for each value of x, on x's device and of its dtype.
+    """Draw from U(0, 1) for each value of x, on x's device and of its dtype.
 
     It comes from the generator's own device, so that one seed gives one result on CPU and GPU; without a generator,
     from torch's global one.

@@ -168,7 +168,7 @@ def prediction_difference(
     batch_size: Count = 500,
     progress: bool | None = None,
 ) -> Float[Tensor, "n h w"]:
-    """Weight of evidence of every window, averaged over the windows that cover a pixel (Zintgraf et al. 2017).
+    """Compute the weight of evidence of every window, averaged over a pixel's windows (Zintgraf et al. 2017).
 
     WE = log2 odds(c | x) - log2 odds(c | x without the window), the second with the mean probability over samples from
     p(window | surroundings), see `PatchGaussian`. Probabilities are corrected as (p m + 1) / (m + classes), m the

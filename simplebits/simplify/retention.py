@@ -37,7 +37,7 @@ class Retention:
 
 @door
 def retention(simplified: Images, task_part: Images, distractor_part: Images) -> Retention:
-    """How much of the task and of the distractor is left: simplified ~ a task + b distractor + c, for each image.
+    """Measure what is left of task and distractor: simplified ~ a task + b distractor + c, for each image.
 
     Least squares over all values of an image, after the mean of each of the three is taken off: how bright an image is
     says nothing about what it shows. Solved in closed form, in float64.
@@ -88,7 +88,7 @@ def _coefficients(
     sd: Float[Tensor, " n"],
     size: int,
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """The normal equations of two unknowns, solved; `size` is the number of values that the products sum over."""
+    """Solve the normal equations of two unknowns; `size` is the number of values that the products sum over."""
     flat_t, flat_d = (squares <= _FLAT**2 * size for squares in (tt, dd))
     determinant = tt * dd - td**2
     collinear = determinant <= _COLLINEAR * tt * dd

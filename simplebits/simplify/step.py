@@ -65,7 +65,7 @@ class StepSettings:
     seed: Seed = 0
 
     def noted(self) -> dict[str, Any]:
-        """As in the note of a checkpoint."""
+        """List the settings as a checkpoint's note holds them."""
         rates = [self.learning_rate, self.simplifier_learning_rate]
         adam = [self.simplifier_betas, self.simplifier_weight_decay]
         alike = ("bit_weight", "threshold", "gate", "weights", "clip", "noise", "bf16", "seed", "reuse_gradient")
@@ -156,7 +156,7 @@ def training_step(
 
 
 def simplify_batch(simplifier: nn.Module, x: Tensor, stage: Stage) -> Tensor:
-    """The simplifier's images, on the grid of the density's grey levels."""
+    """Simplify a batch, on the grid of the density's grey levels."""
     simple = simplifier(x)
     same_shape(simple, x)
     return quantise(simple.to(x.dtype), stage.density.bit_depth)
@@ -171,7 +171,7 @@ def _shown_to_the_classifier(
     noise: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """Images as the updated simplifier makes them, augmented and with noise."""
+    """Make images with the updated simplifier, augmented and with noise."""
     simple = simplify_batch(simplifier, x, stage)
     if augment is not None:
         (simple,) = augment(generator, simple)
@@ -181,23 +181,23 @@ def _shown_to_the_classifier(
 
 
 def _cross_entropy(classifier: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """The loss of an ordinary step."""
+    """Compute the loss of an ordinary step."""
     seed = int(torch.randint(2**62, (), generator=generator))
     with globally_seeded(seed, x.device):
         return F.cross_entropy(classifier(x).float(), labels)
 
 
 def _gradients(loss: Tensor, network: nn.Module) -> list[Tensor]:
-    """In the network's parameters; zero where the loss does not depend on one."""
+    """Differentiate the loss in the network's parameters; zero where it does not depend on one."""
     parameters = list(network.parameters())
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
 
 
 def _update_simplifier(networks: Networks, total: Tensor, clip: float | None) -> bool:
-    """A step of Adam down the loss; False, and no step, if loss or gradients are not finite."""
+    """Take a step of Adam down the loss; False, and no step, if loss or gradients are not finite."""
     parameters = list(networks.simplifier.parameters())
-    # Of these parameters only: what the graph would give for the classifier's is never computed.
+    # Differentiate in the simplifier's parameters only: the gradient in the classifier's is not needed here.
     for p, g in zip(parameters, torch.autograd.grad(total, parameters, allow_unused=True), strict=True):
         p.grad = g
     norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip)
@@ -209,7 +209,7 @@ def _update_simplifier(networks: Networks, total: Tensor, clip: float | None) ->
 
 
 def update_classifier(networks: Networks, gradients: Iterable[Tensor]) -> bool:
-    """An ordinary step of the classifier; False, and no step, if a gradient is not finite."""
+    """Take an ordinary step of the classifier; False, and no step, if a gradient is not finite."""
     gradients = list(gradients)
     finite = bool(torch.stack([torch.isfinite(g).all() for g in gradients]).all())
     if finite:

@@ -14,7 +14,7 @@ from simplebits._door import door
 def virtual_adamw_step(
     optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Parameter], gradients: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What `optimiser.step()` would make of the parameters, as a function of the gradients; nothing is changed.
+    """Compute what `optimiser.step()` would make of the parameters, as a function of the gradients; change nothing.
 
     With the optimiser's own moments m, v and step count t: m' = b1 m + (1 - b1) g, v' = b2 v + (1 - b2) g^2, and
     theta' = theta (1 - lr wd) - lr m' / (1 - b1^(t+1)) / (sqrt(v' / (1 - b2^(t+1))) + eps). Derivatives pass through g
@@ -61,7 +61,7 @@ def optimiser_fits(optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Par
 def adamw_step(
     optimiser: torch.optim.AdamW, parameters: Mapping[str, nn.Parameter], gradients: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """`virtual_adamw_step` for what fits together."""
+    """Compute `virtual_adamw_step` of what fits together."""
     names = {id(p): name for name, p in parameters.items()}
 
     def state(p: Tensor) -> Mapping[str, Tensor]:

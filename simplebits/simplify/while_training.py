@@ -23,6 +23,7 @@ from simplebits.networks.classify import classifier_optimiser, fit_classifier
 from simplebits.simplify.arguments import (
     FilledSet,
     Gate,
+    Schedule,
     ThreeWeights,
     Trainable,
     labels_fit,
@@ -33,7 +34,7 @@ from simplebits.simplify.arguments import (
 from simplebits.simplify.history import SimplifyHistory
 from simplebits.simplify.loss import weights_fit
 from simplebits.simplify.measuring import measured, simplified
-from simplebits.simplify.schedule import Schedule, Stage, stage_at
+from simplebits.simplify.schedule import Stage, stage_at
 from simplebits.simplify.step import Networks, StepResult, StepSettings, training_step
 from simplebits.simplify.sweep import runs_by_bit_weight
 
@@ -239,7 +240,7 @@ class SimplifyWhileTraining:
         progress: bool | None = None,
         **options: Any,
     ) -> dict[float, SimplifyWhileTraining]:
-        """One run for each lambda, all from this one's present state and from one warm-up.
+        """Train one run for each lambda, all from this one's present state and from one warm-up.
 
         A run that collapses stays in the result, with `history.collapsed` set. One that stops with a
         `FloatingPointError` ends the sweep; called again with the same `checkpoint`, it reads back what was done.
@@ -271,7 +272,7 @@ class SimplifyWhileTraining:
 
     @door
     def simplify(self, images: FilledSet | Images) -> ImageSet | Tensor:
-        """Simplified images, on the grid of the (last) density's grey levels, from the simplifier in evaluation mode.
+        """Simplify images with the simplifier in evaluation mode, on the grid of the (last) density's grey levels.
 
         Args:
             images: an `ImageSet` (brought to the density's size and channels) or images in [0, 1] of that size.
@@ -292,7 +293,7 @@ class SimplifyWhileTraining:
 
     @door
     def measure(self, images: FilledSet) -> dict[str, float]:
-        """Accuracy of the classifier on original and on simplified images, and bits and contrast of the latter.
+        """Measure the classifier's accuracy on original and on simplified images, and bits and contrast of the latter.
 
         Args:
             images: brought to the density's size and channels.

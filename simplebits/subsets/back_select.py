@@ -1,4 +1,8 @@
-"""Backward selection: mask feature after feature, always the one without which the score stays highest."""
+"""Backward selection: mask feature after feature, always the one without which the score stays highest.
+
+How fast it is on whole images of 28x28 pixels is measured by a script, `tests/benchmarks/test_subsets_speed.py`: the
+test in that file takes 14x14 of their pixels.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from torch import Tensor
 
 from simplebits._door import door
 from simplebits.domains import Count, NonNegative
-from simplebits.subsets.masking import Fill, Inputs, Mask
+from simplebits.subsets.arguments import Fill, Inputs, Mask
 from simplebits.subsets.results import BackSelection
 from simplebits.subsets.search import Outcome, Search
 

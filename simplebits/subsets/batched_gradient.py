@@ -14,7 +14,7 @@ from torch import Tensor
 from simplebits._door import door
 from simplebits._gradients import with_gradients
 from simplebits.domains import Count, NonNegative
-from simplebits.subsets.masking import Fill, Inputs, Mask
+from simplebits.subsets.arguments import Fill, Inputs, Mask
 from simplebits.subsets.results import GradientSelection, SufficientInputSubset, Threshold
 from simplebits.subsets.score import evaluate
 from simplebits.subsets.search import Outcome, Search
@@ -68,7 +68,7 @@ class ByGradient:
 def derivative(
     search: Search[GradientSelection], rows: Int64[Tensor, " r"], left: Bool[Tensor, "r m"]
 ) -> tuple[Float[Tensor, " r"], Float[Tensor, "r m"]]:
-    """The score of each input with nothing but these pixels, and its derivative in M, 1 where a pixel is masked."""
+    """Score each input with nothing but these pixels, and differentiate in M, 1 where a pixel is masked."""
     features = search.features.take(rows)
     values, slopes = [], []
     for inputs, index in search.batches(features.apply(left), rows):

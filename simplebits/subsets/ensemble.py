@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits._door import door
+from simplebits.subsets.arguments import several_networks, shapes_fit
 
 
 @door
@@ -30,15 +31,7 @@ class Ensemble(nn.Module):
 
     def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()
-        if isinstance(members, nn.Module) and not isinstance(members, nn.ModuleList):
-            raise TypeError(f"members: expected several networks, [net, ...], got one {type(members).__name__}")
-        members = list(members)
-        for i, member in enumerate(members):
-            if not isinstance(member, nn.Module):
-                raise TypeError(f"members[{i}]: expected a torch.nn.Module, got {type(member).__name__}")
-        self.members = nn.ModuleList(members)
-        if not self.members:
-            raise ValueError("members: an ensemble needs at least one classifier")
+        self.members = nn.ModuleList(several_networks(members))
 
     @door
     def forward(self, x: Tensor) -> Float[Tensor, "n classes"]:
@@ -48,8 +41,5 @@ class Ensemble(nn.Module):
             ValueError: the members' logits differ in shape.
         """
         logits = [member(x) for member in self.members]
-        shapes = {tuple(each.shape) for each in logits}
-        if len(shapes) > 1:
-            listed = ", ".join(str(list(shape)) for shape in sorted(shapes))
-            raise ValueError(f"members: their logits differ in shape, {listed}; give networks of the same classes")
+        shapes_fit(logits)
         return torch.stack(logits).mean(0)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits._door import door
-from simplebits.subsets.pixel_subsets import ChannelFill, PixelShare
+from simplebits.subsets.arguments import ChannelFill, PixelShare
 
 
 @door

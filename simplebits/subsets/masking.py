@@ -3,65 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from simplebits._door import door
-from simplebits.domains import Finite, UnitInterval, dtype_and_shape
-
-FLOATING: Any = Float[Tensor, "..."]
-IMAGE_BATCH = 4  # axes of a batch of images; an input with fewer is a single one
-
-
-@dataclass(frozen=True)
-class OneOrBatch:
-    """One input of so many axes at least, or a batch of images [n, c, h, w]; there is at least one value."""
-
-    axes: int = 1
-    whole = True
-
-    def __call__(self, argument: str, value: Any) -> Tensor:
-        """The tensor as it is."""
-        if not isinstance(value, Tensor):
-            swapped = "; the input comes before the threshold" if isinstance(value, int | float) else ""
-            raise TypeError(
-                f"{argument}: expected a torch.Tensor, one input or a batch of images, got "
-                f"{type(value).__name__}{swapped}"
-            )
-        dtype_and_shape(argument, value, FLOATING)
-        if not self.axes <= value.dim() <= IMAGE_BATCH or value.numel() == 0:
-            of_one = "one image [c, h, w]" if self.axes == 3 else "one input of 1 to 3 axes, as [c, h, w],"
-            raise ValueError(
-                f"{argument}: expected {of_one} or a batch of images [n, c, h, w], none of them empty; got "
-                f"{list(value.shape)}"
-            )
-        return value
-
-
-@dataclass(frozen=True)
-class TrueWhereKept:
-    """A boolean tensor."""
-
-    whole = True
-
-    def __call__(self, argument: str, value: Any) -> Tensor:
-        """The tensor as it is."""
-        if not isinstance(value, Tensor) or value.dtype != torch.bool:
-            got = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise TypeError(
-                f"{argument}: expected a boolean tensor, True where a feature is kept, got {got}; convert a tensor "
-                f"with .bool()"
-            )
-        return value
-
-
-Inputs = Annotated[Float[Tensor, "*x"], OneOrBatch(), Finite()]
-ImageOrImages = Annotated[Float[Tensor, "*n c h w"], OneOrBatch(axes=3), UnitInterval()]
-Mask = Annotated[Bool[Tensor, "*m"], TrueWhereKept()]
-Fill = float | Annotated[Float[Tensor, "*f"], Finite()]
+from simplebits.subsets.arguments import IMAGE_BATCH, Fill, Inputs, Mask, broadcast_fits
 
 
 @door
@@ -87,7 +35,7 @@ def masked(x: Inputs, mask: Mask, fill: Fill = 0.0) -> Float[Tensor, "*x"]:
 
 
 def as_batch(x: Float[Tensor, "*x"]) -> Float[Tensor, "..."]:
-    """A batch of images as it is, a single input as a batch of one."""
+    """Make a single input a batch of one; a batch stays as it is."""
     return x if x.dim() == IMAGE_BATCH else x[None]
 
 
@@ -121,11 +69,11 @@ class Features:
         n, shape = x.shape[0], tuple(x.shape[1:])
         if mask is None:
             mask = torch.ones((1, *shape[1:]) if len(shape) == 3 else shape, dtype=torch.bool, device=x.device)
-        _fits("mask", mask, x)
+        broadcast_fits("mask", mask, x)
         masks = mask.shape[0] if mask.dim() == x.dim() else 1
         cells = (1,) * (x.dim() - 1 - mask.dim()) + tuple(mask.shape[-(x.dim() - 1) :])
         fill = torch.as_tensor(fill, dtype=x.dtype, device=x.device)
-        _fits("fill", fill, x)
+        broadcast_fits("fill", fill, x)
         m = torch.Size(cells).numel()
         feature_of_value = torch.arange(m, device=x.device).view(cells).expand(shape).flatten()
         return cls(
@@ -150,17 +98,3 @@ class Features:
     def unravel(self, feature: Int64[Tensor, "*k"]) -> Int64[Tensor, "*k dims"]:
         """Turn row-major indices of features into indices of their grid, row and column for images."""
         return torch.stack(torch.unravel_index(feature, self.grid), -1)
-
-
-def _fits(argument: str, given: Tensor, x: Tensor) -> None:
-    """Raise ValueError unless a mask or fill broadcasts to a batch of inputs."""
-    try:
-        fits = torch.broadcast_shapes(given.shape, x.shape) == x.shape
-    except RuntimeError:
-        fits = False
-    if not fits:
-        # A batch of one may have been a single input.
-        shape = list(x.shape[1:] if x.shape[0] == 1 else x.shape)
-        many = x.dim() == IMAGE_BATCH and x.shape[0] > 1
-        hint = f"; one for each image is [{x.shape[0]}, 1, h, w]" if given.dim() == 3 and many else ""
-        raise ValueError(f"{argument}: shape {list(given.shape)} does not broadcast to x, {shape}{hint}")

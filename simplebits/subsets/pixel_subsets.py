@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -13,28 +12,8 @@ from torch import Tensor
 
 from simplebits._door import door
 from simplebits.data import ImageSet, RandomShift
-from simplebits.domains import Count, Finite, Number, Seed
-
-
-@dataclass(frozen=True)
-class GreyLevels:
-    """One number in [0, 1], or one for each channel."""
-
-    whole = True
-
-    def __call__(self, argument: str, value: Any) -> Tensor:
-        """The numbers as a tensor [c], or [1] of one for all channels."""
-        try:
-            levels = torch.as_tensor(value, dtype=torch.float32).reshape(-1)
-        except (TypeError, ValueError, RuntimeError, OverflowError):
-            raise TypeError(f"{argument}={value!r}: give a number in [0, 1], or one for each channel") from None
-        if len(levels) == 0 or not bool(((levels >= 0) & (levels <= 1)).all()):
-            raise ValueError(f"{argument}={value!r}: values must lie in [0, 1], as the images' do")
-        return levels
-
-
-PixelShare = Annotated[float, Number(0, 1, open_low=True)]
-ChannelFill = Annotated[Float[Tensor, " c"] | Sequence[float] | float, GreyLevels()]
+from simplebits.domains import Count, Finite, Seed
+from simplebits.subsets.arguments import ChannelFill, PixelShare, masks_fit
 
 
 @door
@@ -165,13 +144,7 @@ def keep_pixels(images: ImageSet, masks: Bool[Tensor, "n h w"], fill: ChannelFil
 
 
 def _keep_pixels(images: ImageSet, masks: Bool[Tensor, "n h w"], levels: Float[Tensor, " c"]) -> ImageSet:
-    n, channels, height, width = images.images.shape
-    if masks.shape != (n, height, width):
-        raise ValueError(
-            f"masks: expected shape {[n, height, width]}, one mask for each image, got {list(masks.shape)}"
-        )
-    if len(levels) not in (1, channels):
-        raise ValueError(f"fill: expected one value or {channels}, one for each channel, got {len(levels)}")
+    masks_fit(masks, levels, images)
     blank = (levels * 255).round().to(torch.uint8)[:, None, None]
     return replace(images, images=torch.where(masks[:, None].to(images.images.device), images.images, blank))
 

@@ -164,7 +164,7 @@ class LocalNetwork:
     def _through(
         self, parts: list[Part], x: Tensor, image: Tensor, pixel: Tensor, maps: Iterator[Tensor]
     ) -> Float[Tensor, "b c rows columns"]:
-        """What the pixels change behind these layers, from what they change before."""
+        """Follow a pixel's change through these layers: from the windows that differ before them to those after."""
         for part in parts:
             if isinstance(part, Residual):
                 beside = part.shortcut.cut(next(maps), x, image, pixel)
@@ -177,14 +177,14 @@ class LocalNetwork:
 
 
 def _by_place(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n places c"]:
-    """Maps with all channels of a place side by side, so that windows are copied place by place."""
+    """Lay out maps with all channels of a place side by side, so that windows are copied place by place."""
     return maps.permute(0, 2, 3, 1).flatten(1, 2).contiguous()
 
 
 def _with_values(
     patch: Float[Tensor, "b window c"], places: Int64[Tensor, "b places"], values: Float[Tensor, "b c rows columns"]
 ) -> Float[Tensor, "b c window"]:
-    """The patches with other values at these places, written in place; channels in front, though last in memory."""
+    """Write other values into the patches at these places; channels in front, though last in memory."""
     b, window, channels = patch.shape
     where = torch.arange(0, b * window, window, device=places.device)[:, None] + places
     patch.view(-1, channels).index_copy_(0, where.flatten(), values.permute(0, 2, 3, 1).reshape(-1, channels))
@@ -192,7 +192,7 @@ def _with_values(
 
 
 def _geometry(layer: nn.Module) -> list[tuple[int, int, int]] | None:
-    """Kernel, stride and padding along both axes; None where the layer is no plain convolution or pooling."""
+    """Read kernel, stride and padding along both axes; None where the layer is no plain convolution or pooling."""
     if isinstance(layer, nn.Conv2d):
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             return None
@@ -209,7 +209,7 @@ def _geometry(layer: nn.Module) -> list[tuple[int, int, int]] | None:
 
 
 def _geometries(layer: nn.Module) -> list[list[tuple[int, int, int]]] | None:
-    """The geometry of each window that a layer or block needs; None where it is not local."""
+    """Read the geometry of each window that a layer or block needs; None where it is not local."""
     if isinstance(layer, POINTWISE):
         return []
     if not isinstance(layer, BasicBlock):
@@ -226,7 +226,7 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _spans(layers: list[nn.Module], shape: tuple[int, ...]) -> tuple[Span, Span] | None:
-    """What a pixel changes along both axes; None where a window is most of a map, or no layer has a window."""
+    """Find what a pixel changes along both axes, layer by layer; None if most of a map, or no layer has a window."""
     windows = [pair for layer in layers for pair in _geometries(layer) or []]
     rows, columns = (_span([pair[axis] for pair in windows], shape[1 + axis]) for axis in (0, 1))
     if rows is None or columns is None or not windows:
@@ -251,7 +251,7 @@ class Span:
 
 
 def _span(geometry: list[tuple[int, int, int]], size: int) -> Span | None:
-    """Along one axis, through layers of these kernels, strides and paddings; None where a row does not count at all."""
+    """Find what a pixel changes along one axis, by kernels, strides and paddings; None if some row counts nowhere."""
     sizes = [size]
     for kernel, stride, padding in geometry:
         sizes.append((sizes[-1] + 2 * padding - kernel) // stride + 1)
@@ -272,14 +272,14 @@ def _span(geometry: list[tuple[int, int, int]], size: int) -> Span | None:
 def _places(
     top: Int64[Tensor, " h"], left: Int64[Tensor, " w"], rows: int, columns: int, width: int
 ) -> Int64[Tensor, "pixels places"]:
-    """For each pixel the places of a rectangle, counted row by row in a map of this width."""
+    """List for each pixel the places of a rectangle, counted row by row in a map of this width."""
     down = top[:, None, None, None] + torch.arange(rows)[:, None]
     across = left[None, :, None, None] + torch.arange(columns)
     return (down * width + across).reshape(len(top) * len(left), rows * columns)
 
 
 def _parts(layers: Iterable[nn.Module], i: int, spans: tuple[Span, Span], device: torch.device) -> list[Part]:
-    """The layers, the first of which is the i-th that needs a window, with these windows."""
+    """Pair the layers with their windows; the first that needs one takes the i-th, and so on."""
     parts: list[Part] = []
     for layer in layers:
         windows = len(_geometries(layer) or [])
@@ -293,7 +293,7 @@ def _parts(layers: Iterable[nn.Module], i: int, spans: tuple[Span, Span], device
 
 
 def _window(layer: nn.Module, i: int, spans: tuple[Span, Span], device: torch.device) -> Window:
-    """Where the i-th convolution or pooling has to look."""
+    """Work out where the i-th convolution or pooling has to look."""
     geometry = _geometry(layer) or []
     corners = [span.begin[i + 1] * stride for span, (_, stride, _) in zip(spans, geometry, strict=True)]
     rows, columns = (
@@ -309,7 +309,7 @@ def _window(layer: nn.Module, i: int, spans: tuple[Span, Span], device: torch.de
 
 
 def _shortcut(i: int, end: int, spans: tuple[Span, Span], device: torch.device) -> Window:
-    """Where in its input a block has to look whose parts are those from the i-th on."""
+    """Work out where a block has to look in its own input; its inner layers are those from the i-th on."""
     rows, columns = spans
     size = rows.length[end], columns.length[end]
     places = _places(rows.begin[end], columns.begin[end], *size, columns.size[i])

@@ -164,7 +164,7 @@ class GradientSelection:
         return self._sufficient(threshold)
 
     def _sufficient(self, threshold: float) -> SufficientInputSubset | None:
-        """The subset of a single image."""
+        """Read off the subset of a single image."""
         if not bool(self.mask.any()) or not self.values[0] >= threshold:
             return None
         groups = int(self.order.max()) + 1

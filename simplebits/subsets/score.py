@@ -15,7 +15,15 @@ from simplebits._door import door
 from simplebits.domains import Labels
 from simplebits.networks import predict
 from simplebits.networks.evaluation_mode import evaluation_mode
-from simplebits.subsets.masking import ImageOrImages
+from simplebits.subsets.arguments import (
+    ImageOrImages,
+    classes_fit,
+    images_fit,
+    logits_fit,
+    score_fits,
+    values_fit,
+    weights_alike,
+)
 from simplebits.subsets.receptive_field import layers_of
 
 
@@ -98,9 +106,8 @@ class ClassScore:
         Raises:
             ValueError: neither one class nor one for each row, or a class that the network has no output for.
         """
-        if len(self) not in (1, len(inputs)):
-            raise ValueError(f"score: has the classes of {len(self)} images, got {len(inputs)} inputs; use for_images")
-        self._fits("inputs", inputs)
+        classes_fit(len(self), len(inputs))
+        weights_alike("inputs", inputs, self.network)
         with evaluation_mode(self.network):
             return self._of_logits(self.network(inputs), self.classes)
 
@@ -113,33 +120,16 @@ class ClassScore:
         """
         if len(self) == 1:
             return self
-        if len(index) == 0 or not 0 <= int(index.min()) <= int(index.max()) < len(self):
-            given = f"{int(index.min())} .. {int(index.max())}" if len(index) else "none"
-            raise ValueError(f"index: must lie in 0 .. {len(self) - 1} for a score of {len(self)} images, got {given}")
+        images_fit(index, len(self))
         return ClassScore(self.network, self._classes_of(index), self.local)
 
-    def _fits(self, argument: str, inputs: Tensor) -> None:
-        """Raise ValueError unless inputs are of the type, and on the device, of the network's weights."""
-        weight = next(self.network.parameters(), inputs)
-        if (inputs.dtype, inputs.device) != (weight.dtype, weight.device):
-            raise ValueError(
-                f"{argument}: expected {weight.dtype} on {weight.device}, as the network's weights, got {inputs.dtype} "
-                f"on {inputs.device}; move one to the other with .to(...)"
-            )
-
     def _classes_of(self, index: Int64[Tensor, " b"]) -> Int64[Tensor, " c"]:
-        """The class of each of these images, or one for all."""
+        """Look up the class of each of these images, or one for all."""
         return self.classes if len(self) == 1 else self.classes[index.to(self.classes.device)]
 
     def _of_logits(self, logits: Tensor, classes: Int64[Tensor, " c"]) -> Float[Tensor, " b"]:
-        """The probabilities of these classes, from what the network gave."""
-        if not isinstance(logits, Tensor):
-            raise TypeError(f"network: expected logits, a tensor [b, classes], got {type(logits).__name__}")
-        if logits.dim() != 2 or self._largest >= logits.shape[1]:
-            raise ValueError(
-                f"score: the largest class is {self._largest}, so the network must give logits [b, "
-                f"{self._largest + 1} or more], got {list(logits.shape)}"
-            )
+        """Compute the probabilities of these classes, from what the network gave."""
+        logits_fit(logits, self._largest)
         return logits.softmax(1).gather(1, classes.to(logits.device).expand(len(logits))[:, None])[:, 0]
 
 
@@ -164,22 +154,21 @@ def class_score(network: nn.Module, x: ImageOrImages, *, local: bool = False) ->
 
 
 def as_score(score: Callable[[Tensor], Tensor], x: Tensor) -> Score:
-    """The score of a batch as it is, a plain function wrapped.
+    """Wrap a plain function as the score of a batch; a `Score` stays as it is.
 
     Raises:
         ValueError: the score is that of another number of images, or its network of another type or device than x.
     """
     if not isinstance(score, Score):
         return SameForAll(score)
-    if len(score) not in (1, len(x)):
-        raise ValueError(f"score: is that of {len(score)} images, x holds {len(x)}; make it from the same images")
+    score_fits(len(score), x)
     if isinstance(score, ClassScore):
-        score._fits("x", x)
+        weights_alike("x", x, score.network)
     return score
 
 
 def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor:
-    """The score of each input, input j being made from image `index[j]`; a classifier runs in the mode it is in.
+    """Score each input, input j being made from image `index[j]`; a classifier runs in the mode it is in.
 
     Raises:
         TypeError: the score gives something else than a tensor.
@@ -189,13 +178,5 @@ def evaluate(score: Score, inputs: Tensor, index: Int64[Tensor, " b"]) -> Tensor
         values = score._of_logits(score.network(inputs), score._classes_of(index))
     else:
         values = score.for_images(index)(inputs)
-    if not isinstance(values, Tensor):
-        raise TypeError(f"score: expected a tensor [{len(inputs)}], got {type(values).__name__}")
-    if values.shape != (len(inputs),):
-        raise ValueError(
-            f"score: expected one number for each of {len(inputs)} inputs, shape [{len(inputs)}], got shape "
-            f"{list(values.shape)}; take one class's column, as class_score does"
-        )
-    if values.is_complex():
-        raise ValueError("score: expected real numbers, got complex ones; give their absolute value or a real part")
+    values_fit(values, len(inputs))
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from simplebits._training import Training
 from simplebits.networks.evaluation_mode import evaluation_mode
+from simplebits.subsets.arguments import IMAGE_BATCH
 from simplebits.subsets.candidates import Candidates
 from simplebits.subsets.draws import Draws
-from simplebits.subsets.masking import IMAGE_BATCH, Features, as_batch
+from simplebits.subsets.masking import Features, as_batch
 from simplebits.subsets.results import BackSelection, GradientSelection, SufficientInputSubset
 from simplebits.subsets.score import ClassScore, Score, as_score, evaluate
 from simplebits.subsets.selection_checkpoint import NOT_WRITTEN, check_same_score, selection_state
@@ -153,7 +154,7 @@ class Search(Generic[S]):
         return collections
 
     def _mode(self) -> contextlib.AbstractContextManager[None]:
-        """A classifier in evaluation mode; its mode is put back at the end."""
+        """Put a classifier in evaluation mode; its mode is put back at the end."""
         return evaluation_mode(self.score.network) if isinstance(self.score, ClassScore) else contextlib.nullcontext()
 
     def score_of(self, rows: Int64[Tensor, " r"], kept: Bool[Tensor, "r m"]) -> Float[Tensor, " r"]:
@@ -182,7 +183,7 @@ class Search(Generic[S]):
     def _find(
         self, threshold: float, rows: Int64[Tensor, " r"], kept: Bool[Tensor, "r m"]
     ) -> list[SufficientInputSubset | None]:
-        """A subset of these features for each of these inputs; nothing is selected where the score is too low."""
+        """Find a subset of these features for each of these inputs; nothing is selected where the score is too low."""
         start = self.score_of(rows, kept)
         high = start >= threshold
         selections = iter(self._select(rows[high], kept[high], start[high]))
@@ -224,6 +225,6 @@ class Search(Generic[S]):
         return self.rule.selections(self, rows, Outcome(kept, order, start, values))
 
     def _probes(self, rows: Int64[Tensor, " r"], kept: Bool[Tensor, "r m"]) -> list[Float[Tensor, " r"]]:
-        """The scores of half masked and of blank inputs, by which a file's score is known."""
+        """Score half masked and blank inputs, by which a file's score is known."""
         half = kept & (torch.arange(kept.shape[1], device=kept.device) % 2 == 0)
         return [self.evaluate(rows, part) for part in (half, torch.zeros_like(kept))]

@@ -38,7 +38,7 @@ def check_same_score(path: str | Path, written: Float64[Tensor, " p"], measured:
 
 
 def _network(score: Score, rows: Int64[Tensor, " r"]) -> str:
-    """A digest of a classifier's weights, buffers and classes; of a function nothing but its values is known."""
+    """Compute a digest of a classifier's weights, buffers and classes; of a function, of nothing but its values."""
     if not isinstance(score, ClassScore):
         return "unknown"
     classes = score._classes_of(rows).expand(len(rows))

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from simplebits._door import door
 from simplebits.domains import Count, NonNegative
+from simplebits.subsets.arguments import Fill, Inputs, Mask
 from simplebits.subsets.back_select import Exact
-from simplebits.subsets.masking import Fill, Inputs, Mask
 from simplebits.subsets.results import SufficientInputSubset, Threshold
 from simplebits.subsets.search import Search
 

@@ -1,8 +1,9 @@
 """Exact backward selection of a batch of 28x28 images against the plain loop over one image, in one run.
 
 The plain loop is what a reader of the paper would write: a NumPy mask for each candidate, masked copies with `where`,
-one call of the network for all candidates of a step. A whole image takes 307,720 evaluations, so the comparison here is
-of images of which a square of pixels is left to mask. Whole images, and other networks, take some three minutes:
+one call of the network for all candidates of a step. A whole image takes 307,720 evaluations, so the test masks only
+14x14 of its 28x28 pixels. Whole images, and other networks, are measured by this file as a script, in three minutes or
+so:
 
     OMP_NUM_THREADS=1 python tests/benchmarks/test_subsets_speed.py
 

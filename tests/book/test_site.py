@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 HANDLE = ".noUi-handle"
+SERVICES = {  # each with its address as a browser shows it
+    "Colab": "https://colab.research.google.com/github/{slug}/blob/main/{path}",
+    "Kaggle": "https://www.kaggle.com/kernels/welcome?src=https://github.com/{slug}/blob/main/{path}",
+    "Lightning": "https://lightning.ai/new?repo_url=https://github.com/{slug}/blob/main/{path}",
+    "Binder": "https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/{path}",
+}
 
 
 def test_no_page_complains(visits: dict[str, Any]) -> None:
@@ -21,7 +29,7 @@ def test_no_page_asks_another_host(visits: dict[str, Any]) -> None:
 
 def test_every_picture_loads_and_says_what_it_shows(visits: dict[str, Any]) -> None:
     images = [(page, image) for page, visit in visits.items() for image in visit.images]
-    assert len(images) > len(visits)  # the logo is on every page; the chapters and the first page have more
+    assert len(images) > len(visits)  # the logo is on every page; the lessons and the first page have more
     assert [(page, image) for page, image in images if not (image["alt"].strip() and image["whole"])] == []
 
 
@@ -139,15 +147,33 @@ def test_the_theme_switch_goes_round(site: Any, browser: Any, visit: Callable[..
 
 
 def test_launch_buttons_open_the_notebook_of_the_page(site: Any) -> None:
-    from simplebits.run import address, root
-
-    slug = address.slug(address.current(root.require()))
-    chapters = [page for page in site.pages if page.startswith("notebooks/")]
-    assert chapters
-    for page in chapters:
-        wanted = f"https://colab.research.google.com/github/{slug}/blob/main/{page.removesuffix('.html')}.ipynb"
+    slug = published_slug()
+    lessons = [page for page in site.pages if page.startswith("notebooks/")]
+    assert lessons
+    for page in lessons:
+        wanted = SERVICES["Colab"].format(slug=slug, path=f"{page.removesuffix('.html')}.ipynb")
         content = (site.folder / page).read_text(encoding="utf-8")
         assert re.search(rf'<a href="{re.escape(wanted)}"[^>]*title="Launch on Colab"', content)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_lesson_can_be_opened_in_every_service(site: Any, service: str) -> None:
+    slug, lessons = published_slug(), [page for page in site.pages if page.startswith("notebooks/")]
+    assert lessons
+    for page in lessons:
+        content = (site.folder / page).read_text(encoding="utf-8")
+        opened = re.search(rf'<a [^>]*href="([^"]+)"[^>]*>{service}</a>', content)
+        assert opened, f"{page} has no link to {service}"
+        # Where a lesson has not been run for the small site, the lesson for tests stands on its page.
+        named = {page.removesuffix(".html"), "notebooks/chapter"}
+        allowed = {SERVICES[service].format(slug=slug, path=f"{path}.ipynb") for path in named}
+        assert unquote(html.unescape(opened[1])) in allowed
+
+
+def published_slug() -> str:
+    from simplebits.run import address, root
+
+    return address.slug(address.current(root.require()))
 
 
 def test_nothing_is_left_for_the_builder_to_find(site: Any) -> None:

@@ -1,4 +1,4 @@
-"""The shape that every chapter has: `problems(stem, notebook)` says in sentences where one departs from it.
+"""The shape that every lesson has: `problems(stem, notebook)` says in sentences where one departs from it.
 
 In order: title with a one-sentence answer, objectives, what to know before, the measured cost and the set-up,
 parameters; then the sections with what the reader should see, something to move and a number for the ledger; exercises
@@ -13,14 +13,14 @@ import re
 import statistics
 from collections.abc import Iterator
 
-from chapters import is_checked, parameters, tagged
+from lessons import is_checked, parameters, tagged
 from nbformat import NotebookNode
 
 FOLDED = ("hide-input", "hide-cell", "remove-cell", "remove-input")
 
 
 def problems(stem: str, notebook: NotebookNode) -> list[str]:
-    """What to mend in a chapter; an empty list where nothing is amiss."""
+    """What to mend in a lesson; an empty list where nothing is amiss."""
     rules = [_title, _opening, _parameters, _sections, _checked, _exercises, _figures, _code, _size, _teaches]
     return [f"{stem}: {message}" for rule in rules for message in rule(stem, notebook)]
 
@@ -33,7 +33,7 @@ def _title(stem: str, notebook: NotebookNode) -> Iterator[str]:
         return
     answer = first.source[title.end() :].strip().split("\n\n")[0].strip("*_ \n")
     if not answer.endswith((".", "!")) or len(answer.split()) > 80:
-        yield f"after the title comes the chapter's answer in one sentence, not {answer[:60]!r}"
+        yield f"after the title comes the lesson's answer in one sentence, not {answer[:60]!r}"
     if not re.search(rf"colab\.research\.google\.com/github/\S+/notebooks/{stem}\.ipynb", first.source):
         yield "the first cell needs the Colab badge that opens this file (`simplebits address` keeps its address right)"
 
@@ -91,7 +91,7 @@ def _sections(stem: str, notebook: NotebookNode) -> Iterator[str]:
     if "you should see" not in text.lower():
         yield "no section says in words what you should see"
     if "$" not in text:
-        yield "no formula: the equation that the chapter is about belongs beside its code"
+        yield "no formula: the equation that the lesson is about belongs beside its code"
     if "slider" not in code:
         yield "nothing to move: one place needs sb.report.slider(...)"
     if "record" not in code:

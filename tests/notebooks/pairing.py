@@ -1,4 +1,4 @@
-"""Keep the two files of each chapter and study, .py and .ipynb, one notebook.
+"""Keep the two files of each lesson and study, .py and .ipynb, one notebook.
 
     python tests/notebooks/pairing.py             say where they differ; exit code 1 if they do
     python tests/notebooks/pairing.py --write     make each .ipynb from its .py (the usual direction)
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from chapters import FOLDER, stems, studies
 from jupytext.combine import combine_inputs_with_outputs
 from jupytext.config import load_jupytext_configuration_file
+from lessons import FOLDER, stems, studies
 from nbformat import NotebookNode
 
 CONFIG = FOLDER / "jupytext.toml"

@@ -1,9 +1,9 @@
-"""What the checked cells of each chapter print in the smoke profile; the committed notebooks hold no outputs.
+"""What the checked cells of each lesson print in the smoke profile; the committed notebooks hold no outputs.
 
-    python tests/notebooks/reference.py                           make the references of every chapter anew
+    python tests/notebooks/reference.py                           make the references of every lesson anew
     python tests/notebooks/reference.py 01_bits_per_dimension     of one
 
-`expected/<chapter>.json` holds the text of every cell marked `NBVAL_CHECK_OUTPUT`, in order. To check a chapter, the
+`expected/<lesson>.json` holds the text of every cell marked `NBVAL_CHECK_OUTPUT`, in order. To check a lesson, the
 smoke parameters are injected as papermill does it, the expected outputs are put into the marked cells, and nbval runs
 the result. nbval_settings.py says which differences do not count. Read the diff of a reference before you commit it.
 """
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from chapters import ROOT, is_checked, read, stems
+from lessons import ROOT, is_checked, read, stems
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams
 
@@ -41,12 +41,12 @@ def prepared(notebook: NotebookNode, parameters: dict[str, object]) -> NotebookN
 
 
 def smoke_parameters(stem: str) -> dict[str, object]:
-    """The chapter's entry in notebooks/profiles/smoke.yml."""
+    """The lesson's entry in notebooks/profiles/smoke.yml."""
     return profiles.load(ROOT, "smoke").get(stem, {})
 
 
 def expected(stem: str) -> list[Outputs]:
-    """The stored outputs of a chapter, one entry a checked cell.
+    """The stored outputs of a lesson, one entry a checked cell.
 
     Raises:
         FileNotFoundError: there is no reference yet, with the command that makes it.
@@ -78,7 +78,7 @@ def merged(notebook: NotebookNode, outputs: list[Outputs]) -> NotebookNode:
 def check(notebook: NotebookNode, timeout: int = 300) -> tuple[bool, str]:
     """Run a merged notebook under nbval: whether every cell ran and every checked cell agrees, and what nbval said."""
     with _workplace() as folder:
-        path = Path(folder) / "chapter.ipynb"
+        path = Path(folder) / "lesson.ipynb"
         nbformat.write(notebook, path)
         options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={timeout}", "-p", "nbval_settings"]
         quiet = ["-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "-q", "--no-header", "--color=no"]
@@ -117,7 +117,7 @@ def environment() -> dict[str, str]:
 
 
 def _workplace() -> tempfile.TemporaryDirectory[str]:
-    """A folder inside the repository, so that a chapter finds the ledger from where it runs."""
+    """A folder inside the repository, so that a lesson finds the ledger from where it runs."""
     (ROOT / "_build").mkdir(exist_ok=True)
     return tempfile.TemporaryDirectory(dir=ROOT / "_build", prefix="nbval-")
 

@@ -1,4 +1,4 @@
-"""Every chapter has the shape that the reader knows from the others; and the check of it notices each fault."""
+"""Every lesson has the shape that the reader knows from the others; and the check of it notices each fault."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 import yaml
 from anatomy import problems
-from chapters import ROOT, read, stems
+from lessons import ROOT, read, stems
 from pairing import to_notebook
 
-SAMPLE = (Path(__file__).parent / "sample_chapter.txt").read_text(encoding="utf-8")
+SAMPLE = (Path(__file__).parent / "sample_lesson.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("stem", stems())
-def test_chapter_has_the_shape_of_a_chapter(stem: str) -> None:
+def test_lesson_has_the_shape_of_a_lesson(stem: str) -> None:
     assert not (found := problems(stem, read(stem))), "\n".join(found)
 
 
-def test_every_chapter_is_in_the_table_of_contents() -> None:
+def test_every_lesson_is_in_the_table_of_contents() -> None:
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    pages = [lesson["file"] for part in contents["parts"] for lesson in part["chapters"]]
     listed = [Path(page).stem for page in pages if page.startswith("notebooks/")]
-    assert listed == stems(), "the chapters of _toc.yml, in order, are the notebooks"
+    assert listed == stems(), "the lessons of _toc.yml, in order, are the notebooks"
 
 
 def test_the_sample_is_in_order() -> None:

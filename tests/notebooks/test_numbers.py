@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from chapters import ROOT, stems
+from lessons import ROOT, stems
 
 from simplebits.run import numbers
 

@@ -1,11 +1,11 @@
-"""Checked cells: the outputs that a chapter promises in the smoke profile are the ones it gives (nbval)."""
+"""Checked cells: the outputs that a lesson promises in the smoke profile are the ones it gives (nbval)."""
 
 from __future__ import annotations
 
 import nbformat
 import pytest
 import reference
-from chapters import read, stems
+from lessons import read, stems
 from nbval_settings import SANITISE
 
 SOURCE = "# NBVAL_CHECK_OUTPUT\nprint(f'{scale} x 0.5 is {scale * 0.5:.6f}, found in 0.1234 s')\nscale / 3"
@@ -50,8 +50,8 @@ def test_another_number_is_noticed() -> None:
 def test_references_must_match_the_marked_cells() -> None:
     with pytest.raises(ValueError, match="1 cells are marked NBVAL_CHECK_OUTPUT and 0 ref"):
         reference.merged(small(), [])
-    with pytest.raises(FileNotFoundError, match=r"reference\.py no_such_chapter"):
-        reference.expected("no_such_chapter")
+    with pytest.raises(FileNotFoundError, match=r"reference\.py no_such_lesson"):
+        reference.expected("no_such_lesson")
 
 
 def test_a_silent_checked_cell_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The two files of a chapter hold the same notebook; and the check of it notices each difference."""
+"""The two files of a lesson hold the same notebook; and the check of it notices each difference."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from chapters import FOLDER, stems
+from lessons import FOLDER, stems
 from pairing import differences, write
 
-SAMPLE = (Path(__file__).parent / "sample_chapter.txt").read_text(encoding="utf-8")
+SAMPLE = (Path(__file__).parent / "sample_lesson.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("stem", stems())
-def test_chapter_is_a_pair(stem: str) -> None:
+def test_lesson_is_a_pair(stem: str) -> None:
     found = differences(FOLDER / f"{stem}.py", FOLDER / f"{stem}.ipynb")
     assert not found, "\n".join(
         [*found, "To make the notebook from the text: python tests/notebooks/pairing.py --write"]
     )
 
 
-def test_there_are_chapters() -> None:
+def test_there_are_lessons() -> None:
     assert "01_bits_per_dimension" in stems()
 
 

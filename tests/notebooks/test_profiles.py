@@ -1,9 +1,9 @@
-"""The profiles name chapters and parameters that exist, with values of the right kind."""
+"""The profiles name lessons and parameters that exist, with values of the right kind."""
 
 from __future__ import annotations
 
 import pytest
-from chapters import FOLDER, ROOT, parameters, read, stems
+from lessons import FOLDER, ROOT, parameters, read, stems
 
 from simplebits.run import profiles
 
@@ -25,8 +25,8 @@ def test_there_is_a_file_for_each() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_every_chapter_has_its_entry(name: str) -> None:
-    assert sorted(profile(name)) == stems(), f"notebooks/profiles/{name}.yml names each chapter once, and nothing else"
+def test_every_lesson_has_its_entry(name: str) -> None:
+    assert sorted(profile(name)) == stems(), f"notebooks/profiles/{name}.yml names each lesson once, and nothing else"
 
 
 @pytest.mark.parametrize("name", PROFILES)

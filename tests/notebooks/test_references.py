@@ -1,11 +1,11 @@
-"""Every source that a chapter cites is in the bibliography, under one of the headings of its page."""
+"""Every source that a lesson cites is in the bibliography, under one of the headings of its page."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from chapters import ROOT, read, stems
+from lessons import ROOT, read, stems
 
 from simplebits.run import citations
 
@@ -16,10 +16,10 @@ HEADINGS = re.findall(r'keywords % "(\w+)"', (ROOT / "book/bibliography.md").rea
 
 
 @pytest.mark.parametrize("stem", stems())
-def test_what_a_chapter_cites_is_in_the_bibliography(stem: str) -> None:
+def test_what_a_lesson_cites_is_in_the_bibliography(stem: str) -> None:
     text = "\n".join(cell.source for cell in read(stem).cells)
     cited = {mark["key"] for mark in citations.MARK.finditer(text)}
-    assert cited, "a chapter names its sources"
+    assert cited, "a lesson names its sources"
     assert cited <= set(ENTRIES), "add these to book/references.bib"
 
 

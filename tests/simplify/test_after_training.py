@@ -238,7 +238,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(net, tmp_path, monk
             raise KeyboardInterrupt
         return after_training_terms(*arguments, **settings)
 
-    monkeypatch.setattr("simplebits.simplify.after_training.after_training_terms", killed)
+    monkeypatch.setattr("simplebits.simplify.after_training_step.after_training_terms", killed)
     with pytest.raises(KeyboardInterrupt):
         simplify_after_training(net, glow, x, **options)
     steps.append(1)

@@ -5,7 +5,8 @@ import torch
 
 from simplebits.density import DensityModel
 from simplebits.simplify import Stage
-from simplebits.simplify.schedule import InStages, stage_at
+from simplebits.simplify.arguments import InStages
+from simplebits.simplify.schedule import stage_at
 
 
 class Flat(DensityModel):

@@ -1,4 +1,4 @@
-"""The chapters as the checks see them: which there are, their cells, and the parameters they take."""
+"""The lessons as the checks see them: which there are, their cells, and the parameters they take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = ROOT / "notebooks"
 
 
 def stems(folder: Path = FOLDER) -> list[str]:
-    """The names of all chapters, from either file of the pair: `01_bits_per_dimension`, ..."""
+    """The names of all lessons, from either file of the pair: `01_bits_per_dimension`, ..."""
     return sorted({path.stem for suffix in (".py", ".ipynb") for path in folder.glob(f"[0-9][0-9]_*{suffix}")})
 
 
@@ -24,7 +24,7 @@ def studies(folder: Path = FOLDER) -> list[str]:
 
 
 def read(stem: str, folder: Path = FOLDER) -> NotebookNode:
-    """The notebook of a chapter, from its .ipynb."""
+    """The notebook of a lesson, from its .ipynb."""
     return nbformat.read(folder / f"{stem}.ipynb", as_version=4)
 
 
