@@ -82,20 +82,20 @@ def tensors() -> dict[str, Tensor]:
 
 
 def examples() -> tuple[Tensor, Tensor]:
-    """The first test images of each digit, as large as a drawing, and their labels: [20, 1, 16, 16] in [0, 1]."""
+    """Take the first test images of each digit, as large as a drawing, and their labels: [20, 1, 16, 16] in [0, 1]."""
     digits = data.load("digits", "test")
     rows = torch.cat([(digits.labels == label).nonzero()[:EXAMPLES, 0] for label in range(10)])
     return digits.subset(rows).to_float(size=SIZE), digits.labels[rows]
 
 
 def condensed() -> Tensor:
-    """The condensed digits, one a class, without MNIST's margin and as large as a drawing: [10, 1, 16, 16]."""
+    """Take the condensed digits, one a class, without MNIST's margin and as large as a drawing: [10, 1, 16, 16]."""
     images = _condensed_set().images.float()[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
     return F.interpolate(images, SIZE, mode="area").clamp(0, 1)
 
 
 def about() -> dict[str, Any]:
-    """What the page says of its parts: their cards, and how often the nearest condensed image names a test digit."""
+    """Gather what the page says of its parts: their cards, and how often the nearest condensed image names a test digit."""
     card, glow = networks.digit_reader_card(), density.load(DENSITY)
     return {
         "glow": glow.config,
