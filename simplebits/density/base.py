@@ -184,6 +184,12 @@ class DensityModel(nn.Module):
         """
         return self(x, generator, draws=draws, quantised=quantised)
 
+    def _bits_alike(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
+        """Compute bits per dimension with one pattern of noise for all images, so that none depends on the others."""
+        noise = torch.rand(x.shape[1:], generator=generator, device=generator.device if generator else x.device)
+        centred = self._centre(x) + noise.to(x) / 2**self.bit_depth
+        return self.bit_depth - self.log_density(centred) / (self.dims * math.log(2))
+
 
 class DiscreteModel(DensityModel):
     """A model that gives probabilities to images on the grey levels, or a bound on them, without a density.
@@ -197,3 +203,9 @@ class DiscreteModel(DensityModel):
         start = ((g + 0.5) * levels).floor().clamp(0, levels - 1) / levels - 0.5
         level = self.uncentre(g + (start - g).detach())
         return self._log_p(level, None) + self.dims * self.bit_depth * math.log(2)
+
+    def _bits_alike(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
+        # Between grey levels there is no probability: round, and let gradients pass.
+        generator = generator or torch.Generator(x.device).manual_seed(torch.initial_seed())
+        state = generator.get_state()
+        return torch.cat([self(one, generator.set_state(state), quantised=True) for one in x.split(1)])

@@ -123,7 +123,7 @@ def _transposed_convolution(
     groups: int,
     wanted: list[bool],
 ) -> tuple[Tensor, None, None]:
-    """A convolution's derivative in its input, which ONNX has no operator for: a transposed convolution.
+    """Write a convolution's derivative in its input, for which ONNX has no operator, as a transposed convolution.
 
     Raises:
         ValueError: the convolution is a transposed one itself.

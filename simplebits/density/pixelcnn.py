@@ -175,6 +175,9 @@ class PixelCNN(DiscreteModel):
         parts = predicted.logits.log_softmax(1) + each.sum(2)
         return parts.logsumexp(1).flatten(1).sum(1)
 
+    def _bits_alike(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
+        return self(x, quantised=True)
+
     @door
     @torch.no_grad()
     def sample(self, n: Count, generator: torch.Generator | None = None) -> Float[Tensor, "n c h w"]:

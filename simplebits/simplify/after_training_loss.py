@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -142,9 +141,7 @@ def after_training_terms(
 
     clipped = simplified + (simplified.clamp(0, 1) - simplified).detach()
     # One pattern of noise for all: what becomes of an image does not depend on its place in the batch.
-    noise = torch.rand(x.shape[1:], generator=generator, device=generator.device if generator else x.device)
-    centred = density.centre(clipped) + noise.to(x) / 2**density.bit_depth
-    bits = density.bit_depth - density.log_density(centred) / (density.dims * math.log(2))
+    bits = density._bits_alike(clipped, generator)
 
     gradient = distance_of(gates, wanted)
     prediction, scaled_prediction = kl_of(logits, logits_mixed), kl_of(scaled.detach(), scaled_mixed)
