@@ -11,8 +11,8 @@
 #
 # # One image, five lenses
 #
-# **Put the same images under five methods of this book, and "little information" does not mean the same thing five times: of 0<!--=five-lenses.pairs:.0f--> comparisons 0<!--=five-lenses.clear-raw:.0f--> are clear in our short
-# run, 0<!--=five-lenses.against-raw:.0f--> of them clear *opposites*; with brightness and class held fixed 0<!--=five-lenses.clear-held:.0f--> are left. Bits go with the bits that are left after simplification, and the distance from the image of
+# **Put the same images under five methods of this book, and "little information" does not mean the same thing five times: of 20<!--=five-lenses.pairs:.0f--> comparisons 15<!--=five-lenses.clear-raw:.0f--> are clear in our short
+# run, 8<!--=five-lenses.against-raw:.0f--> of them clear *opposites*; with brightness and class held fixed 8<!--=five-lenses.clear-held:.0f--> are left. Bits go with the bits that are left after simplification, and the distance from the image of
 # the class goes with unique information.**
 #
 # Below you see ten images: five digits and five photographs. Which of the digits holds the least information, and which of the photographs? This book has five ways to answer:
@@ -113,8 +113,8 @@ sb.report.show(
 )
 
 # %% [markdown]
-# Each lens gives every image one number, which is *small* where there is little information. It also gives a second number that is meant to say the same in another way. We keep both: a lens that does not agree with
-# itself cannot agree with another one.
+# Each lens gives every image one number, which is *small* where there is little information. It also gives a second number that is meant to say the same in another way. We keep both: a lens that hardly agrees with
+# itself can hardly agree with another one.
 #
 # ## Lens 1: how many bits is the image?
 #
@@ -178,7 +178,7 @@ for name, share, bits in (
 # ## Lens 3: how many pixels are enough?
 #
 # Mask pixels until the network is no longer sure of its answer. A masked pixel becomes the mean pixel of all images. Backward selection by gradients masks two pixels at a time; the
-# subset is what is left when the confidence would fall below $\tau$. The second number: how many *random* pixels does it take for the same confidence? We let pixels return in ten random orders and average.
+# subset is what is left when the confidence would fall below $\tau$. (As it goes by gradients and in pairs, a smaller subset may exist.) The second number: how many *random* pixels does it take for the same confidence? We let pixels return in ten random orders and average.
 
 # %%
 fill = sb.subsets.mean_pixel(train)[:, None, None]
@@ -341,11 +341,11 @@ sb.report.slider(
 
 # %% [markdown]
 # **What you should see.** The dots of one image stand far apart. In the default run take the fourth stop: the digit that is farthest from the condensed image of its class, a 1 with a broad foot. By bits it is a plain image,
-# above only 0<!--=five-lenses.far-bits-place:.0f-->% of the digits; by unique information it is above 0<!--=five-lenses.far-unique-place:.0f-->% of them. And see how much a choice is worth: on average
-# 0<!--=five-lenses.subset-digits:.0f--> chosen pixels of a digit are enough, or 0<!--=five-lenses.second-subset-digits:.0f--> random ones, of 256; of a photograph 0<!--=five-lenses.subset-photographs:.0f--> chosen or 0<!--=five-lenses.second-subset-photographs:.0f--> random ones.
+# above only 18<!--=five-lenses.far-bits-place:.0f-->% of the digits; by unique information it is above 94<!--=five-lenses.far-unique-place:.0f-->% of them. And see how much a choice is worth: on average
+# 59<!--=five-lenses.subset-digits:.0f--> chosen pixels of a digit are enough, or 157<!--=five-lenses.second-subset-digits:.0f--> random ones, of 256; of a photograph 42<!--=five-lenses.subset-photographs:.0f--> chosen or 134<!--=five-lenses.second-subset-photographs:.0f--> random ones.
 #
-# Lens 2, at nearly equal accuracy: the network reads 0<!--=five-lenses.read-after:.1f-->% of the images that were simplified after training, at 0<!--=five-lenses.simplified-digits:.2f--> bits for digits and 0<!--=five-lenses.simplified-photographs:.2f--> for photographs; the copy reads
-# 0<!--=five-lenses.read-while:.1f-->% of those simplified while training, at 0<!--=five-lenses.second-simplified-digits:.2f--> and 0<!--=five-lenses.second-simplified-photographs:.2f--> bits. (As they are: 0<!--=five-lenses.bits-digits:.2f--> and 0<!--=five-lenses.bits-photographs:.2f--> bits.)
+# Lens 2, at nearly equal accuracy: the network reads 98.5<!--=five-lenses.read-after:.1f-->% of the images that were simplified after training, at 0.99<!--=five-lenses.simplified-digits:.2f--> bits for digits and 1.24<!--=five-lenses.simplified-photographs:.2f--> for photographs; the copy reads
+# 99.5<!--=five-lenses.read-while:.1f-->% of those simplified while training, at 1.22<!--=five-lenses.second-simplified-digits:.2f--> and 1.64<!--=five-lenses.second-simplified-photographs:.2f--> bits. (As they are: 1.40<!--=five-lenses.bits-digits:.2f--> and 1.89<!--=five-lenses.bits-photographs:.2f--> bits.)
 #
 # ## Do the ranks agree?
 #
@@ -454,28 +454,29 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** Read the lower half first. In the default run 0<!--=five-lenses.clear-raw:.0f--> of 0<!--=five-lenses.pairs:.0f--> correlations are clear, but 0<!--=five-lenses.against-raw:.0f--> of these are *negative*: where one lens says much, the other says little. Among digits, images with
-# more bits are nearer to their condensed image (+0.00<!--=five-lenses.raw-bits-condensed-digits:+.2f-->) and less missed (+0.00<!--=five-lenses.raw-bits-unique-digits:+.2f-->). Among photographs, images with more bits are missed more (+0.00<!--=five-lenses.raw-bits-unique-photographs:+.2f-->).
+# **What you should see.** Read the lower half first. In the default run 15<!--=five-lenses.clear-raw:.0f--> of 20<!--=five-lenses.pairs:.0f--> correlations are clear, but 8<!--=five-lenses.against-raw:.0f--> of these are *negative*: where one lens says much, the other says little. Among digits, images with
+# more bits are nearer to their condensed image (-0.52<!--=five-lenses.raw-bits-condensed-digits:+.2f-->) and less missed (-0.37<!--=five-lenses.raw-bits-unique-digits:+.2f-->). Among photographs, images with more bits are missed more (+0.49<!--=five-lenses.raw-bits-unique-photographs:+.2f-->).
 #
-# Now the upper half, with brightness and class fixed: 0<!--=five-lenses.clear-held:.0f--> are left. Bits and condensed lose their opposition among digits (+0.00<!--=five-lenses.held-bits-condensed-digits:+.2f-->), and the two opposite answers about bits and unique
-# information both fade (+0.00<!--=five-lenses.held-bits-unique-digits:+.2f--> and +0.00<!--=five-lenses.held-bits-unique-photographs:+.2f-->; neither is clear). Which of the two did it? With brightness alone held fixed, bits and condensed stay opposed among digits (+0.00<!--=five-lenses.ink-only-digits:+.2f-->); with class alone they do not
-# (+0.00<!--=five-lenses.class-only-digits:+.2f-->). So these numbers were about *classes*: a whole class is written with many bits and is learned easily, or the other way round.
+# Now the upper half, with brightness and class fixed: 8<!--=five-lenses.clear-held:.0f--> are left. Bits and condensed lose their opposition among digits (-0.07<!--=five-lenses.held-bits-condensed-digits:+.2f-->), and the two opposite answers about bits and unique
+# information both fade (-0.15<!--=five-lenses.held-bits-unique-digits:+.2f--> and +0.12<!--=five-lenses.held-bits-unique-photographs:+.2f-->; neither is clear). Which of the two did it? With brightness alone held fixed, bits and condensed stay opposed among digits (-0.54<!--=five-lenses.ink-only-digits:+.2f-->); with class alone they do not
+# (-0.13<!--=five-lenses.class-only-digits:+.2f-->). So these numbers were about *classes*: a whole class is written with many bits and is learned easily, or the other way round.
 #
 # Two agreements outlast this, in both kinds:
 #
-# - **bits and simplified**: +0.00<!--=five-lenses.held-bits-simplified-digits:+.2f--> [+0.00<!--=five-lenses.held-bits-simplified-digits-low:+.2f-->, +0.00<!--=five-lenses.held-bits-simplified-digits-high:+.2f-->] among digits,
-#   +0.00<!--=five-lenses.held-bits-simplified-photographs:+.2f--> [+0.00<!--=five-lenses.held-bits-simplified-photographs-low:+.2f-->, +0.00<!--=five-lenses.held-bits-simplified-photographs-high:+.2f-->] among photographs. This is the same Glow, asked before and after.
-# - **condensed and unique**: +0.00<!--=five-lenses.held-condensed-unique-digits:+.2f--> [+0.00<!--=five-lenses.held-condensed-unique-digits-low:+.2f-->, +0.00<!--=five-lenses.held-condensed-unique-digits-high:+.2f-->] and
-#   +0.00<!--=five-lenses.held-condensed-unique-photographs:+.2f--> [+0.00<!--=five-lenses.held-condensed-unique-photographs-low:+.2f-->, +0.00<!--=five-lenses.held-condensed-unique-photographs-high:+.2f-->]. Both ask how unusual an image is for its class, and both ask it of gradients at the same start weights.
+# - **bits and simplified**: +0.28<!--=five-lenses.held-bits-simplified-digits:+.2f--> [+0.08<!--=five-lenses.held-bits-simplified-digits-low:+.2f-->, +0.46<!--=five-lenses.held-bits-simplified-digits-high:+.2f-->] among digits,
+#   +0.57<!--=five-lenses.held-bits-simplified-photographs:+.2f--> [+0.39<!--=five-lenses.held-bits-simplified-photographs-low:+.2f-->, +0.71<!--=five-lenses.held-bits-simplified-photographs-high:+.2f-->] among photographs. This is the same Glow, asked before and after.
+# - **condensed and unique**: +0.44<!--=five-lenses.held-condensed-unique-digits:+.2f--> [+0.26<!--=five-lenses.held-condensed-unique-digits-low:+.2f-->, +0.60<!--=five-lenses.held-condensed-unique-digits-high:+.2f-->] and
+#   +0.31<!--=five-lenses.held-condensed-unique-photographs:+.2f--> [+0.09<!--=five-lenses.held-condensed-unique-photographs-low:+.2f-->, +0.50<!--=five-lenses.held-condensed-unique-photographs-high:+.2f-->]. Both ask how unusual an image is for its class, and both ask it of gradients at the same start weights.
 #
-# So the five lenses ask at least two questions: *how long is the image as a message?* and *how unusual is it for its class?* The number of sufficient pixels follows neither: with both things fixed it goes with
-# bits a little (+0.00<!--=five-lenses.held-bits-subset-digits:+.2f--> and +0.00<!--=five-lenses.held-bits-subset-photographs:+.2f-->), and what it clearly follows without that is brightness: the brighter an image, the fewer pixels are enough (+0.00<!--=five-lenses.ink-subset-digits:+.2f--> and +0.00<!--=five-lenses.ink-subset-photographs:+.2f-->).
+# So the five lenses ask at least two questions: *how long is the image as a message?* and *how unusual is it for its class?* The number of sufficient pixels belongs to neither: it follows
+# brightness, the brighter an image, the fewer pixels are enough (-0.32<!--=five-lenses.ink-subset-digits:+.2f--> and -0.55<!--=five-lenses.ink-subset-photographs:+.2f-->). With brightness and class fixed it goes with bits a little (+0.22<!--=five-lenses.held-bits-subset-digits:+.2f--> and +0.30<!--=five-lenses.held-bits-subset-photographs:+.2f-->), and among photographs *against* the distance
+# from the condensed image (-0.37<!--=five-lenses.held-subset-condensed-photographs:+.2f-->): of an unusual crop fewer pixels are enough.
 #
 # "Held fixed" has a limit: what brightness and class predict is taken out as a straight line in the ranks. Whatever else the images differ in, stroke width for example, may still stand behind an agreement.
 #
 # ## Does a lens agree with itself?
 #
-# Two lenses cannot agree better than each agrees with its own second number. So look at this, too.
+# If the two numbers of one lens put the images in different orders, do not expect this lens to agree with another one. So compare each lens with itself, too.
 
 # %%
 within = {
@@ -512,9 +513,9 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** Bits agree best with themselves (+0.00<!--=five-lenses.within-bits-digits:+.2f--> and +0.00<!--=five-lenses.within-bits-photographs:+.2f-->), though Glow and PNG are very different codes. Unique information keeps most of its order at other start weights
-# (+0.00<!--=five-lenses.within-unique-digits:+.2f--> and +0.00<!--=five-lenses.within-unique-photographs:+.2f-->). Simplified bits are the weak lens: among digits, simplification while training and after it put the images in almost unrelated orders
-# (+0.00<!--=five-lenses.within-simplified-digits:+.2f-->), at nearly equal accuracy. So the bits that are left say as much about the way of simplifying as about the image. The while-training version has seen the labels and must teach; the after-training version must only keep
+# **What you should see.** Bits agree best with themselves (+0.87<!--=five-lenses.within-bits-digits:+.2f--> and +0.96<!--=five-lenses.within-bits-photographs:+.2f-->), though Glow and PNG are very different codes. Unique information keeps most of its order at other start weights
+# (+0.73<!--=five-lenses.within-unique-digits:+.2f--> and +0.89<!--=five-lenses.within-unique-photographs:+.2f-->). Simplified bits are the weak lens: among digits, simplification while training and after it put the images in almost unrelated orders
+# (+0.22<!--=five-lenses.within-simplified-digits:+.2f-->), at nearly equal accuracy. So the bits that are left say as much about the way of simplifying as about the image. The while-training version has seen the labels and must teach; the after-training version must only keep
 # the answer of this network. And both stop after few steps in this lesson.
 #
 # The intervals are about other *images*. That another network, or another condensed set, would give other numbers is not in them; only the two starts of the last lens show a little of it.
@@ -561,12 +562,12 @@ sb.report.measured_in("five_lenses")
 #     print(kind, sb.report.rank_correlation(lens["subset"][there], size_black[there]))
 # ```
 #
-# In the default run $\rho$ is +0.00<!--=five-lenses.fill-digits:+.2f--> for digits and +0.00<!--=five-lenses.fill-photographs:+.2f--> for photographs. With black, the dark background of a digit is free; with the mean pixel, it has to be shown. So the number belongs to the image *and*
+# In the default run $\rho$ is +0.48<!--=five-lenses.fill-digits:+.2f--> for digits and -0.04<!--=five-lenses.fill-photographs:+.2f--> for photographs. With black, the dark background of a digit is free; with the mean pixel, it has to be shown. So the number belongs to the image *and*
 # to the fill, and says nothing without it.
 #
 # </details>
 #
-# **Exercise 2.** Put digits and photographs into one comparison. Which pair of lenses agrees now that did not within the kinds, and why?
+# **Exercise 2.** Put digits and photographs into one comparison. Which pairs of lenses look different now, and why?
 #
 # <details><summary>Solution</summary>
 #
@@ -575,8 +576,8 @@ sb.report.measured_in("five_lenses")
 #     print(one, two, sb.report.rank_correlation(lens[one][sure], lens[two][sure]))
 # ```
 #
-# In the default run bits and subset: +0.00<!--=five-lenses.pooled-bits-subset:+.2f--> together, +0.00<!--=five-lenses.raw-bits-subset-digits:+.2f--> among digits and +0.00<!--=five-lenses.raw-bits-subset-photographs:+.2f--> among photographs, neither of them clear. Photographs have more bits than digits, and fewer of their pixels are enough;
-# the joint number says little more than that. The reverse happens, too: bits and condensed have +0.00<!--=five-lenses.pooled-bits-condensed:+.2f--> together, which hides +0.00<!--=five-lenses.raw-bits-condensed-digits:+.2f--> among digits. This is *Simpson's paradox*: groups and their union may tell different stories.
+# In the default run bits and subset: -0.41<!--=five-lenses.pooled-bits-subset:+.2f--> together, -0.07<!--=five-lenses.raw-bits-subset-digits:+.2f--> among digits and -0.21<!--=five-lenses.raw-bits-subset-photographs:+.2f--> among photographs, much weaker. Photographs have more bits than digits, and fewer of their pixels are enough;
+# the joint number says mostly that. The reverse happens, too: bits and condensed have -0.09<!--=five-lenses.pooled-bits-condensed:+.2f--> together, which hides -0.52<!--=five-lenses.raw-bits-condensed-digits:+.2f--> among digits. This is *Simpson's paradox*: groups and their union may tell different stories.
 #
 # </details>
 #

@@ -28,8 +28,8 @@ validation = 500  # others, on which predictions are compared
 density = "glow-16px"  # measures bits, and sets the size of the images
 width = 64  # units of each of the two hidden layers of an MLP
 training_steps = 400  # of the network, batches of 32
-bit_weights = [32.0, 4.0]  # price of a bit while training, and after it
-simplify_steps = [150, 30]  # updates of the simplifier, and of the latents of every image
+bit_weights = [16.0, 4.0]  # price of a bit while training, and after it
+simplify_steps = [120, 24]  # updates of the simplifier, and of the latents of every image
 threshold = 0.9  # confidence that a subset of pixels must keep
 orders = 20  # random orders of pixels
 iterations = 200  # networks drawn while condensing
@@ -52,8 +52,8 @@ score = sb.subsets.class_score(network, x)
 # %% [markdown]
 # ## The lenses
 #
-# Each gives its number and a second one. Simplified images are compared at equal accuracy: of the images in the second half of the simplification after training those are taken
-# of which the network reads most nearly as many as the classifier reads that learned beside the simplifier.
+# Each gives its number and a second one. Simplified images are compared at equal accuracy: from the simplification while training those images are taken, of every tenth
+# step, of which its classifier reads most nearly as many as the network reads of the images that were simplified after training.
 
 # %%
 fill = sb.subsets.mean_pixel(train)[:, None, None]
@@ -71,18 +71,19 @@ def simplified():
         copy.deepcopy(network), simplifier, measure, bit_weight=bit_weights[0], clip=0.3, noise=1.0, augment=None,
         simplifier_learning_rate=0.005, learning_rate=0.001, seed=seed,
     )  # fmt: skip
-    run.fit(train, steps=simplify_steps[0], cool_down=0.3, progress=False, checkpoint=sb.report.checkpoint("while"))
+    every = {"measure_every": 10, "keep_every": 10, "checkpoint": sb.report.checkpoint("while"), "progress": False}
+    run.fit(train, steps=simplify_steps[0], cool_down=0.3, test=train, keep=train, **every)
     result = sb.simplify.simplify_after_training(
         network, measure, x, bit_weight=bit_weights[1], gradient_weight=1.0, prediction_weights=(5.0, 5.0), steps=simplify_steps[1],
-        learning_rate=0.06, cool_down=0.4, start="image", keep_every=2, batch_size=50, seed=seed,
+        learning_rate=0.06, cool_down=0.4, start="image", batch_size=50, seed=seed,
         checkpoint=sb.report.checkpoint("after"), checkpoint_every=5, progress=False,
     )  # fmt: skip
-    read = sb.networks.accuracy(run.classifier, run.simplify(x), y)
-    reads = [sb.networks.accuracy(network, frame, y) for frame in result.frames]
-    nearest = min(range(len(reads) // 2, len(reads)), key=lambda k: (abs(reads[k] - read), -k))
-    pair = {"after training": result.frames[nearest], "while training": run.simplify(x)}
+    read = sb.networks.accuracy(network, result.images, y)
+    reads = [measured["accuracy_simplified"] for measured in run.history.measured]
+    nearest = min(range(len(reads)), key=lambda k: (abs(reads[k] - read), -k))
+    pair = {"after training": result.images, "while training": sb.data.to_float(run.kept[nearest + 1][1])}
     found = {name: sb.density.bits_of(measure, images) for name, images in pair.items()}
-    return found | {"read": torch.tensor([reads[nearest], read])}
+    return found | {"read": torch.tensor([read, reads[nearest]])}
 
 
 def subset():

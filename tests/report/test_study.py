@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from simplebits.report import artefact, beside, evidence, judge, judge_correlation, ledger, once, study
+from simplebits.report import artefact, beside, evidence, judge, judge_correlation, ledger, measured_in, once, study
 
 KEY = "dc.cross-architecture.mlp.mlp"
 
@@ -114,6 +114,21 @@ def test_what_stands_beside_judges_nothing(case):
     beside("random images", {"set 0": [59.0, 61.0]}, "%")
     (record,) = ledger.read(path).records
     assert (record.published, record.verdict, record.values) == (None, "measured", (60.0,))
+
+
+def test_a_rank_correlation_beside_shows_its_interval_in_a_lesson(case):
+    assert "Not run yet" in measured_in("dc_table_2")._repr_markdown_()
+    case()
+    beside("bits and pixels", {"all": 0.5}, "ρ", pairs=100)
+    beside("random images", {"set 0": 59.0}, "%")
+    shown = measured_in("dc_table_2")._repr_markdown_()
+    assert "| bits and pixels | 0.5 ρ \\[0.33, 0.64\\] | 100 |" in shown
+    assert "| random images | 59% | 1 |" in shown
+    assert "simplebits reproduce dc_table_2" in shown
+    case(profile="smoke")
+    beside("bits and pixels", {"all": 0.9}, "ρ", pairs=10)
+    assert measured_in("dc_table_2")._repr_markdown_() == shown, "a smoke case shows nothing"
+    assert str(measured_in("dc_figure_3")) == "not run"
 
 
 def test_things_of_equal_settings_lie_in_one_place(case):
