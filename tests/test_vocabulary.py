@@ -31,12 +31,34 @@ def test_no_function_takes_a_seed_and_a_generator():
     assert [label for label, names in SIGNATURES if {"seed", "generator"} <= set(names)] == []
 
 
+MEASURES = "a measurement is made in full precision, on every device alike"
+FORMULA = "a loss is a formula: it has one value and one derivative on every device; the loops that descend it choose"
+IN_FULL = {
+    "networks.predict": MEASURES,
+    "networks.accuracy": MEASURES,
+    "subsets.train_classifier": "the supplement trains in single precision",
+    "condense.gradient_matching_loss": FORMULA,
+    "condense.distribution_matching_loss": FORMULA,
+    "condense.gradient_product_loss": FORMULA,
+    "condense.unrolled_step_loss": FORMULA,
+}
+
+
+def defaults_of(keyword):
+    """Its default in every public function that has one."""
+    signatures = {label: inspect.signature(function).parameters for label, function in doors()}
+    defaults = {label: names[keyword].default for label, names in signatures.items() if keyword in names}
+    return {label: default for label, default in defaults.items() if default is not inspect.Parameter.empty}
+
+
 def test_devices_are_chosen_by_none():
-    defaults = {
-        label: parameter.default
-        for label, function in doors()
-        if (parameter := inspect.signature(function).parameters.get("device")) and parameter.default != parameter.empty
-    }
+    defaults = defaults_of("device")
     assert defaults.pop("density.load") == "cpu", "a model is made where its weights are read, as torch makes networks"
     assert {label: value for label, value in defaults.items() if value is not None} == {}
     assert defaults
+
+
+def test_half_precision_is_chosen_by_none():
+    defaults = defaults_of("bf16")
+    assert {label: value for label, value in defaults.items() if value is not None} == dict.fromkeys(IN_FULL, False)
+    assert defaults.keys() > IN_FULL.keys()

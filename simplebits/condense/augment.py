@@ -210,7 +210,7 @@ def sample_linear(x: Float[Tensor, "n c h w"], matrix: Float[Tensor, "draws 2 2"
     """
     # bfloat16 knows a coordinate to a tenth of a pixel only.
     dtype = torch.promote_types(x.dtype, torch.float32)
-    # As affine_grid, to the last bit; its batched product of tiny matrices costs more than all the sampling.
+    # This equals affine_grid, to the last bit; its batched product of tiny matrices costs more than all the sampling.
     down, across = (
         torch.linspace(-1, 1, side, device=x.device, dtype=dtype) * (side - 1) / side for side in x.shape[2:]
     )

@@ -134,7 +134,7 @@ def class_mmd(
     both = torch.cat([real, fake])
     classes = torch.cat([y, y])
     squared = torch.cdist(both, both).square()
-    # Of all real images: a batch may hold one image of a class only.
+    # The scale is that of all real images: a batch may hold one image of a class only.
     scale = squared[:n, :n].mean().detach().clamp(min=1e-12)
     kernel = (classes @ classes.T) * sum((-squared / (s * scale)).exp() for s in BANDWIDTHS)
     sign = torch.cat([real.new_ones(n), -real.new_ones(n)])

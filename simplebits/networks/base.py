@@ -13,7 +13,7 @@ from simplebits._door import door
 from simplebits.domains import Count, Known
 from simplebits.networks.standardise import ConstantsOf, Standardise
 
-# From the number of channels. Instance normalisation: each channel of each image by itself.
+# Each is made from the number of channels. Instance normalisation: each channel of each image by itself.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "instance": lambda channels: nn.GroupNorm(channels, channels),
     "batch": nn.BatchNorm2d,

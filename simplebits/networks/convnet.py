@@ -28,7 +28,7 @@ class LayerNorm(nn.LayerNorm):
         return (y * self.weight + self.bias).to(y.dtype)
 
 
-# From the number of channels and the side of their maps, pixels.
+# Each is made from the number of channels and the side of their maps, pixels.
 NORMS: dict[str, Callable[[int, int], nn.Module]] = {
     "none": lambda channels, side: nn.Identity(),
     "batch": lambda channels, side: nn.BatchNorm2d(channels),

@@ -108,7 +108,7 @@ def _glue(made: Record) -> None:
     with contextlib.suppress(ImportError):
         from myst_nb import glue
 
-        # As text, with more digits than prose shows: it is rounded once, where a sentence names its format.
+        # It goes as text, with more digits than prose shows: it is rounded once, where a sentence names its format.
         glue(made.name, f"{made.mean:.8g}", display=False)
 
 

@@ -147,7 +147,7 @@ class Record:
 
     @property
     def tests(self) -> tuple[claim.Outcome, ...]:
-        """Of a claim: what the values say of each of its tests."""
+        """What the values say of each test of a claim."""
         if self.published is None or not self.published.tests or not self.groups:
             return ()
         return tuple(claim.judge(claim.parse(text), self.groups) for text in self.published.tests)
@@ -177,7 +177,7 @@ class Record:
 
     @property
     def more(self) -> int | None:
-        """Of an unresolved mean: how many units, with the spread seen so far, would decide it; None if none would."""
+        """The number of units that, with the spread so far, would decide an unresolved mean; None if none would."""
         between, said = self.interval, self.published
         if between is None or said is None or said.margin is None or self.sd is None or self.pairs:
             return None
@@ -188,7 +188,7 @@ class Record:
 
     @property
     def reason(self) -> str:
-        """In words, what the verdict rests on; empty where there is nothing to say."""
+        """What the verdict rests on, in words; empty where there is nothing to say."""
         if tests := self.tests:
             return "; ".join(map(str, tests))
         said = [] if self.trend is None else [self.trend.statement]

@@ -93,7 +93,7 @@ def simplification_step(
         simplified = mixed = space.decode(z_sim)
         if space.mixes and alpha < 1:
             mixed = space.decode([alpha * a + (1 - alpha) * b[part] for a, b in zip(z_sim, originals.z, strict=True)])
-        # The same generator for each part: all images get one pattern of noise.
+        # Each part gets the same generator, so that all images get one pattern of noise.
         loss = after_training_terms(
             originals.network, originals.density, x[part], mixed, simplified, s,
             generator=step_generator(originals.seed, 2 * step + 1), **originals.options,

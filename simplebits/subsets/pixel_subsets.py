@@ -65,7 +65,7 @@ def keep_last(
     """
     if whole_groups:
         last_step = order.flatten(-2).amax(-1)[..., None, None]
-        # To a millionth: (1 - 0.1) * 10 is 9 and not 8.999...
+        # Rounded to a millionth: (1 - 0.1) * 10 is 9 and not 8.999...
         return (order >= ((1 - share) * last_step + 1e-6).floor()) & (order >= 0)
     flat = order.flatten(-2)
     last = flat.argsort(dim=-1, descending=True, stable=True)[..., : _pixels_kept(share, flat.shape[-1])]
