@@ -95,7 +95,7 @@ def condensed() -> Tensor:
 
 
 def about() -> dict[str, Any]:
-    """Gather what the page says of its parts: their cards, and how often the nearest condensed image names a test digit."""
+    """Gather what the page says of its parts: their cards; how often the nearest condensed image names a digit."""
     card, glow = networks.digit_reader_card(), density.load(DENSITY)
     return {
         "glow": glow.config,
