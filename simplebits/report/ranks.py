@@ -103,7 +103,7 @@ def rank_interval(rho: float, pairs: int) -> tuple[float, float]:
         return -1.0, 1.0
     z = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, rho)))
     half = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt((1 + rho**2 / 2) / (pairs - 3))
-    return math.tanh(z - half), math.tanh(z + half)
+    return min(rho, math.tanh(z - half)), max(rho, math.tanh(z + half))  # rounding must not leave out rho = 1
 
 
 def _ranks(values: Iterable[SupportsFloat]) -> np.ndarray:
