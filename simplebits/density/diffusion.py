@@ -91,7 +91,7 @@ class Diffusion(DiscreteModel):
         return {name: getattr(self, name) for name in names}
 
     def gamma(self, t: Float[Tensor, " n"]) -> Float[Tensor, "n 1 1 1"]:
-        """The logarithm of the noise-to-signal ratio at these levels of noise."""
+        """Compute the logarithm of the noise-to-signal ratio at these levels of noise."""
         return (self.least + F.softplus(self.range) * t)[:, None, None, None]
 
     def find_noise(self, z: Float[Tensor, "n c h w"], t: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
@@ -124,7 +124,7 @@ class Diffusion(DiscreteModel):
         return BoundTerms(*(term.flatten(1).sum(1) for term in (prior.expand_as(f), reconstruction, diffusion)))
 
     def _miss(self, f: Tensor, first: float, share: float, generator: torch.Generator | None) -> Tensor:
-        """What is missed of the noise at levels from `first` on, in a share of all levels; weighted, of each value."""
+        """Measure what is missed of the noise at levels from `first` on, in a share of all levels, weighted."""
         noise, offset = drawn(torch.randn, f.shape, f, generator), drawn(torch.rand, (), f, generator)
         t = first + share * ((offset + torch.arange(len(f)).to(f) / len(f)) % 1)
         if self.steps is None:

@@ -98,7 +98,7 @@ class Mixture(NamedTuple):
     slopes: Tensor
 
     def means_given(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n m c h w"]:
-        """The mean of each colour, given the pixel's earlier colours."""
+        """Shift the mean of each colour by the pixel's earlier colours."""
         return self.means + torch.einsum("nmckhw,nkhw->nmchw", self.slopes, y)
 
 

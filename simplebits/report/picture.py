@@ -36,7 +36,7 @@ def picture(
     *,
     live: bool = False,
 ) -> str:
-    """The HTML of a picture: `<figure>`, an `<img>` that holds the PNG, its alternative text, the caption.
+    """Write a picture as HTML: `<figure>`, an `<img>` that holds the PNG, its alternative text, the caption.
 
     Args:
         source: a figure, or one image in [0, 1], whose pixels are then enlarged to squares.
@@ -70,7 +70,7 @@ def picture(
 
 
 def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[bytes, int, int, str]:
-    """A PNG, its width and height in CSS pixels, and where ink is; if nowhere, each pixel becomes a sharp square."""
+    """Draw a PNG; give its size in CSS pixels and where ink is; if nowhere, each pixel becomes a sharp square."""
     import matplotlib.figure
     import torch
     from PIL import Image
@@ -108,7 +108,7 @@ def _holds_images(figure: matplotlib.figure.Figure) -> bool:
 
 
 def _images(figure: matplotlib.figure.Figure) -> list[Artist]:
-    """What a figure shows in colours that mean something by themselves: images and meshes."""
+    """List what a figure shows in colours that mean something by themselves: images and meshes."""
     from matplotlib.collections import QuadMesh
     from matplotlib.image import AxesImage, BboxImage, FigureImage
 
@@ -116,7 +116,7 @@ def _images(figure: matplotlib.figure.Figure) -> list[Artist]:
 
 
 def _ink(figure: matplotlib.figure.Figure) -> str:
-    """The figure but for its images, as a CSS polygon with holes; at the resolution that it was just drawn with."""
+    """Outline the figure but for its images, a CSS polygon with holes, at the resolution it was just drawn with."""
     from matplotlib.image import BboxImage
     from matplotlib.transforms import Bbox
 
@@ -136,7 +136,7 @@ def _ink(figure: matplotlib.figure.Figure) -> str:
 
 
 def _smallest(drawn: Image) -> bytes:
-    """The PNG in few bytes, without changing a pixel: with a palette where 256 colours are all there are."""
+    """Write the PNG in few bytes, without changing a pixel: with a palette where 256 colours are all there are."""
     from PIL import Image
 
     if drawn.mode == "RGB" and (colours := drawn.getcolors(256)):

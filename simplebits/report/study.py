@@ -145,7 +145,7 @@ def judge_claim(key: str, groups: Mapping[str, Mapping[str, SupportsFloat]], uni
 
 
 def table_beside(values: Mapping[str, Mapping[str, SupportsFloat | Sequence[SupportsFloat]]]) -> Any:
-    """A table, published beside measured, of what this case has measured: the last cell of a study's notebook.
+    """Lay out a table, published beside measured, of what this case has measured: the last cell of a study's notebook.
 
     Args:
         values: as handed to `judge`, by key.

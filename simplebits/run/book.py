@@ -79,7 +79,7 @@ def build(root: Path, profile: str = profiles.DEFAULT, warnings_as_errors: bool 
 
 
 def contents(root: Path) -> list[str]:
-    """The pages that `_toc.yml` lists, in order, without their endings."""
+    """List the pages of `_toc.yml`, in order, without their endings."""
     import yaml
 
     def files(node: Any) -> Iterator[str]:
@@ -129,7 +129,7 @@ def assemble(root: Path, stage: Path, executed: dict[str, Path], entries: list[s
 
 
 def _write_evidence(root: Path, stage: Path) -> None:
-    """The scoreboard and the page of every study, from the ledger."""
+    """Write the scoreboard and the page of every study, from the ledger."""
     from simplebits.report.scoreboard import scoreboard_markdown
 
     known = studies.all_of(root)
@@ -146,7 +146,7 @@ def _write_evidence(root: Path, stage: Path) -> None:
 
 
 def shown(notebook: dict[str, Any]) -> dict[str, Any]:
-    """An executed notebook as its page shows it.
+    """Turn an executed notebook into what its page shows.
 
     The Colab badge, a picture from another host, becomes links; numbers in sentences become those of this run, see
     `numbers`; marks for the tests go; values that replace the defaults say whose they are; the cost of the lesson is
@@ -178,7 +178,7 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def handout(notebook: dict[str, Any]) -> dict[str, Any]:
-    """A notebook without solutions, outputs and traces of its run."""
+    """Strip a notebook of solutions, outputs and traces of its run."""
     cells = []
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
@@ -192,7 +192,7 @@ def handout(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def reference(module: str) -> str:
-    """The page of a module: what it says of itself, a table of what it offers, and all docstrings.
+    """Write the page of a module: what it says of itself, a table of what it offers, and all docstrings.
 
     Modules that it offers, beside functions and classes or alone, follow one after the other.
     """
@@ -212,7 +212,7 @@ def reference(module: str) -> str:
 
 
 def module_table(modules: list[str]) -> str:
-    """The modules of the reference, each with the first sentence of its docstring."""
+    """List the modules of the reference, each with the first sentence of its docstring."""
     rows = [f"| [`{name}`](/book/api/{name}.md) | {_summary(importlib.import_module(name))} |" for name in modules]
     return "\n".join(["| module | what it holds |", "|---|---|", *rows, ""])
 

@@ -78,7 +78,7 @@ def _python() -> Iterator[Finding]:
 
 
 def requirements() -> list[Requirement]:
-    """What the package says it needs: from its installed metadata, or from pyproject.toml when it is not installed."""
+    """Read what the package needs: from its installed metadata, or from pyproject.toml if it is not installed."""
     try:
         lines = requires("simplebits") or []
         found = [(_extra(line), line.partition(";")[0]) for line in lines]
@@ -123,7 +123,7 @@ def _extra(line: str) -> str:
 
 
 def _source(extra: str) -> str:
-    """What to hand to pip: the checkout, where there is one."""
+    """Name what to hand to pip: the checkout, where there is one."""
     own = f"[{extra}]" if extra else ""
     return f"-e '.{own}'" if _here.repository() else f"'simplebits{own}'"
 

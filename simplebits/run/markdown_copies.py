@@ -41,7 +41,7 @@ def write(stage: Path, site: Path, executed: Mapping[str, Path], entries: Sequen
 
 
 def of_notebook(notebook: Mapping[str, Any]) -> str:
-    """A lesson as one text: sentences, code, and what the code printed. Numbers in sentences are the default run's."""
+    """Write a lesson as one text: sentences, code, and what the code printed. Numbers are the default run's."""
     parts = []
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
@@ -54,7 +54,7 @@ def of_notebook(notebook: Mapping[str, Any]) -> str:
 
 
 def title(text: str) -> str:
-    """The first heading."""
+    """Find the first heading."""
     found = re.search(r"^# +(.+)$", text, re.MULTILINE)
     return found[1].strip() if found else ""
 

@@ -19,7 +19,7 @@ from simplebits.run.studies import Case, Study
 
 
 def present(known: Mapping[str, Study]) -> dict[str, Present]:
-    """What each study's file says now."""
+    """Read what each study's file says now."""
     return {
         name: Present(study.version, study.units, {case.name: case.level for case in study.cases.values()})
         for name, study in known.items()
@@ -63,7 +63,7 @@ def page(study: Study, chosen: Mapping[str, Evidence], found: list[Evidence]) ->
 
 
 def index(root: Path) -> str:
-    """A table of all studies with their verdicts, and what has no study, with the reason."""
+    """Lay out all studies with their verdicts, and what has no study, with the reason."""
     known = studies.all_of(root)
     chosen = best(gather(ledger.runs(ledger.results_folder(root)), present(known)))
     said = everything()
@@ -90,7 +90,7 @@ def _counted(rows: list[Row]) -> str:
 
 
 def _numbers(rows: list[Row]) -> str:
-    """Published beside measured, with the interval of the difference and the verdict."""
+    """Lay out published beside measured, with the interval of the difference and the verdict."""
     if not rows:
         return ""
     lines = [
@@ -130,7 +130,7 @@ def _margins(rows: list[Row]) -> list[str]:
 
 
 def _not_run(rows: list[Row]) -> str:
-    """What waits for a machine, folded away."""
+    """List what waits for a machine, folded away."""
     if not rows:
         return ""
     lines = ["| of the paper | published | margin |", "|---|---:|---:|"]
@@ -163,7 +163,7 @@ def _beside(found: list[Evidence]) -> str:
 
 
 def _verdict(row: Row) -> str:
-    """The verdict and what a reader must know beside it; what differs of a case stands in a list of its own."""
+    """Give the verdict and what a reader must know beside it; what differs of a case stands in a list of its own."""
     marks = []
     about = row.run.info.get("study", {}) if row.run else {}
     if row.record is not None and (row.record.near or about.get("reduced")):
@@ -190,7 +190,7 @@ def _differences(study: Study, cases: list[Case]) -> list[str]:
 
 
 def _commands(study: Study, cases: list[Case], found: list[Evidence]) -> str:
-    """What to type, what it takes, and on what it was run."""
+    """Say what to type, what it takes, and on what it was run."""
     runs = [run for run in dict.fromkeys(run for one in found for run in one.runs) if _run_is_of(run, study)]
     lines = ["| case | numbers | processor time | run on |", "|---|---:|---:|---|"]
     for case in cases:
@@ -208,7 +208,7 @@ def _commands(study: Study, cases: list[Case], found: list[Evidence]) -> str:
 
 
 def roughly(hours: float) -> str:
-    """An estimated time, not more exact than it is.
+    """Write an estimated time, not more exact than it is.
 
     >>> roughly(0.4), roughly(3.46), roughly(4832)
     ('25 min', '3.5 h', '4800 h')
