@@ -592,10 +592,10 @@ sb.report.measured_in("five_lenses")
 #
 # ## References
 #
-# - {cite:t}`schirrmeister2022simplebits`: bits per dimension, and simplification while training and after it.
-# - {cite:t}`carter2021overinterpretation`: sufficient input subsets, and the batched gradient version.
-# - {cite:t}`zhao2023distribution`: distribution matching; {cite:t}`zhao2021gradient`: the distance of gradients.
-# - {cite:t}`harutyunyan2021unique`: unique information.
+# - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: bits per dimension, and simplification while training and after it.
+# - [Carter et al. (2021)](https://arxiv.org/abs/2003.08907)<!--cite:t carter2021overinterpretation-->: sufficient input subsets, and the batched gradient version.
+# - [Zhao and Bilen (2023)](https://arxiv.org/abs/2110.04181)<!--cite:t zhao2023distribution-->: distribution matching; [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->: the distance of gradients.
+# - [Harutyunyan et al. (2021)](https://openreview.net/forum?id=kEnBH98BGs5)<!--cite:t harutyunyan2021unique-->: unique information.
 
 # %% tags=["hide-cell"]
 black = sb.subsets.batched_gradient_back_select(score, x, 2, fill=0.0, progress=False)
