@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from simplebits.density import DensityModel, Glow
+from simplebits.density import DensityModel, Diffusion, Glow, PixelCNN, quantise
 from simplebits.networks import ConvNet
 from simplebits.simplify import after_training_loss, simplify_after_training
 from simplebits.simplify.after_training_loss import after_training_terms
@@ -392,3 +392,23 @@ def test_parts_that_do_not_fit_are_refused(net):
     with pytest.raises(ValueError, match=r"its logits are not finite"):
         simplify_after_training(broken, glow, x)
     assert not any(layer.training for layer in broken.modules())
+
+
+@pytest.mark.parametrize("kind", [PixelCNN, Diffusion])
+def test_models_without_a_density_count_the_image_on_its_grey_levels(kind):
+    small = {"width": 8, "image_size": 4, "bit_depth": 3}
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(0)
+        model = kind(**small).requires_grad_(False).eval()
+        net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
+    x = quantise(torch.rand(3, 3, 4, 4, generator=torch.Generator().manual_seed(1)), 3)
+
+    def bits(images):
+        noise = torch.Generator().manual_seed(2)
+        return after_training_loss(net, model, images, images, images, 0.9, generator=noise).bits
+
+    between = (x + 0.02).clamp(0, 1)  # less than half of the seventh between two levels
+    assert torch.equal(bits(between), bits(x)), "an image between two levels counts as the nearer one"
+    assert torch.allclose(bits(x[1:2]), bits(x)[1:2]), "no image counts otherwise in other company"
+    if kind is PixelCNN:
+        assert torch.allclose(bits(x), model.bits_per_dim(x))
