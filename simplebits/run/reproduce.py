@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from simplebits import _check, _files
+from simplebits.report.evidence import HOW
 from simplebits.run import digest, execute, profiles, root, studies
 from simplebits.run.job import Job
 from simplebits.run.outcome import Outcome
@@ -43,17 +44,21 @@ class CaseRun(Job):
         return f"simplebits reproduce {self.case.study} {self.case.name}{self.own_words}"
 
     def fresh(self) -> bool:
-        """Tell whether the ledger holds a complete run of this version of the method; of a smoke case, of just this."""
-        if self.case.smoke:
-            return self.smoked() is not None
-        return Standing.of(self.study, self.case, runs(self.notebook.root)).done
+        """Tell whether the ledger holds the case, by this version of the method, with all units that are asked for.
 
-    def smoked(self) -> Any:
-        """Find the newest complete run of a smoke case of the same notebook, parameters, package and versions."""
+        A smoke case, and a case with parameters of the caller's own, must have been run just as it is now.
+        """
+        if self.case.smoke or set(self.own) - {*self.study.units, *HOW}:
+            return self.same() is not None
+        asked = replace(self.case, parameters={**self.case.parameters, **self.own})
+        return Standing.of(self.study, asked, runs(self.notebook.root)).done
+
+    def same(self) -> Any:
+        """Find the newest complete run of the same notebook, parameters, package and versions."""
         from simplebits.report import ledger
 
-        smoke_runs = ledger.runs(ledger.results_folder(self.notebook.root), notebook=self.study.name, profile=SMOKE)
-        same = [run for run in smoke_runs if run.status == "complete" and run.info["digest"] == self.digest]
+        past = ledger.runs(ledger.results_folder(self.notebook.root), notebook=self.study.name, profile=self.profile)
+        same = [run for run in past if run.status == "complete" and run.info["digest"] == self.digest]
         return same[-1] if same else None
 
     def stale(self) -> str:
@@ -197,7 +202,7 @@ def fingerprint(study: Study) -> dict[str, list[float]]:
                 if not outcome.ok:
                     raise ChildProcessError(f"{one.name} fails, so nothing of it can be trusted: {outcome.error}")
         label = "" if case.name == SMOKE else f"{case.name}: "
-        computed |= {f"{label}{name}": numbers for name, numbers in one.smoked().info.get("fingerprint", {}).items()}
+        computed |= {f"{label}{name}": numbers for name, numbers in one.same().info.get("fingerprint", {}).items()}
     return computed
 
 

@@ -104,6 +104,18 @@ def test_a_case_runs_and_its_values_are_in_the_ledger(table):
     assert computed(table) == before
 
 
+def test_other_units_of_a_finished_case_are_run_and_join_it(table):
+    """More sets than the case lists make its interval narrower; a parameter that changes the quantity is a run apart."""
+    reproduce.run(reproduce.plan(["table", "one"]))
+    more = {"sets": [3, 4]}
+    assert [one.status for one in reproduce.run(reproduce.plan(["table", "one"], parameters=more))] == ["complete"]
+    assert computed(table)[-2:] == ["3", "4"]
+    assert [one.status for one in reproduce.run(reproduce.plan(["table", "one"], parameters=more))] == ["fresh"]
+    for status in ("complete", "fresh"):
+        (outcome,) = reproduce.run(reproduce.plan(["table", "one"], parameters={"shift": 1.0}))
+        assert outcome.status == status
+
+
 def test_near_cases_say_so(table):
     reproduce.run(reproduce.plan(["table", "half"]))
     (record,) = files()[0].records
