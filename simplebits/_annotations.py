@@ -8,7 +8,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, SupportsFloat, Union
 
 from jaxtyping import AbstractArray
 
@@ -30,13 +30,12 @@ def check_of(hint: Any) -> Check | None:
         return functools.partial(domains.one_of, known=inner)
     if origin is not None:
         return _container(origin, inner)
-    simple = {int: domains.INTEGER, float: domains.NUMBER, bool: domains.boolean, Path: domains.path}
+    simple = {int: domains.INTEGER, float: domains.NUMBER, SupportsFloat: domains.convertible, bool: domains.boolean}
+    simple |= {Path: domains.path, collections.abc.Callable: domains.function}
     if hint in simple:
         return simple[hint]
     if isinstance(hint, type) and issubclass(hint, AbstractArray):
         return functools.partial(domains.dtype_and_shape, hint=hint)
-    if hint is Callable or hint is collections.abc.Callable:
-        return domains.function
     checkable = isinstance(hint, type) and hint not in (object, Any) and not getattr(hint, "_is_protocol", False)
     return functools.partial(domains.instance, kind=hint) if checkable else None
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, SupportsFloat
 
 import torch
 from jaxtyping import AbstractArray, Float, Int64
@@ -284,6 +284,13 @@ def refuse_kind(argument: str, value: Any, kind: Any, shape: str = "") -> NoRetu
 def instance(argument: str, value: Any, kind: type) -> Any:
     """Return the value if it is of this class; raise if not."""
     return value if isinstance(value, kind) else refuse_kind(argument, value, kind)
+
+
+def convertible(argument: str, value: Any) -> Any:
+    """Check that a value is a number, or what becomes one: an element of an array, a tensor of one number; NaN too."""
+    if not isinstance(value, SupportsFloat):
+        raise TypeError(f"{argument}={_short(value)}: give a number")
+    return value
 
 
 def function(argument: str, value: Any) -> Any:

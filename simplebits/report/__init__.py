@@ -1,7 +1,7 @@
 """Pictures with a text for those who cannot see them, the ledger of results, and the scoreboard against the papers."""
 
 # Functions share their names with modules here (`published`, `scoreboard`, `slider`). All are imported at once, since a
-# module imported later would take the function's place. None imports torch or matplotlib before it is used.
+# module imported later would take the function's place. None imports matplotlib before something is drawn.
 from simplebits import _here
 from simplebits.report import ledger
 from simplebits.report.checkpoint import checkpoint

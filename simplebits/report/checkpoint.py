@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from simplebits._door import door
 
+
+@door
 def checkpoint(name: str) -> Path | None:
     """Name a file for the checkpoints of one long loop; None in a notebook that is not run by `simplebits run`.
 

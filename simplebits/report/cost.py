@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simplebits._door import door
 from simplebits.report import ledger
 from simplebits.report.speed import yardstick
 from simplebits.report.words import escape
@@ -52,6 +53,7 @@ class Cost:
         return "\n".join(lines)
 
 
+@door
 def measured_cost(notebook: str, results: Path | None = None) -> Cost:
     """Look up time and peak memory of a notebook's newest complete run in each profile; estimate what it takes here.
 

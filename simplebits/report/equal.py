@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
+from simplebits._door import door
 
+
+@door
 def on_curve(points: Iterable[tuple[float, float]], at: float, widest: float) -> float | None:
     """Compute the height of a curve at `at`, on the line between its two neighbouring points.
 

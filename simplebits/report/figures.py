@@ -8,13 +8,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float
+from torch import Tensor
 
 from simplebits import _check
+from simplebits._door import door
 from simplebits.report.picture import DENSE, INCH, picture
 
 if TYPE_CHECKING:
     import matplotlib.figure
-    from torch import Tensor
 
 #: Named colours that stay apart for every common kind of colour vision (Okabe and Ito), and read on white.
 COLOURS = MappingProxyType(
@@ -190,6 +191,7 @@ def image_grid(
     return figure
 
 
+@door
 def painted(image: Tensor, mask: Tensor) -> Tensor:
     """Paint the pixels outside a mask blue, for people: a network sees one grey there.
 

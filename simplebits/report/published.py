@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simplebits._door import door
+
 
 @dataclass(frozen=True)
 class Published:
@@ -76,6 +78,7 @@ class Table:
     cells: Mapping[tuple[str, str], Published]
 
 
+@door
 def published(key: str) -> Published:
     """Look up what a paper says.
 

@@ -8,17 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
-from typing import TYPE_CHECKING
 
 from jaxtyping import Float, Int64
+from torch import Tensor
 
 from simplebits import _check
+from simplebits._door import door
 from simplebits.report.picture import picture
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from simplebits.report.published import Published
+from simplebits.report.published import Published
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +55,7 @@ class QuizRound:
                 raise ValueError(f"{name}: expected int64 [{len(self.images)}], one for each image, got {got}")
 
 
+@door
 def quiz(rounds: Sequence[QuizRound], classes: Sequence[str], description: str) -> None:
     """Display a test that the reader takes in the browser, with no kernel and no network.
 

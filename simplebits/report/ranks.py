@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsFloat, SupportsInt
 
+from simplebits._door import door
 from simplebits.report.interval import LEVEL
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class RankCorrelation:
         return f"{self.rho:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
 
 
+@door
 def rank_correlation(
     a: Iterable[SupportsFloat],
     b: Iterable[SupportsFloat],
@@ -90,6 +92,7 @@ def rank_correlation(
     return RankCorrelation(rho, *rank_interval(rho, pairs), pairs)
 
 
+@door
 def rank_interval(rho: float, pairs: int) -> tuple[float, float]:
     """Compute the 95 % interval of a rank correlation: Fisher's z with the variance of Bonett and Wright (2000).
 

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, SupportsFloat, cast
 
+from simplebits._door import door
 from simplebits.report import ledger
 from simplebits.report.published import published as look_up
 from simplebits.report.trend import Trend
 from simplebits.report.verdict import Record
 
 
+@door
 def record(
     experiment: str,
     metric: str,

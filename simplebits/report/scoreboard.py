@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from simplebits._door import door
 from simplebits.report import ledger, provenance
 from simplebits.report.evidence import Evidence, Present, best, gather
 from simplebits.report.published import Published, everything, papers
@@ -48,6 +49,7 @@ class Row:
         return "not run" if self.record is None else self.record.verdict
 
 
+@door
 def scoreboard(results: Path | None = None, present: Mapping[str, Present] | None = None) -> list[Row]:
     """Put every published number and claim beside the record that stands for it.
 
@@ -64,6 +66,7 @@ def scoreboard(results: Path | None = None, present: Mapping[str, Present] | Non
     return [Row(said, chosen.get(key)) for key, said in everything().items()]
 
 
+@door
 def scoreboard_markdown(
     results: Path | None = None,
     *,

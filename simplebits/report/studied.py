@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simplebits._door import door
 from simplebits.report import ledger
 from simplebits.report.evidence import Evidence, gather
 from simplebits.report.published import published
@@ -43,6 +44,7 @@ class Studied:
         return "\n".join(lines) + (f"\n\nIn brackets: independent units. Made by {commands}." if commands else "")
 
 
+@door
 def studied(*keys: str) -> Studied:
     """Show what the papers report and what the studies measured of it, with the verdict.
 
@@ -88,6 +90,7 @@ class MeasuredIn:
         return "\n".join(lines) + f"\n\nMade by {command}."
 
 
+@door
 def measured_in(study: str) -> MeasuredIn:
     """Show what a study measured that no published number can be compared with.
 

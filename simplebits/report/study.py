@@ -14,22 +14,23 @@ import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar
+from typing import Any, SupportsFloat, TypeVar
+
+from torch import Tensor
 
 from simplebits import _files
+from simplebits._door import door
 from simplebits.report import ledger, provenance, recording
 from simplebits.report.published import published
 from simplebits.report.verdict import Record
 from simplebits.report.words import amount, escape, pretty
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 T = TypeVar("T")
 ARTEFACTS = "SIMPLEBITS_ARTEFACTS"  # a folder that several working trees of one repository share
 NUMBERS = 6  # that a fingerprint keeps of one tensor
 
 
+@door
 def once(name: str, compute: Callable[[], T]) -> T:
     """Compute a piece of a case, or give back what this case, before it was killed, computed under this name.
 
@@ -53,6 +54,7 @@ def once(name: str, compute: Callable[[], T]) -> T:
     return kept[name]
 
 
+@door
 def artefact(kind: str, **settings: Any) -> Path | None:
     """Where a trained thing of these settings lies or will, shared by all cases of a repository; None outside a run.
 
@@ -76,6 +78,7 @@ def artefact(kind: str, **settings: Any) -> Path | None:
     return Path(os.environ.get(ARTEFACTS) or provenance.root() / "_build" / "artefacts") / kind / f"{name}.safetensors"
 
 
+@door
 def judge(
     key: str,
     values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]],
@@ -105,6 +108,7 @@ def judge(
     return _record(key, _means(values), published(key).unit, setting, pairs=pairs, nested=nested)
 
 
+@door
 def judge_correlation(
     key: str, a: Mapping[str, SupportsFloat], b: Mapping[str, SupportsFloat], **setting: Any
 ) -> Record:
@@ -127,6 +131,7 @@ def judge_correlation(
     return _record(key, {"all": r}, published(key).unit, setting, pairs=len(a), groups={"a": a, "b": b})
 
 
+@door
 def judge_claim(key: str, groups: Mapping[str, Mapping[str, SupportsFloat]], unit: str = "", **setting: Any) -> Record:
     """Record the values that the tests of a published claim speak of, and judge it as far as they go.
 
@@ -144,6 +149,7 @@ def judge_claim(key: str, groups: Mapping[str, Mapping[str, SupportsFloat]], uni
     return record
 
 
+@door
 def table_beside(values: Mapping[str, Mapping[str, SupportsFloat | Sequence[SupportsFloat]]]) -> Any:
     """Lay out a table, published beside measured, of what this case has measured: the last cell of a study's notebook.
 
@@ -161,6 +167,7 @@ def table_beside(values: Mapping[str, Mapping[str, SupportsFloat | Sequence[Supp
     return Markdown("\n".join(lines))
 
 
+@door
 def beside(
     name: str,
     values: Mapping[str, SupportsFloat | Sequence[SupportsFloat]],
@@ -177,6 +184,7 @@ def beside(
     return recording.record(run["notebook"], name, _means(values), unit, setting=setting, pairs=pairs)
 
 
+@door
 def fingerprint(name: str, values: Tensor) -> None:
     """Note a few numbers of what the method computed, by which a change of the method is found out.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import SupportsFloat
 
+from simplebits._door import door
 from simplebits.report.words import pretty
 
 
@@ -23,6 +24,7 @@ class Trend:
         return Trend(f"{self.statement}; {other.statement}", self.holds and other.holds)
 
 
+@door
 def increasing(values: Mapping[str, SupportsFloat]) -> Trend:
     """Check that values rise strictly in the order given.
 
@@ -42,6 +44,7 @@ def increasing(values: Mapping[str, SupportsFloat]) -> Trend:
     return Trend(statement, all(a < b for a, b in itertools.pairwise(numbers)))
 
 
+@door
 def at_most(name: str, value: SupportsFloat, bound: SupportsFloat) -> Trend:
     """Check that a named value or ratio does not exceed a bound.
 
@@ -52,6 +55,7 @@ def at_most(name: str, value: SupportsFloat, bound: SupportsFloat) -> Trend:
     return Trend(f"{name} ({pretty(number)}) ≤ {pretty(limit)}", number <= limit)
 
 
+@door
 def at_least(name: str, value: SupportsFloat, bound: SupportsFloat) -> Trend:
     """Check that a named value or ratio reaches a bound.
 
@@ -62,6 +66,7 @@ def at_least(name: str, value: SupportsFloat, bound: SupportsFloat) -> Trend:
     return Trend(f"{name} ({pretty(number)}) ≥ {pretty(limit)}", number >= limit)
 
 
+@door
 def ahead_of(
     name: str,
     values: Sequence[SupportsFloat],
@@ -93,6 +98,7 @@ def ahead_of(
     return Trend(f"{name} above {rival} by {pretty(gap)} {'>' if gap > margin else '≤'} {pretty(margin)}", gap > margin)
 
 
+@door
 def level_with(
     name: str,
     values: Sequence[SupportsFloat],

@@ -105,7 +105,7 @@ def test_a_case_runs_and_its_values_are_in_the_ledger(table):
 
 
 def test_other_units_of_a_finished_case_are_run_and_join_it(table):
-    """More sets than the case lists make its interval narrower; a parameter that changes the quantity is a run apart."""
+    """More sets than the case lists make its interval narrower; with another parameter it is a run apart."""
     reproduce.run(reproduce.plan(["table", "one"]))
     more = {"sets": [3, 4]}
     assert [one.status for one in reproduce.run(reproduce.plan(["table", "one"], parameters=more))] == ["complete"]
