@@ -225,8 +225,8 @@ strip = []
 for t in times[:: max(1, levels_of_noise // 6)]:
     gamma = diffusion.gamma(t[None])
     z, _ = noisy(one, t)
-    found = z - torch.sigmoid(gamma).sqrt() * diffusion.find_noise(z, t[None])
-    strip.append((float(t), z, found / torch.sigmoid(-gamma).sqrt()))
+    denoised = z - torch.sigmoid(gamma).sqrt() * diffusion.find_noise(z, t[None])
+    strip.append((float(t), z, denoised / torch.sigmoid(-gamma).sqrt()))
 mixes, guesses = (torch.cat([entry[k] for entry in strip]) for k in (1, 2))
 sb.report.show(
     sb.report.image_grid(
@@ -320,18 +320,18 @@ repeats = {
 
 def measured(x):
     """Bits per dimension of each image, by each ruler."""
-    found = {}
+    by_model = {}
     for name, model in models.items():
-        found[name] = (
+        by_model[name] = (
             sum(sb.density.bits_of(model, x, k) for k in range(repeats[name])) / repeats[name]
         )
-    return found | {"PNG": sb.density.png_bits_per_dim(x)}
+    return by_model | {"PNG": sb.density.png_bits_per_dim(x)}
 
 
 bits = {name: measured(x) for name, x in sets.items()}
 print(" " * 8, *(f"{ruler:>9}" for ruler in bits["black"]))
-for name, found in bits.items():
-    print(f"{name:8}", *(f"{values.mean():9.2f}" for values in found.values()))
+for name, by_model in bits.items():
+    print(f"{name:8}", *(f"{values.mean():9.2f}" for values in by_model.values()))
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -623,20 +623,20 @@ setting = {
 }
 numbers = {"flat": (flat_bits, "bits/pixel"), "step": (step_bits, "bits/pixel")}
 roles = {simple_set: "digits", busy_set: "photos"}
-for name, found in bits.items():
-    for ruler, values in found.items():
+for name, values_of in bits.items():
+    for ruler, values in values_of.items():
         numbers[f"{roles.get(name, name)}-{ruler.lower()}"] = (values.mean(), "bits/dim")
-for name, found in agreement.items():
-    for (a, b), (r, *_) in found.items():
+for name, pairs in agreement.items():
+    for (a, b), (r, *_) in pairs.items():
         numbers[f"{roles[name]}-{a.lower()}-{b.lower()}"] = (r, "Spearman")
 among_models = [
-    found[pair][0] for found in agreement.values() for pair in found if "PNG" not in pair
+    pairs[name][0] for pairs in agreement.values() for name in pairs if "PNG" not in name
 ]
 numbers["lowest"] = (math.floor(100 * min(among_models)) / 100, "Spearman")  # "and more" must hold
 for ruler, share in saved.items():
     numbers[f"saved-{ruler.lower()}"] = (share, "share")
-for version, found in crossed.items():
-    for ruler, values in found.items():
+for version, values_of in crossed.items():
+    for ruler, values in values_of.items():
         numbers[f"{version.lower()}-by-{ruler.lower()}"] = (values.mean(), "bits/dim")
 for ruler, result in simplified.items():
     kept = (result.predicted_before == result.predicted_after).sum()
@@ -644,8 +644,11 @@ for ruler, result in simplified.items():
     untinted = versions[ruler].mean(1, keepdim=True).expand(-1, 3, -1, -1)
     numbers[f"untinted-{ruler.lower()}"] = (sb.density.mean_bits(pixelcnn, untinted), "bits/dim")
 numbers["simplified"] = (len(x), "images")
-for ruler, found in measured(sets[busy_set].flip(2)).items():
-    numbers[f"flip-{ruler.lower()}"] = ((found - bits[busy_set][ruler]).abs().mean(), "bits/dim")
+for ruler, values_of in measured(sets[busy_set].flip(2)).items():
+    numbers[f"flip-{ruler.lower()}"] = (
+        (values_of - bits[busy_set][ruler]).abs().mean(),
+        "bits/dim",
+    )
 for diffusion.steps in (10, 100, 1000, None):
     numbers[f"steps-{diffusion.steps}".lower()] = (
         sb.density.mean_bits(diffusion, sets[busy_set]),

@@ -228,10 +228,10 @@ shown = 8
 
 def path(run, test):
     """Retention of task and distractor along the training."""
-    found = [
+    retentions = [
         sb.simplify.retention(images.float() / 255, *test.parts(size, 3)) for _, images in run.kept
     ]
-    return [(each.task_overall, each.distractor_overall) for each in found]
+    return [(each.task_overall, each.distractor_overall) for each in retentions]
 
 
 paths = {"side-by-side": path(run, test)}

@@ -440,7 +440,7 @@ sb.report.studied(
 # # Row i, counted from 0, becomes i + 1 times as long.
 # stretched = [g * torch.arange(1, len(g) + 1).view(-1, *[1] * (g.dim() - 1)) for g in by_real]
 # print("distance:", float(distance(by_real, stretched)))  # nearly 0: never_zero weighs a little where rows are short
-# flat = [torch.cat([g.flatten() for g in some]) for some in (by_real, stretched)]
+# flat = [torch.cat([g.flatten() for g in gradients]) for gradients in (by_real, stretched)]
 # print("cosine of the whole:", float(F.cosine_similarity(*flat, dim=0)))
 # ```
 #

@@ -315,11 +315,11 @@ def measured(images):
     """Bits per dimension of ten images, and the percent of test images that networks read after seeing only these."""
     images = sb.density.quantise(images, measure.bit_depth)
     few = dataclasses.replace(free, images=images)
-    found = sb.condense.evaluate(
+    evaluation = sb.condense.evaluate(
         few, test, "ConvNet", range(test_networks), network_options=options,
         epochs=epochs, noise=1 / top, bf16=False, progress=False,
     )  # fmt: skip
-    return sb.density.mean_bits(measure, images), 100 * found.mean
+    return sb.density.mean_bits(measure, images), 100 * evaluation.mean
 
 
 # %%

@@ -266,11 +266,11 @@ nothing = torch.zeros(8, 8, dtype=torch.bool)
 digit_names = [f"an {n}" if n == 8 else f"a {n}" for n in answer[several].tolist()]
 frames, names = [], []
 for level in thresholds:
-    found = [each.sufficient(level) for each in selections]
-    masks = [nothing if each is None else each.mask for each in found]
+    subsets = [each.sufficient(level) for each in selections]
+    masks = [nothing if each is None else each.mask for each in subsets]
     rows = [sb.report.painted(image, ~nothing) for image in four]
     rows += [sb.report.painted(image, mask) for image, mask in zip(four, masks, strict=True)]
-    sizes = ["none" if each is None else f"{len(each)} pixels" for each in found]
+    sizes = ["none" if each is None else f"{len(each)} pixels" for each in subsets]
     titles = [*digit_names, *sizes]
     frames.append(sb.report.image_grid(torch.stack(rows), titles=titles, columns=4, zoom=0.9))
     said = ", ".join(f"{name}: {many}" for name, many in zip(digit_names, sizes, strict=True))

@@ -453,7 +453,7 @@ def accuracies(share):
     spread = sb.condense.coreset(even_odd, "k-centre", k // 2, features=x.flatten(1))
     sets["k-centre"] = [inputs_and_targets(spread)]
     return {
-        name: [right(train_on(*some), x_test, y_test) for some in several]
+        name: [right(train_on(*pair), x_test, y_test) for pair in several]
         for name, several in sets.items()
     }
 

@@ -86,7 +86,7 @@ def accuracy(few, seed, key):
     tested = dict(tests[key]) or {"network": network, **network_options}
     name, count = tested.pop("network", network), tested.pop("networks", networks)
     augmentation = tested.pop("test_augment", test_augment)
-    found = sb.condense.evaluate(
+    evaluation = sb.condense.evaluate(
         few,
         test,
         name,
@@ -99,7 +99,7 @@ def accuracy(few, seed, key):
         checkpoint=sb.report.checkpoint(f"test-{seed}-{key}"),
         progress=False,
     )
-    return [100 * right for right in found.accuracies]
+    return [100 * right for right in evaluation.accuracies]
 
 
 # %%

@@ -82,13 +82,13 @@ def simplified():
     reads = [measured["accuracy_simplified"] for measured in run.history.measured]
     nearest = min(range(len(reads)), key=lambda k: (abs(reads[k] - read), -k))
     pair = {"after training": result.images, "while training": sb.data.to_float(run.kept[nearest + 1][1])}
-    found = {name: sb.density.bits_of(measure, images) for name, images in pair.items()}
-    return found | {"read": torch.tensor([read, reads[nearest]])}
+    bits_of_pair = {name: sb.density.bits_of(measure, images) for name, images in pair.items()}
+    return bits_of_pair | {"read": torch.tensor([read, reads[nearest]])}
 
 
 def subset():
     selection = sb.subsets.batched_gradient_back_select(score, x, 1, fill=fill, progress=False)
-    chosen = [-1.0 if found is None else float(len(found)) for found in selection.sufficient(threshold)]
+    chosen = [-1.0 if each is None else float(len(each)) for each in selection.sufficient(threshold)]
     draw, needed, counts = torch.Generator().manual_seed(seed), [], range(0, size * size + 1, 4)
     for _ in range(orders):
         rank = torch.randperm(size * size, generator=draw).view(size, size)
@@ -110,32 +110,32 @@ def condensed():
 
 
 def unique():
-    found = {}
+    information = {}
     for name, net in {"one start": start, "another start": other}.items():
-        theta, theta_val = (sb.information.kernel(net, *some).double() for some in ((x,), (x_val, x)))
+        theta, theta_val = (sb.information.kernel(net, *inputs).double() for inputs in ((x,), (x_val, x)))
         outputs = F.one_hot(y, classes).double(), sb.networks.predict(net, x), sb.networks.predict(net, x_val)
         how = 0.99 * (images - 1) / float(torch.linalg.matrix_norm(theta, 2)), tangent_steps
-        found[name] = sb.information.sample_information(theta, theta_val, *outputs, *how).functional
-    return found
+        information[name] = sb.information.sample_information(theta, theta_val, *outputs, *how).functional
+    return information
 
 
 # %%
 lenses = {"bits": bits, "simplified": simplified, "subset": subset, "condensed": condensed, "unique": unique}
-found = {}
+by_lens = {}
 for name, look in lenses.items():
     kept = sb.report.once(name, lambda look=look: {key: v.tolist() for key, v in look().items()})
-    found[name] = {key: torch.tensor(values, dtype=torch.float64) for key, values in kept.items()}
-    for key, values in found[name].items():
+    by_lens[name] = {key: torch.tensor(values, dtype=torch.float64) for key, values in kept.items()}
+    for key, values in by_lens[name].items():
         sb.report.fingerprint(f"{name}, {key}", values.log() if name == "unique" else values)
 
 # %%
 # Images of which the network is not sure enough have no sufficient subset, and are left out everywhere.
-for name, share in zip(("after", "while"), found["simplified"].pop("read"), strict=True):
+for name, share in zip(("after", "while"), by_lens["simplified"].pop("read"), strict=True):
     sb.report.beside(f"images read, simplified {name} training", {"all": 100 * float(share)}, "%")
-there = found["subset"]["chosen pixels"] >= 0
-sb.report.beside("images with a sufficient subset", {"all": int(there.sum())}, "images")
-ink, groups = x.mean((1, 2, 3))[there], y[there].tolist()
-numbers = {name: [values[there] for values in both.values()] for name, both in found.items()}
+sufficient = by_lens["subset"]["chosen pixels"] >= 0
+sb.report.beside("images with a sufficient subset", {"all": int(sufficient.sum())}, "images")
+ink, groups = x.mean((1, 2, 3))[sufficient], y[sufficient].tolist()
+numbers = {name: [values[sufficient] for values in both.values()] for name, both in by_lens.items()}
 
 
 def note(name, a, b, **fixed):
@@ -144,7 +144,7 @@ def note(name, a, b, **fixed):
     print(f"{name:70s} {result}")
 
 
-for name, both in found.items():
+for name, both in by_lens.items():
     note(f"within {name}, {' and '.join(both)}", *numbers[name])
     note(f"{name} and brightness", numbers[name][0], ink)
 for one, two in combinations(lenses, 2):

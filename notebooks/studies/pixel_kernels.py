@@ -108,7 +108,7 @@ def accuracy(name, seed):
         images = x * few.std[:, None, None] + few.mean[:, None, None]
         few = sb.condense.CondensedSet(images, few.labels, few.classes, few.mean, few.std)
     sb.report.fingerprint(f"{name}, {seed}", few.images)
-    found = sb.condense.evaluate(
+    evaluation = sb.condense.evaluate(
         few,
         test,
         network,
@@ -120,7 +120,7 @@ def accuracy(name, seed):
         device=device,
         progress=False,
     )
-    return 100 * found.mean
+    return 100 * evaluation.mean
 
 
 def families():

@@ -51,8 +51,8 @@ def by_image(x):
 
 # %%
 black = torch.zeros(1, 3, size, size)
-found = {"black": {f"draw {k}": sb.density.mean_bits(measure, black, k) for k in range(max(noise_draws, 2))}}
-sb.report.judge("simplebits.bits.glow.black", found["black"])
+by_image_of = {"black": {f"draw {k}": sb.density.mean_bits(measure, black, k) for k in range(max(noise_draws, 2))}}
+sb.report.judge("simplebits.bits.glow.black", by_image_of["black"])
 
 # %%
 agreement = {}
@@ -61,11 +61,11 @@ for role, name in image_sets.items():
     x = test.draw(min(images, len(test))).to_float(size, 3)
     measured = sb.report.once(f"{role} {name}", lambda x=x: by_image(x))
     sb.report.fingerprint(f"bits of {name}", torch.tensor(measured["bits"]))
-    found[role] = {f"image {k}": value for k, value in enumerate(measured["bits"])}
+    by_image_of[role] = {f"image {k}": value for k, value in enumerate(measured["bits"])}
     agreement[name] = float(spearmanr(measured["bits"], measured["png"]).statistic)
-    sb.report.beside(f"bits of {name}", found[role], "bits/dim")
+    sb.report.beside(f"bits of {name}", by_image_of[role], "bits/dim")
 noise = by_image(torch.rand(len(x), 3, size, size, generator=draw))["bits"]
-found["noise"] = {f"image {k}": value for k, value in enumerate(noise)}
+by_image_of["noise"] = {f"image {k}": value for k, value in enumerate(noise)}
 sb.report.beside("rank correlation of bits and PNG size within a set", agreement, "ρ")
 
 # %% [markdown]
@@ -75,7 +75,7 @@ sb.report.beside("rank correlation of bits and PNG size within a set", agreement
 # images they are it does not say, so the order is tested on whole sets.
 
 # %%
-sb.report.judge_claim("simplebits.bits.order", found, "bits/dim")
+sb.report.judge_claim("simplebits.bits.order", by_image_of, "bits/dim")
 
 # %%
-sb.report.table_beside({"simplebits.bits.glow.black": found["black"]})
+sb.report.table_beside({"simplebits.bits.glow.black": by_image_of["black"]})

@@ -81,8 +81,8 @@ def fresh(name, seed, classes=10):
     """A classifier and a simplifier of this seed, neither trained."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        own = {"classes": classes, "size": size, "standardise": standardise.get(name, "composite")}
-        classifier = sb.networks.NFWideResNet(**own, **network).to(device)
+        shape = {"classes": classes, "size": size, "standardise": standardise.get(name, "composite")}
+        classifier = sb.networks.NFWideResNet(**shape, **network).to(device)
         return classifier, sb.networks.ResidualUNet(**simplifier).to(device)
 
 
@@ -119,8 +119,8 @@ methods = ["original", "SimpleBits", *(m for m, values in baselines.items() if v
 def squared_error(name, weight, seed, train):
     """A simplifier that knows no task, trained, as a change of images."""
     plain, path = fresh(name, seed)[1], sb.report.checkpoint(f"{name}-mse-{weight:g}-{seed}")
-    own = {"bit_weight": weight, "cool_down": cool_down, "seed": seed, "checkpoint": path} | mse_options
-    sb.simplify.fit_mse_simplifier(plain, measure, train, steps=mse_steps, bf16=False, **own)
+    settings = {"bit_weight": weight, "cool_down": cool_down, "seed": seed, "checkpoint": path} | mse_options
+    sb.simplify.fit_mse_simplifier(plain, measure, train, steps=mse_steps, bf16=False, **settings)
     return torch.no_grad()(lambda x: plain(x.to(device)).cpu())
 
 
@@ -177,12 +177,12 @@ def note(claim, **by_group):
         sb.report.judge_claim(f"simplebits.{claim}", groups)
 
 
-def falls(own):
+def falls(priced_points):
     """Of one curve: where 5 points are lost against lambda = 0, in bits gone; points lost with a quarter of the bits gone."""
-    free, none = own["0"]["bits"], own["0"]["accuracy"]
-    lost = {b: none - a for b in LEVELS if b < free and (a := at_bits(own.values(), b)) is not None}
+    free, none = priced_points["0"]["bits"], priced_points["0"]["accuracy"]
+    lost = {b: none - a for b in LEVELS if b < free and (a := at_bits(priced_points.values(), b)) is not None}
     gone = [free - b for b, points in lost.items() if points >= 5]
-    quarter = at_bits(own.values(), 0.75 * free)
+    quarter = at_bits(priced_points.values(), 0.75 * free)
     return min(gone, default=None), None if quarter is None else none - quarter
 
 
@@ -191,23 +191,23 @@ for seed in seeds:
     for name, method in [(image_set, m) for m in methods] + [(s, "SimpleBits") for s in simple_sets]:
         made = partial(curve, name, method, seed)
         curves[name, method, seed] = sb.report.once(f"{name}, {method}, {seed}", made)
-    whole, own = curves[image_set, "original", seed]["0"], curves[image_set, "SimpleBits", seed]
+    whole, priced_points = curves[image_set, "original", seed]["0"], curves[image_set, "SimpleBits", seed]
     if whole["accuracy"] < least_accuracy:
         raise RuntimeError(f"start {seed}: {whole['accuracy']:.1f} % learned from originals: broken")
     for base in methods[2:]:
         others = [whole, *curves[image_set, base, seed].values()]
-        gaps = [(p["accuracy"], at_bits(others, p["bits"])) for v, p in own.items() if v != "0"]
+        gaps = [(p["accuracy"], at_bits(others, p["bits"])) for v, p in priced_points.items() if v != "0"]
         if gaps := [mine - theirs for mine, theirs in gaps if theirs is not None]:
             note(f"baselines.{base}", advantage=fmean(gaps))
-    none, *priced = (own[weight] for weight in sorted(own, key=float))
+    none, *priced = (priced_points[weight] for weight in sorted(priced_points, key=float))
     least, most = priced[0], priced[-1]
     note("tradeoff.lambda0", none=none["bits"], least=least["bits"], most=most["bits"])
-    ranks = spearmanr([p["png"] for p in own.values()], [p["accuracy"] for p in own.values()])
+    ranks = spearmanr([p["png"] for p in priced_points.values()], [p["accuracy"] for p in priced_points.values()])
     rank = float(torch.tensor(ranks.statistic).nan_to_num())  # 0 where the accuracy is always the same
     note("tradeoff.png", rank=rank, png_none=none["png"], png_most=most["png"])
     note("retraining.speed", none=none["pace"], most=most["pace"])
     split = decay_below or (most["bits"] + none["bits"]) / 2
-    halves = [[p for p in own.values() if (p["bits"] < split) == side] for side in (True, False)]
+    halves = [[p for p in priced_points.values() if (p["bits"] < split) == side] for side in (True, False)]
     if min(map(len, halves)) > 1:
         bits, right = ([[p[of] for p in half] for half in halves] for of in ("bits", "accuracy"))
         below, above = (linregress(*pair).slope for pair in zip(bits, right, strict=True))

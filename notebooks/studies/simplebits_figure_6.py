@@ -51,17 +51,17 @@ size, channels, levels = measure.image_size, 3, 2**measure.bit_depth
 
 def condensed(label, seed, **how):
     """A set condensed with this variant's changes."""
-    own = {"network": "ConvNet", "bf16": False} | options | variants.get(label, {}) | how
-    own |= {"network_options": network_options if own["network"] == "ConvNet" else {}}
+    settings = {"network": "ConvNet", "bf16": False} | options | variants.get(label, {}) | how
+    settings |= {"network_options": network_options if settings["network"] == "ConvNet" else {}}
     path = sb.report.checkpoint(f"{label}-{how.get('bit_weight', 'dc')}-{seed}")
     return sb.condense.condense(
-        train, "gradient", images_per_class, seed=seed, device=device, checkpoint=path, progress=False, **own
+        train, "gradient", images_per_class, seed=seed, device=device, checkpoint=path, progress=False, **settings
     )  # fmt: skip
 
 
 def accuracy(few, seed, **how):
     """Mean test accuracy, in percent, of fresh networks that have seen this set only."""
-    found = sb.condense.evaluate(
+    evaluation = sb.condense.evaluate(
         few,
         test,
         "ConvNet",
@@ -74,17 +74,17 @@ def accuracy(few, seed, **how):
         progress=False,
         **how,
     )
-    return 100 * found.mean
+    return 100 * evaluation.mean
 
 
 def priced(label, weight, seed):
     """Bits and accuracy of one set whose bits have this weight."""
     few = condensed(label, seed, density=measure, bit_weight=weight)
     sb.report.fingerprint(f"{label} {weight:g} of {seed}", few.images)
-    found = accuracy(few, seed, noise=1 / (levels - 1))
-    if weight == 0 and found < least_accuracy:
-        raise RuntimeError(f"{label}, set {seed}: {found:.1f} % at weight 0: it taught nothing")
-    return {"bits": sb.density.mean_bits(measure, few.images), "accuracy": found}
+    percent = accuracy(few, seed, noise=1 / (levels - 1))
+    if weight == 0 and percent < least_accuracy:
+        raise RuntimeError(f"{label}, set {seed}: {percent:.1f} % at weight 0: it taught nothing")
+    return {"bits": sb.density.mean_bits(measure, few.images), "accuracy": percent}
 
 
 def random(seed):

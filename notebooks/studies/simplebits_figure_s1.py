@@ -53,8 +53,8 @@ def prepared(name):
 
 def by_image(kind, x):
     """Bits per dimension of each image, mean over draws of the noise."""
-    found = [sb.density.bits_of(measures[kind], x.to(device or "cpu"), seed) for seed in range(noise_draws[kind])]
-    return [round(value, 4) for value in torch.stack(found).mean(0).tolist()]
+    draws = [sb.density.bits_of(measures[kind], x.to(device or "cpu"), seed) for seed in range(noise_draws[kind])]
+    return [round(value, 4) for value in torch.stack(draws).mean(0).tolist()]
 
 
 sets = {role: prepared(name) for role, name in image_sets.items()}

@@ -62,8 +62,8 @@ def shifted(x):  # grey values as the paper's code has them for MNIST
 
 
 def task(part):
-    some = images.subset(part[torch.isin(images.labels[part], torch.tensor(classes))][:samples])
-    return shifted(some.to_float(size, 1, device)), (some.labels == classes[1]).float()[:, None].to(device)
+    pair = images.subset(part[torch.isin(images.labels[part], torch.tensor(classes))][:samples])
+    return shifted(pair.to_float(size, 1, device)), (pair.labels == classes[1]).float()[:, None].to(device)
 
 
 def pretrained(start):
@@ -99,7 +99,7 @@ with torch.random.fork_rng():
 
 # %%
 begin = time.perf_counter()
-theta, theta_val = (sb.information.kernel(net, *some, dtype=torch.float64) for some in ((x,), (x_val, x)))
+theta, theta_val = (sb.information.kernel(net, *inputs, dtype=torch.float64) for inputs in ((x,), (x_val, x)))
 f0, f0_val = net(x).detach().double(), net(x_val).detach().double()
 linear = sb.information.sample_information(theta, theta_val, y, f0, f0_val, learning_rate, steps, decay)
 seconds = time.perf_counter() - begin
@@ -117,9 +117,9 @@ if network == "mlp":
     net, x, x_val = sb.information.in_span(net, x, x_val)
 
 
-def left_out(some):
+def left_out(indices):
     """Weights and predictions changed by leaving out each of these, in three ways; seconds a sample of the second."""
-    real = sb.information.retrain_without(net, x, y, x_val, learning_rate, retraining_steps, decay, indices=some, checkpoint=sb.report.checkpoint(f"without-{some[0]}"))  # fmt: skip
+    real = sb.information.retrain_without(net, x, y, x_val, learning_rate, retraining_steps, decay, indices=indices, checkpoint=sb.report.checkpoint(f"without-{indices[0]}"))  # fmt: skip
     found = {
         "retraining": [real.weights.tolist(), real.functional.tolist()],
         "outputs": real.predictions[:, 0].tolist(),
@@ -127,10 +127,10 @@ def left_out(some):
     end = copy.deepcopy(net)
     torch.nn.utils.vector_to_parameters(real.end, end.parameters())
     for method in ("lissa", "gauss-newton"):
-        begin, draw = time.perf_counter(), torch.Generator().manual_seed(some[0])
-        guess = sb.information.influence(end, x, y, x_val, decay, method=method, damping=damping, depth=depth, scale=scale, indices=some, generator=draw, chunk=1)  # fmt: skip
+        begin, draw = time.perf_counter(), torch.Generator().manual_seed(indices[0])
+        guess = sb.information.influence(end, x, y, x_val, decay, method=method, damping=damping, depth=depth, scale=scale, indices=indices, generator=draw, chunk=1)  # fmt: skip
         found[method] = [guess.weights.tolist(), guess.functional.tolist()]
-        found[f"{method} seconds"] = (time.perf_counter() - begin) / len(some)
+        found[f"{method} seconds"] = (time.perf_counter() - begin) / len(indices)
     return found
 
 
@@ -138,9 +138,9 @@ order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
 chosen = order[first : first + retrained].tolist()
 pieces, values = [], {}
 for start in range(0, len(chosen), chunk):
-    some = chosen[start : start + chunk]
-    pieces.append(sb.report.once(f"without {some}", lambda some=some: left_out(some)))
-    done = chosen[: start + len(some)]
+    indices = chosen[start : start + chunk]
+    pieces.append(sb.report.once(f"without {indices}", lambda indices=indices: left_out(indices)))
+    done = chosen[: start + len(indices)]
     for i, what in enumerate(("weights", "predictions")):
         found = {method: [score for piece in pieces for score in piece[method][i]] for method in ("retraining", "lissa", "gauss-newton")}  # fmt: skip
         found["linearisation"] = (linear.weights, linear.functional)[i][done].tolist()

@@ -41,27 +41,27 @@ def toy(seed):
     """Information and bound of each sample, in nats."""
     draw = torch.Generator().manual_seed(seed)
     x, y = fresh(points, draw)
-    found = {"information": [], "bound": []}
+    answers = {"information": [], "bound": []}
     for i in range(points):
         answer = sb.information.unique_information(x, y, i, fresh, draw, runs=sgd_runs, redraws=redraws, epochs=epochs)
-        found["information"].append(answer.information)
-        found["bound"].append(answer.bound)
-    return found
+        answers["information"].append(answer.information)
+        answers["bound"].append(answer.bound)
+    return answers
 
 
 # %%
 noted = {}
 for seed in toys:
-    found = sb.report.once(f"toy {seed}", partial(toy, seed))
-    sb.report.fingerprint(f"toy {seed}", torch.tensor([found["information"], found["bound"]]))
-    for name, values in found.items():
+    answers = sb.report.once(f"toy {seed}", partial(toy, seed))
+    sb.report.fingerprint(f"toy {seed}", torch.tensor([answers["information"], answers["bound"]]))
+    for name, values in answers.items():
         summary = {"mean": fmean(values), "median": median(values), "largest": max(values)}
         summary[f"share of samples below {said[name]}"] = fmean(value < said[name] for value in values)
         for of, value in summary.items():
             noted.setdefault(f"{name}, {of}", {})[f"toy {seed}"] = value
-    alike = [i for i, bound in enumerate(found["bound"]) if abs(bound - said["bound"]) < 0.5]
+    alike = [i for i, bound in enumerate(answers["bound"]) if abs(bound - said["bound"]) < 0.5]
     noted.setdefault("information where the bound is 2.5 to 3.5", {}).update(
-        {f"toy {seed}, sample {i}": found["information"][i] for i in alike}
+        {f"toy {seed}, sample {i}": answers["information"][i] for i in alike}
     )
 
 # %% [markdown]

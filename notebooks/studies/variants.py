@@ -79,14 +79,14 @@ def looks(name, seed):
 
 def few_images(way, seed):
     """The set of this way and seed: made now, gone on with after a kill, or made before by another case."""
-    own, train = in_way(way), load(in_way(way)["image_set"], "train")
-    if own["method"] in ("random", "herding", "k-centre", "forgetting"):
-        by = {} if own["method"] == "random" else looks(own["image_set"], seed)
-        chosen = sb.condense.coreset(train, own["method"], own["images_per_class"], seed=seed, **by)
+    setting, train = in_way(way), load(in_way(way)["image_set"], "train")
+    if setting["method"] in ("random", "herding", "k-centre", "forgetting"):
+        by = {} if setting["method"] == "random" else looks(setting["image_set"], seed)
+        chosen = sb.condense.coreset(train, setting["method"], setting["images_per_class"], seed=seed, **by)
         return sb.condense.CondensedSet.of(chosen, train)
-    made_with = {name: own[name] for name in ("method", "network", "network_options")}
-    made_with |= {"augment": own["augment"] or None} | own["options"]
-    each = own["images_per_class"]
+    made_with = {name: setting[name] for name in ("method", "network", "network_options")}
+    made_with |= {"augment": setting["augment"] or None} | setting["options"]
+    each = setting["images_per_class"]
     path = sb.report.artefact("condensed", set=train.name, limit=image_limit, each=each, seed=seed, **made_with)
     if path and path.is_file():
         return sb.condense.CondensedSet.read(path)
@@ -108,22 +108,22 @@ def few_images(way, seed):
 
 def accuracy(way, seed):
     """Mean test accuracy, in percent, of fresh networks that have seen this set only."""
-    own, few = in_way(way), few_images(way, seed)
+    setting, few = in_way(way), few_images(way, seed)
     sb.report.fingerprint(f"{way}, {seed}", few.images)
-    found = sb.condense.evaluate(
+    evaluation = sb.condense.evaluate(
         few,
-        load(own["image_set"], "test"),
+        load(setting["image_set"], "test"),
         test_network,
         seeds=range(1000 * seed, 1000 * seed + networks),  # the same initial weights for all ways
         network_options=test_options,
-        epochs=own["epochs"],
-        augment=AUGMENTS.get(own["test_augment"], own["test_augment"]),
+        epochs=setting["epochs"],
+        augment=AUGMENTS.get(setting["test_augment"], setting["test_augment"]),
         bf16=False,
         device=device,
         checkpoint=sb.report.checkpoint(f"test-{way}-{seed}"),
         progress=False,
     )
-    return 100 * found.mean
+    return 100 * evaluation.mean
 
 
 # %%
