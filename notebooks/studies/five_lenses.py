@@ -45,7 +45,7 @@ x, y, classes = train.to_float(size, 3), train.labels, len(train.classes)
 start, other = (sb.networks.build("MLP", classes, 3, size, seed=s, width=width) for s in (seed, seed + 1))
 network = copy.deepcopy(start)
 optimiser = sb.networks.classifier_optimiser(network, 0.004)
-how = {"optimiser": optimiser, "size": size, "channels": 3, "seed": seed, "progress": False}
+how = {"optimiser": optimiser, "size": size, "channels": 3, "seed": seed, "bf16": False, "progress": False}
 sb.networks.fit_classifier(network, train, steps=training_steps, **how)
 score = sb.subsets.class_score(network, x)
 
@@ -69,7 +69,7 @@ def simplified():
         simplifier = sb.networks.ResidualUNet(filters=8, downsamplings=3, merge=1.0)
     run = sb.simplify.SimplifyWhileTraining(
         copy.deepcopy(network), simplifier, measure, bit_weight=bit_weights[0], clip=0.3, noise=1.0, augment=None,
-        simplifier_learning_rate=0.005, learning_rate=0.001, seed=seed,
+        simplifier_learning_rate=0.005, learning_rate=0.001, bf16=False, seed=seed,
     )  # fmt: skip
     every = {"measure_every": 10, "keep_every": 10, "checkpoint": sb.report.checkpoint("while"), "progress": False}
     run.fit(train, steps=simplify_steps[0], cool_down=0.3, test=train, keep=train, **every)
@@ -102,7 +102,14 @@ def gradient(image, label):
 
 
 def condensed():
-    how = {"network": "MLP", "network_options": {"width": width}, "size": size, "channels": 3, "progress": False}
+    how = {
+        "network": "MLP",
+        "network_options": {"width": width},
+        "size": size,
+        "channels": 3,
+        "bf16": False,
+        "progress": False,
+    }
     few = sb.condense.condense(train, "distribution", 1, seed=seed, iterations=iterations, real_batch=32, **how)
     of_few = [gradient(image, label) for image, label in zip(few.images, few.labels, strict=True)]
     far = [sb.condense.matching_distance(gradient(image, c), of_few[c]) for image, c in zip(x, y, strict=True)]

@@ -1,15 +1,9 @@
-// The page itself: drawing, buttons, bars. What it shows is computed by engine.js.
+// The page itself: buttons, and what each job shows. What it shows is computed by engine.js.
 (function () {
-  const SIDE = 16;
+  const { SIDE, AMBER, byId, make, grey, paint, frame, small, bar, probability, count, say } = Live.view;
   const MOST_BITS = 5; // at the right end of a bar of bits: what 32 grey levels take where nothing is known of them
-  const AMBER = "#E69F00";
-  const byId = (id) => document.getElementById(`live-${id}`);
-  const make = (tag, properties = {}, ...children) => {
-    const element = Object.assign(document.createElement(tag), properties);
-    element.append(...children);
-    return element;
-  };
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const drawing = Live.drawing.values;
 
   // --- jobs ----------------------------------------------------------------------------------------------------------
 
@@ -31,133 +25,13 @@
     onValue?.(value, done);
   }
 
-  // --- pictures, bars, words -----------------------------------------------------------------------------------------
+  // --- what is seen --------------------------------------------------------------------------------------------------
 
-  const grey = (value) => `rgb(${Array(3).fill(Math.round(255 * value)).join(" ")})`;
-
-  function paint(canvas, side, colour) {
-    const context = canvas.getContext("2d");
-    const cell = canvas.width / side;
-    for (let at = 0; at < side * side; at++) {
-      context.fillStyle = colour(at);
-      context.fillRect((at % side) * cell, Math.floor(at / side) * cell, cell, cell);
-    }
-  }
-
-  function frame(canvas, side, at, colour) {
-    const context = canvas.getContext("2d");
-    const cell = canvas.width / side;
-    context.strokeStyle = colour;
-    context.lineWidth = Math.max(2, cell / 8);
-    const inset = context.lineWidth / 2;
-    const [x, y] = [(at % side) * cell + inset, Math.floor(at / side) * cell + inset];
-    context.strokeRect(x, y, cell - 2 * inset, cell - 2 * inset);
-  }
-
-  function small(image, side, size, label) {
-    const canvas = make("canvas", { width: size, height: size, role: "img", ariaLabel: label });
-    paint(canvas, side, (at) => grey(image[at]));
-    return canvas;
-  }
-
-  function bar(element, share, text) {
-    element.style.setProperty("--share", Math.min(1, Math.max(0, share)));
-    element.textContent = text;
-  }
-
-  const probability = (value) => value.toFixed(2);
-  const count = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
-  let speaking = 0;
-  function say(text, pause = 0) {
-    clearTimeout(speaking);
-    speaking = setTimeout(() => { byId("says").textContent = text; }, pause);
-  }
-
-  // --- drawing -------------------------------------------------------------------------------------------------------
-
-  const canvas = byId("drawing");
-  const drawing = new Float64Array(SIDE * SIDE);
-  const cursor = { row: 8, column: 8, shown: false, down: false };
-  let erasing = false;
   let asked = false; // a look is under way
   let changed = false; // since the last look
 
-  function show() {
-    paint(canvas, SIDE, (at) => grey(drawing[at]));
-    if (cursor.shown) frame(canvas, SIDE, cursor.row * SIDE + cursor.column, AMBER);
-  }
-
-  // A round, soft pen at a place that is counted in pixels from the top left corner.
-  function dot(x, y) {
-    for (let at = 0; at < drawing.length; at++) {
-      const distance = Math.hypot((at % SIDE) + 0.5 - x, Math.floor(at / SIDE) + 0.5 - y);
-      const ink = Math.min(1, Math.max(0, 1.7 - distance));
-      drawing[at] = erasing ? Math.min(drawing[at], 1 - ink) : Math.max(drawing[at], ink);
-    }
-  }
-
-  function line(from, to) {
-    const dots = Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) * 3) || 1;
-    for (let i = 1; i <= dots; i++) dot(from.x + ((to.x - from.x) * i) / dots, from.y + ((to.y - from.y) * i) / dots);
-    renew();
-  }
-
-  function place(event) {
-    const box = canvas.getBoundingClientRect();
-    return { x: ((event.clientX - box.left) / box.width) * SIDE, y: ((event.clientY - box.top) / box.height) * SIDE };
-  }
-
-  let pen = null; // where it was last, while it is down
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    cursor.shown = false;
-    pen = place(event);
-    line(pen, pen);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pen) return;
-    const to = place(event);
-    line(pen, to);
-    pen = to;
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { pen = null; });
-
-  const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  canvas.addEventListener("keydown", (event) => {
-    const move = MOVES[event.key];
-    if (!move && event.key !== " ") return;
-    event.preventDefault(); // the page does not scroll
-    const from = { x: cursor.column + 0.5, y: cursor.row + 0.5 };
-    const inside = (value) => Math.min(SIDE - 1, Math.max(0, value));
-    if (move) [cursor.row, cursor.column] = [inside(cursor.row + move[0]), inside(cursor.column + move[1])];
-    else cursor.down = true;
-    cursor.shown = true;
-    if (cursor.down) line(from, { x: cursor.column + 0.5, y: cursor.row + 0.5 });
-    else {
-      show();
-      say(`Row ${cursor.row + 1}, column ${cursor.column + 1}`);
-    }
-  });
-  canvas.addEventListener("keyup", (event) => {
-    if (event.key === " ") cursor.down = false;
-  });
-  canvas.addEventListener("focus", () => { cursor.shown = canvas.matches(":focus-visible"); show(); });
-  canvas.addEventListener("blur", () => { cursor.shown = cursor.down = false; show(); });
-
-  byId("clear").addEventListener("click", () => take(new Float64Array(SIDE * SIDE)));
-  byId("erase").addEventListener("click", (event) => {
-    erasing = !erasing;
-    event.currentTarget.ariaPressed = erasing;
-  });
-
-  function take(image) {
-    drawing.set(image);
-    renew();
-  }
-
   // The drawing has changed: look at it again, and forget what was found out about the old one.
   function renew() {
-    show();
     forgetSubsets();
     forgetSimplified();
     changed = true;
@@ -357,7 +231,7 @@
   const pictures = Live.pictures(examples);
   pictures.forEach((image, i) => {
     const button = make("button", { type: "button", ariaLabel: `Example: a ${labels.values[i]}` }, small(image, SIDE, 48, ""));
-    button.addEventListener("click", () => take(image));
+    button.addEventListener("click", () => Live.drawing.take(image));
     byId("examples").append(button);
   });
   Live.pictures(condensed).forEach((image, digit) => {
@@ -371,7 +245,8 @@
     const value = output.dataset.about.split(".").reduce((part, name) => part[name], Live.about);
     output.textContent = value < 1 ? `${(100 * value).toFixed(1)} %` : value;
   }
-  take(pictures[6]);
+  Live.drawing.whenChanged(renew);
+  Live.drawing.take(pictures[6]);
   Live.start(buffer, Live.about, receive, (send, where) => {
     post = send;
     document.getElementById("live").dataset.ready = where;
