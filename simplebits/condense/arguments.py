@@ -134,9 +134,9 @@ def batches_of_classes_fit(**sets: Sequence[Tensor]) -> None:
 def classes_fit(network: nn.Module, together: bool, **sets: Sequence[Tensor]) -> None:
     """Raise ValueError unless the network's gradients can be taken of these batches of classes."""
     batches_of_classes_fit(**sets)
-    weight = next(network.parameters(), None)
+    weight = next((p for p in network.parameters() if p.requires_grad), None)
     if weight is None:
-        raise ValueError(f"network: {type(network).__name__} has no parameters, so that there are no gradients")
+        raise ValueError(f"network: {type(network).__name__} has no parameters that learn, so there are no gradients")
     for name, batches in sets.items():
         _check.fits(f"{name}[0]", batches[0], like=weight)
     if together and any(layer.training for layer in batch_norms(network)):
@@ -147,11 +147,11 @@ def classes_fit(network: nn.Module, together: bool, **sets: Sequence[Tensor]) ->
 
 
 def has_weights(network: nn.Module) -> None:
-    """Raise ValueError unless the network has weights with rows, which the layerwise distance compares."""
-    if all(parameter.dim() < 2 for parameter in network.parameters()):
+    """Raise ValueError unless the network learns weights with rows, which the layerwise distance compares."""
+    if all(parameter.dim() < 2 for parameter in network.parameters() if parameter.requires_grad):
         raise ValueError(
-            f"network: every parameter of {type(network).__name__} has one axis; the layerwise distance looks at "
-            f"weights, not biases"
+            f"network: every parameter of {type(network).__name__} that learns has one axis; the layerwise distance "
+            f"looks at weights, not biases"
         )
 
 

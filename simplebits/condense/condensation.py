@@ -261,7 +261,7 @@ class Condensation:
         return digest(self.train.images, self.train.labels, layers, *weights)
 
     def _picture(self) -> Tensor:
-        return to_bytes(self.pixels.images().detach())
+        return to_bytes(self.pixels.images().detach(), clip=True)
 
     @property
     def _rate(self) -> float:

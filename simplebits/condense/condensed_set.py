@@ -143,7 +143,7 @@ class CondensedSet:
     def to_image_set(self) -> ImageSet:
         """Clip the images to [0, 1] and round them to bytes: what a picture shows and what bits are measured of."""
         name = str(self.made.get("name", "condensed"))
-        return ImageSet(to_bytes(self.images).cpu(), self.labels.cpu(), self.classes, name)
+        return ImageSet(to_bytes(self.images, clip=True).cpu(), self.labels.cpu(), self.classes, name)
 
     def to_grid(self) -> Float[Tensor, "n c h w"]:
         """Put images in [0, 1] into the order of `report.image_grid(columns=len(classes))`: a column is a class."""
@@ -196,10 +196,9 @@ class CondensedSet:
 
 
 def constants(train: ImageSet, channels: int) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """Look up the published mean and standard deviation per channel; measure them of a set that has none."""
-    name = train.name.split("/")[0]
-    if name in CONSTANTS and len(CONSTANTS[name][0]) in (1, channels):
-        mean, std = (torch.tensor(values).expand(channels).clone() for values in CONSTANTS[name])
+    """Look up a published set's mean and standard deviation per channel; measure them of any other set."""
+    if train.source in CONSTANTS and len(CONSTANTS[train.source][0]) in (1, channels):
+        mean, std = (torch.tensor(values).expand(channels).clone() for values in CONSTANTS[train.source])
         return mean, std
     x = train.to_float(channels=channels)
     return x.mean((0, 2, 3)), x.std((0, 2, 3)).clamp_min(1e-3)

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -25,10 +25,11 @@ from simplebits.condense.arguments import Augmentation, NetworkMaker, Seeds, bat
 from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
-from simplebits.condense.gradient import in_cache
+from simplebits.condense.gradient import in_cache, learned_parameters
 from simplebits.condense.network import maker
 from simplebits.data import ImageSet
-from simplebits.domains import Count, Device, Momentum, NonNegative, Positive, Probability
+from simplebits.data.image_set import _numbered_as
+from simplebits.domains import Count, Device, Filled, Momentum, NonNegative, Positive, Probability
 
 
 @door
@@ -60,7 +61,7 @@ class Evaluation:
 @door
 def evaluate(
     condensed: CondensedSet,
-    test: ImageSet,
+    test: Annotated[ImageSet, Filled()],
     network: NetworkMaker = "ConvNet",
     seeds: Seeds = range(5),
     *,
@@ -85,7 +86,7 @@ def evaluate(
 
     Args:
         condensed: what to learn from; `CondensedSet.of` makes one of real images.
-        test: real images, brought to the size and channels of the condensed ones.
+        test: real images, brought to the size and channels of the condensed ones; their classes are found by name.
         network: a name for `networks.build`, or a function as `condense` takes it.
         seeds: one network each; a single number is one seed, range(3) gives three networks.
         network_options: further arguments of `networks.build`.
@@ -119,7 +120,7 @@ def evaluate(
     >>> evaluate(few, sb.data.load("digits", "test"), "MLP", seeds=[0], epochs=40).mean > 0.5
     True
     """
-    _check_test(condensed, test)
+    test = _numbered_as("test", test, condensed.classes)
     if isinstance(augment, SiameseAugment):
         warn_of_mirrored_signs(augment, test.name, stacklevel=4)  # past the door
     seeds = [seeds] if isinstance(seeds, int) else list(seeds)
@@ -169,13 +170,6 @@ def evaluate(
 def _fresh(make: Callable[[], nn.Module], seed: int, device: torch.device) -> nn.Module:
     with globally_seeded(seed, device):
         return make().to(device)
-
-
-def _check_test(condensed: CondensedSet, test: ImageSet) -> None:
-    if len(test.classes) != len(condensed.classes):
-        raise ValueError(f"test: has {len(test.classes)} classes, the condensed set {len(condensed.classes)}")
-    if not len(test):
-        raise ValueError("test: the set is empty; give at least one image")
 
 
 @dataclass(frozen=True)
@@ -246,10 +240,12 @@ def _train_together(
     for net in nets:
         net.train()
     stacked, _ = stack_module_state(nets)
-    weights = {name: value.detach() for name, value in stacked.items()}
+    learned = learned_parameters(nets[0])
+    weights = {name: value.detach() for name, value in stacked.items() if name in learned}
+    frozen = {name: value.detach() for name, value in stacked.items() if name not in learned}
 
-    def loss(weights: dict[str, Tensor], x: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(functional_call(nets[0], weights, x).float(), labels)
+    def loss(weights: dict[str, Tensor], frozen: dict[str, Tensor], x: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(functional_call(nets[0], weights | frozen, x).float(), labels)
 
     slopes_of = vmap(grad(loss), randomness="different")
     for epoch in range(sgd.epochs + 1):
@@ -259,7 +255,7 @@ def _train_together(
         for step in zip(*(lessons.of(seed, epoch) for seed in seeds), strict=True):
             x, labels = (torch.stack(parts) for parts in zip(*step, strict=True))
             with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
-                slopes = slopes_of(weights, x, labels)
+                slopes = slopes_of(weights, frozen, x, labels)
             for name, value in weights.items():
                 velocity[name].mul_(sgd.momentum).add_(slopes[name] + sgd.weight_decay * value)
                 value.sub_(rate * velocity[name])

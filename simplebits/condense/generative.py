@@ -233,4 +233,5 @@ def generative_set(
     labels = torch.arange(classes).repeat_interleave(images_per_class)
     with torch.no_grad():
         images = model.sample(F.one_hot(labels, classes).float().to(device), step_generator(seed, steps))
-    return ImageSet(to_bytes(images.view(-1, *shape)).cpu(), labels, train.classes, f"{train.name}, {method}")
+    pixels = to_bytes(images.view(-1, *shape), clip=True).cpu()
+    return ImageSet(pixels, labels, train.classes, f"{train.name}, {method}")

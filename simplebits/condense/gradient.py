@@ -39,6 +39,11 @@ def in_cache(x: Float[Tensor, "n c h w"]) -> Sequence[Float[Tensor, "_ c h w"]]:
     return x.split(16) if x.device.type == "cpu" else [x]
 
 
+def learned_parameters(network: nn.Module) -> dict[str, Tensor]:
+    """List the parameters that learn, by name: frozen ones are part of the network, not of its training."""
+    return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+
+
 @door
 def class_gradients(
     network: nn.Module,
@@ -59,7 +64,7 @@ def class_gradients(
         forward: what to call in place of the network, its compiled twin; only one after the other.
 
     Returns:
-        A tensor for each parameter, with a first axis of classes.
+        A tensor for each parameter that learns, with a first axis of classes; zeros for one that the logits do not use.
 
     Raises:
         TypeError: network is no module, or a batch no tensor.
@@ -84,7 +89,7 @@ def gradients_of_classes(
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Tensor]:
     """Compute `class_gradients` of classes that are known to fit."""
-    parameters: dict[str, Tensor] = dict(network.named_parameters())
+    parameters = learned_parameters(network)
     labels = torch.arange(len(batches), device=batches[0].device)
 
     def loss(logits: Tensor, label: Tensor) -> Tensor:
@@ -109,10 +114,9 @@ def gradients_of_classes(
     forward = forward or network
 
     def of_class(x: Tensor, label: Tensor) -> list[Tensor]:
+        how = {"create_graph": create_graph, "materialize_grads": True}  # zeros for what the logits do not use
         parts = [
-            torch.autograd.grad(
-                loss(forward(part), label) * (len(part) / len(x)), list(parameters.values()), create_graph=create_graph
-            )
+            torch.autograd.grad(loss(forward(part), label) * (len(part) / len(x)), list(parameters.values()), **how)
             for part in in_cache(x)
         ]
         return [cast(Tensor, sum(gradients)) for gradients in zip(*parts, strict=True)]

@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from simplebits._door import door
 from simplebits.condense.arguments import classes_fit
-from simplebits.condense.gradient import ClassImages, both_gradients, gradients_of_classes
+from simplebits.condense.gradient import ClassImages, both_gradients, gradients_of_classes, learned_parameters
 from simplebits.domains import Positive
 
 
@@ -120,7 +120,7 @@ def unrolled_loss(
     gradients = gradients_of_classes(network, synthetic, create_graph=True, together=together)
     stepped = {
         name: p.detach() - learning_rate * g.mean(0)
-        for (name, p), g in zip(network.named_parameters(), gradients, strict=True)
+        for (name, p), g in zip(learned_parameters(network).items(), gradients, strict=True)
     }
 
     def loss(x: Tensor, label: int) -> Tensor:

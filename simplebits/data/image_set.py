@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import torch
@@ -15,6 +15,7 @@ from simplebits import _check
 from simplebits._door import door
 from simplebits.domains import INTEGER, Count, Finite, Positions, Seed, ToDevice
 
+_HALF_A_LEVEL = 0.5 / 255  # what rounding takes back
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow and torchvision turn colour into grey
 Set = TypeVar("Set", bound="ImageSet")
 
@@ -76,13 +77,29 @@ def _to_float(
 
 
 @door
-def to_bytes(x: Annotated[Float[Tensor, "n c h w"], Finite(filled=False)]) -> UInt8[Tensor, "n c h w"]:
-    """Round floats to the nearest of the 256 grey levels, what leaves [0, 1] to its end.
+def to_bytes(
+    x: Annotated[Float[Tensor, "n c h w"], Finite(filled=False)], clip: bool = False
+) -> UInt8[Tensor, "n c h w"]:
+    """Round floats in [0, 1] to the nearest of the 256 grey levels.
+
+    Args:
+        x: images, black 0 and white 1.
+        clip: take what leaves [0, 1] to its end, as in the free pixels of a condensed set; else it is refused.
 
     Raises:
         TypeError: not a tensor.
-        ValueError: not floating point, not four axes, NaN or infinity.
+        ValueError: not floating point, not four axes, NaN or infinity, or values outside [0, 1] without `clip`.
+
+    >>> to_bytes(torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3)).flatten().tolist()
+    [0, 128, 255]
     """
+    if x.numel() and not clip:
+        low, high = float(x.min()), float(x.max())
+        if low < -_HALF_A_LEVEL or high > 1 + _HALF_A_LEVEL:
+            raise ValueError(
+                f"x: expected images in [0, 1], got values from {low:.4g} to {high:.4g}; divide by the largest grey "
+                f"level (255, or 65535 of 16 bits), undo a standardisation (x * std + mean), or give clip=True"
+            )
     return _to_bytes(x)
 
 
@@ -100,6 +117,8 @@ class ImageSet:
         labels: int64 `[n]`, each in 0 .. len(classes) - 1.
         classes: the names of the classes.
         name: how the set was asked for, `mnist/test` for example.
+        source: the published set that these images are from, as `load` names it: what its published mean and standard
+            deviation hold for. Empty for images of one's own, whatever their name.
 
     Raises:
         TypeError: images or labels are not tensors, or a class has no name.
@@ -116,6 +135,7 @@ class ImageSet:
     labels: Int64[Tensor, " n"]
     classes: tuple[str, ...]
     name: str
+    source: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         _grey_or_colour_images(self.images)
@@ -168,7 +188,7 @@ class ImageSet:
         ImageSet('tiny': 2 images 1x4x4, 2 classes)
         """
         images = torch.cat([_to_bytes(_to_float(part, size, None, None)) for part in self.images.split(1000)])
-        return ImageSet(images, self.labels, self.classes, self.name)
+        return ImageSet(images, self.labels, self.classes, self.name, source=self.source)
 
     @door
     def subset(self: Set, index: Positions, name: str | None = None) -> Set:
@@ -188,6 +208,25 @@ class ImageSet:
         return replace(self, **taken, name=name or self.name)
 
     @door
+    def with_classes(self: Set, classes: Sequence[str]) -> Set:
+        """Renumber the labels as another set numbers the classes of the same names.
+
+        Whatever trains on one set and tests on another does this first: a label is a position, and the same position
+        may mean another class in a set that was read from other folders.
+
+        Args:
+            classes: all names in the order that is wanted; this set need not have images of each.
+
+        Raises:
+            ValueError: a class of this set is not among them.
+
+        >>> pets = ImageSet(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]), ("cat", "dog"), "pets")
+        >>> pets.with_classes(("dog", "cat")).labels
+        tensor([1, 0])
+        """
+        return _numbered_as("classes", self, classes)
+
+    @door
     def draw(self: Set, n: Count, seed: Seed = 0) -> Set:
         """Draw n images without replacement; the same ones for the same seed.
 
@@ -198,6 +237,24 @@ class ImageSet:
             raise ValueError(f"n={n}: {self.name} holds {len(self)} images; give at most that many")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.subset(order[:n])
+
+
+def _numbered_as(argument: str, images: Set, classes: Sequence[str]) -> Set:
+    """Renumber labels as `classes` are numbered; the message of an error names the argument that `images` came as."""
+    if images.classes == tuple(classes):
+        return images
+    unknown = [name for name in images.classes if name not in classes]
+    if unknown:
+        raise ValueError(
+            f"{argument}: {images.name} has a class {unknown[0]!r}, which is not among those learned: {_few(classes)}. "
+            f"If labels mean the same classes by position, say so: dataclasses.replace(images, classes=train.classes)"
+        )
+    places = torch.tensor([list(classes).index(name) for name in images.classes], device=images.labels.device)
+    return replace(images, labels=places[images.labels], classes=tuple(classes))
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _grey_or_colour_images(images: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +25,12 @@ _IMDB, _GLOVE = "aclImdb", "glove.6B.300d.txt"
 
 
 def words(text: str) -> list[str]:
-    """Split a text into its lower-case words, without marks and the line breaks of web pages.
+    """Split a text into its lower-case words, of any alphabet, without marks and the line breaks of web pages.
 
-    >>> words("A <br />film I can't forget!")
-    ['a', 'film', 'i', "can't", 'forget']
+    >>> words("A <br />naïve film I can't forget!")
+    ['a', 'naïve', 'film', 'i', "can't", 'forget']
     """
-    return re.findall(r"[a-z]+(?:'[a-z]+)?", re.sub(r"<[^>]*>", " ", text.lower()))
+    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", re.sub(r"<[^>]*>", " ", text.lower()))
 
 
 # What the small reviews are made of.
@@ -124,12 +125,18 @@ def reviews(
 
 
 @door
-def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str, Float[Tensor, " d"]]:
+def glove(
+    vocabulary: Iterable[str], file: str | Path | None = None, encoding: str = "utf-8"
+) -> dict[str, Float[Tensor, " d"]]:
     """Read published word vectors (Pennington et al. 2014) of those words that have one.
+
+    Reads word2vec's and fastText's text files too, whose first line says how many words and numbers follow. A word may
+    hold spaces, as some of glove.840B do: the last d fields of a line are its numbers.
 
     Args:
         vocabulary: the words wanted.
         file: lines of a word and its numbers; None: `glove.6B.300d.txt` under `root()`.
+        encoding: of the file.
 
     Returns:
         The vectors by word.
@@ -137,7 +144,13 @@ def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str
     Raises:
         TypeError: the vocabulary is one text.
         FileNotFoundError: the file is not there; says where it is from.
-        ValueError: the file is damaged, naming it.
+        ValueError: the file is damaged or in another encoding, naming it.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "vectors.txt"
+    >>> _ = path.write_text(chr(10).join(["film 0.5 1", ". . . 0 2"]))
+    >>> glove(["film", ". . ."], path)
+    {'film': tensor([0.5000, 1.0000]), '. . .': tensor([0., 2.])}
     """
     if isinstance(vocabulary, str):  # which is iterable too, by its letters
         refuse_kind("vocabulary", vocabulary, Sequence, " of words")
@@ -149,11 +162,20 @@ def glove(vocabulary: Iterable[str], file: str | Path | None = None) -> dict[str
         )
     vectors = {}
     try:
-        with open(path, encoding="utf-8") as lines:
-            for line in lines:
-                word, _, numbers = line.partition(" ")
+        with open(path, encoding=encoding) as lines:
+            first = next(lines, "")
+            header = len(first.split()) == 2 and all(map(str.isdecimal, first.split()))
+            d = int(first.split()[1]) if header else _numbers_of(first)
+            if not d:
+                raise ValueError(f"its first line, {first[:40]!r}, does not end with numbers")
+            for line in lines if header else itertools.chain([first], lines):
+                word, *numbers = line.rstrip().rsplit(" ", d)
                 if word in wanted:
-                    vectors[word] = torch.tensor([float(v) for v in numbers.split()])
+                    vectors[word] = torch.tensor([float(v) for v in numbers])
+                    if len(numbers) != d:
+                        raise ValueError(f"{len(numbers)} numbers for {word!r} in place of {d}")
+    except (UnicodeDecodeError, LookupError) as error:
+        raise ValueError(f"{path} is not in {encoding} ({error}); give its own, encoding='latin-1' maybe") from error
     except ValueError as error:  # no numbers, or no text
         raise ValueError(f"{path} is damaged after {len(vectors)} of the words ({error}); fetch it again") from error
     return vectors
@@ -217,6 +239,18 @@ def mean_vectors(
         raise ValueError(f"vectors: expected one length, got {sorted(lengths | {len(zero)})}")
     of_texts = [[vectors[word] for word in words(text) if word in vectors] for text in texts]
     return torch.stack([torch.stack(of_words).mean(0) if of_words else zero for of_words in of_texts])
+
+
+def _numbers_of(line: str) -> int:
+    """Count the numbers at the end of a line, behind a word that may be a number too."""
+    count = 0
+    for field in reversed(line.split()[1:]):
+        try:
+            float(field)
+        except ValueError:
+            break
+        count += 1
+    return count
 
 
 def _review(label: int, draw: random.Random) -> str:

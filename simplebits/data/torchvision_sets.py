@@ -189,4 +189,4 @@ def _convert(name: str, split: str, dataset: Any) -> ImageSet:
     if name == "emnist-letters":  # the NIST files are transposed, and their letters count from 1
         pixels, labels = pixels.transpose(2, 3), labels - 1
     classes = SOURCES[name].classes or tuple(dataset.classes)
-    return ImageSet(pixels.contiguous(), labels, classes, f"{name}/{split}")
+    return ImageSet(pixels.contiguous(), labels, classes, f"{name}/{split}", source=name)

@@ -35,7 +35,7 @@ def png_bits_per_dim(x: Images) -> Float[Tensor, " n"]:
     if x.shape[1] not in (1, 3):
         raise ValueError(f"x: a PNG has 1 or 3 channels here, got {x.shape[1]}")
     sizes = []
-    for picture in to_bytes(x.detach()).permute(0, 2, 3, 1).cpu().numpy():
+    for picture in to_bytes(x.detach(), clip=True).permute(0, 2, 3, 1).cpu().numpy():
         file = io.BytesIO()
         Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(file, "PNG", optimize=True)
         sizes.append(8 * file.tell() / picture.size)

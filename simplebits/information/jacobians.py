@@ -28,7 +28,7 @@ class Jacobians:
 
     Attributes:
         outputs: k, of the network.
-        layers: those that are called once: their derivative is one product.
+        layers: those that are called once, and whose weights nothing else uses: their derivative is one product.
         single: names of those that look at one place only: their kernel is a product of two kernels.
     """
 
@@ -38,7 +38,9 @@ class Jacobians:
         candidates = _layers(network, self.trained)
         with _tapped(candidates, {}) as calls:
             self.outputs: int = network(example).shape[1]
-        self.layers = {name: candidates[name] for name, seen in calls.items() if len(seen) == 1}
+        once = {name: candidates[name] for name, seen in calls.items() if len(seen) == 1}
+        elsewhere = _used_elsewhere(network, once, example)
+        self.layers = {name: layer for name, layer in once.items() if name not in elsewhere}
         self._zeros = {name: torch.zeros_like(calls[name][0][1]) for name in self.layers}
         self.single = [
             name for name, layer in self.layers.items() if _places(layer, self._zeros[name][None, None]).shape[2] == 1
@@ -132,6 +134,37 @@ def _layers(network: nn.Module, trained: Mapping[str, Tensor]) -> dict[str, nn.M
         and {f"{name}.{end}" for end, _ in layer.named_parameters()} <= set(trained)
         and all(uses[id(p)] == 1 for p in layer.parameters())
     }
+
+
+def _used_elsewhere(network: nn.Module, layers: Mapping[str, nn.Module], example: Tensor) -> set[str]:
+    """Find the layers whose weights the network also uses outside the layer's call: transposed, or for their norm.
+
+    While a layer computes, its weights are constants; an output that depends on them all the same does so elsewhere.
+    """
+
+    def hold(layer: nn.Module, _: Any) -> None:
+        held[layer] = dict(layer._parameters)
+        layer._parameters.update({end: p.detach() for end, p in held[layer].items() if p is not None})
+
+    def release(layer: nn.Module, *_: Any) -> None:
+        layer._parameters.update(held.pop(layer))
+
+    held: dict[nn.Module, dict[str, Any]] = {}
+    hooks = [layer.register_forward_pre_hook(hold) for layer in layers.values()]
+    hooks += [layer.register_forward_hook(release) for layer in layers.values()]
+    try:
+        with torch.enable_grad():
+            total = network(example).sum()
+    finally:
+        for layer in list(held):
+            release(layer)
+        for hook in hooks:
+            hook.remove()
+    owners = [(name, p) for name, layer in layers.items() for p in layer.parameters()]
+    if not (owners and total.requires_grad):
+        return set()
+    slopes = torch.autograd.grad(total, [p for _, p in owners], allow_unused=True)
+    return {name for (name, _), slope in zip(owners, slopes, strict=True) if slope is not None}
 
 
 def _plain(layer: nn.Conv2d) -> bool:

@@ -2,6 +2,7 @@
 
 from simplebits.networks.alexnet import AlexCifarNet, AlexNet
 from simplebits.networks.base import Classifier
+from simplebits.networks.binary import BinaryLogits
 from simplebits.networks.build import CLASSIFIERS, build
 from simplebits.networks.classify import (
     ClassifierHistory,
@@ -22,7 +23,8 @@ from simplebits.networks.strided_cnn import StridedCNN
 from simplebits.networks.vgg import VGG11, VGG16
 
 __all__ = [
-    "CLASSIFIERS", "MLP", "VGG11", "VGG16", "AlexCifarNet", "AlexNet", "Classifier", "ClassifierHistory", "ConvNet",
-    "LeNet", "NFWideResNet", "ResNet18", "ResNet20", "ResidualUNet", "ScaledConv2d", "Standardise", "StridedCNN",
-    "accuracy", "build", "classifier_optimiser", "digit_reader_card", "fit_classifier", "load_digit_reader", "predict",
+    "CLASSIFIERS", "MLP", "VGG11", "VGG16", "AlexCifarNet", "AlexNet", "BinaryLogits", "Classifier",
+    "ClassifierHistory", "ConvNet", "LeNet", "NFWideResNet", "ResNet18", "ResNet20", "ResidualUNet", "ScaledConv2d",
+    "Standardise", "StridedCNN", "accuracy", "build", "classifier_optimiser", "digit_reader_card", "fit_classifier",
+    "load_digit_reader", "predict",
 ]  # fmt: skip

@@ -17,8 +17,9 @@ from simplebits._precision import choose_bf16
 from simplebits._training import Training, set_rates
 from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.data import ImageSet, RandomShift
-from simplebits.data.image_set import Channels, _to_float
+from simplebits.data.image_set import Channels, _numbered_as, _to_float
 from simplebits.domains import Count, Filled, Images, Labels, Momentum, NonNegative, Positive, Seed
+from simplebits.networks.binary import two_or_more
 from simplebits.networks.evaluation_mode import evaluation_mode
 
 
@@ -59,6 +60,8 @@ def check_labels(labels: Tensor, n: int, classes: int | None = None) -> None:
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.shape != (n,):
         got = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
         raise ValueError(f"labels: expected an int64 tensor [{n}], one for each image, got {got}")
+    if classes is not None:
+        two_or_more("classifier", (n, classes))
     if classes is not None and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise ValueError(
             f"labels: must lie in 0 .. {classes - 1} for a classifier of {classes} outputs, "
@@ -158,7 +161,7 @@ def fit_classifier(
         schedule: what the optimiser's learning rates are multiplied by at a step, counted from 0; None: they stay.
         augment: draws crops and flips; None: images as they are.
         noise: width of uniform noise, centred on 0, added to each batch, freshly drawn; 1/255 is one grey level.
-        test: sets to measure the accuracy on.
+        test: sets to measure the accuracy on; their classes are found by name.
         measure_every: steps between two measurements; None: at the end only.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         seed: of batches, augmentation, noise and dropout.
@@ -188,7 +191,8 @@ def fit_classifier(
         steps, description, state=TrainingState({"classifier": classifier}, {"classifier": optimiser}, settings),
         history=history, checkpoint=checkpoint, checkpoint_every=checkpoint_every, progress=progress,
     )  # fmt: skip
-    measured = {name: (held_out.to_float(size, channels), held_out.labels) for name, held_out in (test or {}).items()}
+    held_out = {name: _numbered_as(f"test[{name!r}]", one, images.classes) for name, one in (test or {}).items()}
+    measured = {name: (one.to_float(size, channels), one.labels) for name, one in held_out.items()}
     classifier.train()
     for step in training:
         generator = step_generator(seed, step)

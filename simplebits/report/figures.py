@@ -172,7 +172,7 @@ def image_grid(
     still = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False)
     inch = INCH * DENSE
     figure = Figure(((full_w + 0.01) / inch, (full_h + 0.01) / inch), dpi=INCH, layout=still, facecolor="white")
-    pixels = to_bytes(images.detach()).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = to_bytes(images.detach(), clip=True).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
     for i in range(n):
         row, column = divmod(i, columns)
         x = left + column * (cell_w + _GAP)

@@ -81,7 +81,7 @@ def _png(source: matplotlib.figure.Figure | Float[Tensor, "c h w"]) -> tuple[byt
         if source.dim() != 3 or source.shape[0] not in (1, 3):
             raise ValueError(f"expected one image [c, h, w] with c = 1 or 3, got shape {list(source.shape)}")
         _check.image_batch("image", source[None])
-        pixels = to_bytes(source.detach()[None])[0].permute(1, 2, 0).squeeze(-1).cpu().numpy()
+        pixels = to_bytes(source.detach()[None], clip=True)[0].permute(1, 2, 0).squeeze(-1).cpu().numpy()
         height, width = pixels.shape[:2]
         enlarge = max(1, _SINGLE // max(height, width))
         return _smallest(Image.fromarray(pixels)), width * enlarge, height * enlarge, ""

@@ -12,7 +12,7 @@ from simplebits.run import notebook as notebooks
 from simplebits.run.notebook import Notebook
 
 DEFAULT = "laptop"  # the defaults in the notebooks themselves
-_FLOAT, _BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
+_FLOAT, _INT, _BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("float", "int", "bool"))
 _NUMBER = r"[-+]?((\d[\d_]*\.[\d_]*|\.\d+)([eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+|\.inf|\.nan)$"
 _ORDER = ("smoke", DEFAULT, "standard")
 
@@ -43,13 +43,13 @@ def load(root: Path, profile: str) -> dict[str, dict[str, Any]]:
 
 
 def parse(text: str, where: str = "value") -> Any:
-    """Read a YAML literal. Unlike plain YAML 1.1, `1e-3` is a number and `on`, `off`, `yes`, `no` are words.
+    """Read a YAML literal as YAML 1.2 has it: `1e-3` is a number, `010` is ten, `on`, `off`, `yes`, `no` are words.
 
     Raises:
         ValueError: not YAML.
 
-    >>> parse("1e-3"), parse("[16, 32]"), parse("mnist"), parse("true"), parse("no")
-    (0.001, [16, 32], 'mnist', True, 'no')
+    >>> parse("1e-3"), parse("010"), parse("[16, 32]"), parse("mnist"), parse("true"), parse("no"), parse("1:30")
+    (0.001, 10, [16, 32], 'mnist', True, 'no', '1:30')
     """
     import yaml
 
@@ -59,11 +59,13 @@ def parse(text: str, where: str = "value") -> Any:
         """A SafeLoader that reads numbers and truth values as YAML 1.2 does."""
 
         yaml_implicit_resolvers: ClassVar = {
-            first: [(tag, rule) for tag, rule in rules if tag not in (_FLOAT, _BOOL)]
+            first: [(tag, rule) for tag, rule in rules if tag not in (_FLOAT, _INT, _BOOL)]
             for first, rules in base.yaml_implicit_resolvers.items()
         }
 
     Loader.add_implicit_resolver(_FLOAT, re.compile(_NUMBER), list("-+0123456789."))
+    Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?\d[\d_]*$"), list("-+0123456789"))
+    Loader.add_constructor(_INT, lambda loader, node: int(loader.construct_scalar(node)))
     Loader.add_implicit_resolver(_BOOL, re.compile(r"([Tt]rue|[Ff]alse)$"), list("tTfF"))
     try:
         return yaml.load(text, Loader)  # noqa: S506

@@ -16,6 +16,7 @@ from simplebits import _check
 from simplebits.data import ImageSet
 from simplebits.density import DensityModel
 from simplebits.domains import Filled, Finite, NonNegative, Number, Probability, UnitInterval, dtype_and_shape, one_of
+from simplebits.networks.binary import two_or_more
 from simplebits.networks.evaluation_mode import evaluation_mode
 from simplebits.simplify.schedule import Stage
 
@@ -120,6 +121,7 @@ def logits_of(classifier: nn.Module, x: Tensor, remedy: str = "build it for this
     logits = outputs_of("classifier", classifier, x, remedy)
     if logits.dim() != 2 or len(logits) != len(x):
         raise ValueError(f"classifier: expected logits [{len(x)}, classes], got {list(logits.shape)}")
+    two_or_more("classifier", logits.shape)
     return logits
 
 
@@ -244,9 +246,7 @@ def original_fits(classifier: nn.Module, density: DensityModel, x: Tensor) -> No
 
 
 def logits_fit(logits: Tensor) -> None:
-    """Raise ValueError unless these are finite logits of two or more classes."""
-    if logits.shape[1] < 2:
-        raise ValueError(f"classifier: expected logits of two or more classes, got {list(logits.shape)}")
+    """Raise ValueError unless these logits are finite."""
     if not bool(logits.isfinite().all()):
         raise ValueError("classifier: its logits are not finite on these images")
 
@@ -275,6 +275,7 @@ def pair_fits(reference: Tensor, logits: Tensor) -> None:
             f"reference and logits: expected two of the same shape [n, classes], got {list(reference.shape)} and "
             f"{list(logits.shape)}"
         )
+    two_or_more("reference and logits", logits.shape)
 
 
 def reference_fits(reference: Tensor, x: Tensor) -> None:
@@ -283,6 +284,7 @@ def reference_fits(reference: Tensor, x: Tensor) -> None:
         raise ValueError(
             f"reference: expected logits [{len(x)}, classes], one row for each image, got {list(reference.shape)}"
         )
+    two_or_more("reference", reference.shape)
 
 
 def as_many_classes_fit(wanted: Tensor, logits: Tensor) -> None:

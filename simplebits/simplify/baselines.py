@@ -75,7 +75,7 @@ def jpeg(x: Images, quality: Annotated[int, Number(0, 100, integer=True)]) -> Fl
     if x.shape[1] not in (1, 3):
         raise ValueError(f"x: a JPEG has 1 or 3 channels here, got {x.shape[1]}")
     decoded = []
-    for picture in to_bytes(x.detach()).permute(0, 2, 3, 1).cpu().numpy():
+    for picture in to_bytes(x.detach(), clip=True).permute(0, 2, 3, 1).cpu().numpy():
         file = io.BytesIO()
         Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture).save(file, "JPEG", quality=quality)
         pixels = np.array(Image.open(file))

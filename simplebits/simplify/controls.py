@@ -14,6 +14,7 @@ from simplebits import _check
 from simplebits._door import door
 from simplebits.domains import Images
 from simplebits.networks import predict
+from simplebits.networks.binary import two_or_more
 from simplebits.simplify.arguments import GreyLevelOrWord, changed_fits, images_made, region_fits
 
 
@@ -78,12 +79,14 @@ def control(
     for images in (x, changed):
         prepared = images if prepare is None else images_made("prepare", prepare, images)
         try:
-            probabilities.append(predict(classifier, prepared).softmax(1))
+            logits = predict(classifier, prepared)
         except (RuntimeError, IndexError) as error:
             raise ValueError(
                 f"classifier: it does not take images {list(prepared.shape)} ({error}); give prepare=..., which makes "
                 f"its input of them (another size, grey)"
             ) from error
+        two_or_more("classifier", logits.shape)
+        probabilities.append(logits.softmax(1))
     return Control(changed, *probabilities)
 
 

@@ -17,6 +17,7 @@ from simplebits._precision import choose_bf16
 from simplebits._training import Training
 from simplebits._training_state import TrainingState, step_generator
 from simplebits.data import ImageSet, RandomShift, to_bytes
+from simplebits.data.image_set import _numbered_as
 from simplebits.density import DensityModel
 from simplebits.domains import Count, CountOrZero, Images, Momentum, NonNegative, Positive, Seed, Share
 from simplebits.networks.classify import classifier_optimiser, fit_classifier
@@ -181,6 +182,7 @@ class SimplifyWhileTraining:
             CollapseError: the images became constant; says at which lambda.
             FloatingPointError: loss or gradients stayed non-finite for `patience` steps.
         """
+        test = None if test is None else _numbered_as("test", test, images.classes)
         state = self._state(images, batch_size, warm_up if self.step == 0 else 0, cool_down, steps)
         training = Training(
             steps, f"simplify, λ = {self.settings.bit_weight:g}", state=state, history=self.history, begun=self.step,

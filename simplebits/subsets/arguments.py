@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from simplebits.data import ImageSet
 from simplebits.domains import Finite, Number, UnitInterval, dtype_and_shape
+from simplebits.networks.binary import two_or_more
 
 FLOATING: Any = Float[Tensor, "..."]
 IMAGE_BATCH = 4  # axes of a batch of images; an input with fewer is a single one
@@ -136,6 +137,7 @@ def logits_fit(logits: Any, largest: int) -> None:
             f"score: the largest class is {largest}, so the network must give logits [b, {largest + 1} or more], got "
             f"{list(logits.shape)}"
         )
+    two_or_more("network", logits.shape)
 
 
 def values_fit(values: Any, inputs: int) -> None:

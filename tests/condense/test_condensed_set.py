@@ -1,6 +1,7 @@
 """Condensed sets: constants, grid, files, wrong input; and those that come with the package."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,12 +23,14 @@ def few(digits):
 
 
 def test_constants_are_published_or_measured(digits):
-    mnist = sb.data.ImageSet(digits.images, digits.labels, digits.classes, "mnist/train")
-    mean, std = constants(mnist, 3)
-    assert mean.tolist() == pytest.approx([0.1307] * 3) and std.tolist() == pytest.approx([0.3081] * 3)
-    mean, std = constants(digits, 1)
+    mnist = replace(digits, source="mnist")  # as `load` returns it
+    for some in (mnist, mnist.draw(9), mnist.resized(8)):
+        mean, std = constants(some, 3)
+        assert mean.tolist() == pytest.approx([0.1307] * 3) and std.tolist() == pytest.approx([0.3081] * 3)
     x = digits.to_float()
-    assert float(mean) == pytest.approx(float(x.mean())) and float(std) == pytest.approx(float(x.std()))
+    for name in (digits.name, "mnist/train"):  # images of one's own, whatever they are called
+        mean, std = constants(replace(digits, name=name), 1)
+        assert float(mean) == pytest.approx(float(x.mean())) and float(std) == pytest.approx(float(x.std()))
 
 
 def test_standardised_real_images_have_mean_zero_and_deviation_one(few, digits):

@@ -162,7 +162,7 @@ def test_wrong_use_is_named(few, digits, test_set):
     with pytest.raises(ValueError, match="did you mean 'LeNet'"):
         evaluate(few, test_set, "Lenett")
     four = sb.data.ImageSet(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.tensor([0]), tuple("abcd"), "four")
-    with pytest.raises(ValueError, match="has 4 classes"):
+    with pytest.raises(ValueError, match="test: four has a class 'a', which is not among those learned: '0', '1'"):
         evaluate(few, four)
 
 
@@ -190,3 +190,28 @@ def test_finished_networks_are_read_back_and_others_go_on(few, test_set, tmp_pat
                             sb.data.load("digits", "train"), size=8)  # fmt: skip
     with pytest.raises(ValueError, match="belongs to another training: condensed="):
         evaluate(other, test_set, seeds=[0], checkpoint=tmp_path / "e", **options)
+
+
+def test_classes_are_found_by_name_whatever_their_order(few, test_set):
+    turned = test_set.with_classes(test_set.classes[::-1])
+    assert not torch.equal(turned.labels, test_set.labels)
+    straight, other = (evaluate(few, each, seeds=[0], epochs=20, **OPTIONS) for each in (test_set, turned))
+    assert straight.accuracies == other.accuracies and straight.mean > 0.3
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_frozen_layers_stay_as_they_are(few, test_set, together):
+    made = []
+
+    def network():
+        net = ConvNet(few.images.shape[1], 10, 8, width=8, depth=2)
+        first = next(net.parameters())
+        first.requires_grad_(False)
+        made.append((first, first.detach().clone()))
+        return net
+
+    how = OPTIONS | {"network_options": None}
+    results = [evaluate(few, test_set, network, seeds=[0, 1], epochs=5, together=together, **how)]
+    results.append(evaluate(few, test_set, network, seeds=[0, 1], epochs=5, together=not together, **how))
+    assert all(torch.equal(weight, before) for weight, before in made)
+    assert results[0].accuracies == pytest.approx(results[1].accuracies, abs=0.02)

@@ -114,5 +114,41 @@ def test_what_cannot_be_matched_is_named(digits):
         def forward(self, x):
             return (x.flatten(1).repeat(1, 10) * self.scale).view(len(x), 10, 64).sum(2)
 
-    with pytest.raises(ValueError, match="network: every parameter of Scales has one axis"):
+    with pytest.raises(ValueError, match="network: every parameter of Scales that learns has one axis"):
         condense(digits, "gradient", 1, network=Scales, **(SMALL | {"network_options": None}))
+
+
+class TwoHeads(torch.nn.Module):
+    """A network with a second head that the logits do not use."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.ReLU())
+        self.head, self.spare = torch.nn.Linear(8, 10), torch.nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("distance", ["layerwise", "product", "unrolled"])
+def test_unused_and_frozen_weights_are_no_hindrance(digits, distance, frozen):
+    """One class after the other as in one pass; a frozen layer's gradient is not compared."""
+
+    def network():
+        net = TwoHeads()
+        net.body.requires_grad_(not frozen)
+        return net
+
+    how = {"size": 8, "real_batch": 8, "bf16": False, "device": "cpu", "progress": False, "network": network}
+    sets = [
+        condense(digits, "gradient", 1, iterations=2, distance=distance, together=together, **how)
+        for together in (False, True)
+    ]
+    assert sets[0].images.isfinite().all()
+    torch.testing.assert_close(sets[0].images, sets[1].images, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_without_anything_to_learn_is_named(digits):
+    with pytest.raises(ValueError, match=r"TwoHeads has no parameters that learn|that learns has one axis"):
+        condense(digits, "gradient", 1, iterations=1, size=8, network=lambda: TwoHeads().requires_grad_(False))

@@ -207,3 +207,25 @@ def test_whatever_is_not_a_batch_of_bytes_is_refused_by_name(shape, dtype):
     else:
         with pytest.raises(ValueError, match="^images: "):
             to_float(images)
+
+
+@pytest.mark.unchecked
+def test_only_images_between_0_and_1_become_bytes_unless_clipping_is_asked_for():
+    levels = torch.arange(256.0).view(1, 1, 16, 16)
+    assert to_bytes(levels / 255).flatten().tolist() == list(range(256))
+    for wrong in (levels, 256 * levels, (levels - 128) / 64):  # 0 to 255, 16 bits, standardised
+        with pytest.raises(ValueError, match=r"^x: expected images in \[0, 1\], got values from .* divide by"):
+            to_bytes(wrong)
+    assert to_bytes((levels - 128) / 64, clip=True).unique().numel() > 60
+    assert to_bytes(torch.full((1, 1, 1, 1), 1 + 1e-6)).item() == 255, "what rounding has added"
+
+
+def test_classes_are_found_by_their_names():
+    named = ImageSet(THREE.images, torch.tensor([0, 1, 1]), ("cat", "dog"), "pets")
+    other = named.with_classes(("ape", "dog", "cat"))
+    assert (other.labels.tolist(), other.classes) == ([2, 1, 1], ("ape", "dog", "cat"))
+    assert named.with_classes(("cat", "dog")) is named
+    with pytest.raises(
+        ValueError, match=r"^classes: pets has a class 'dog', which is not among those learned: 'cat', 'ship'"
+    ):
+        named.with_classes(("cat", "ship"))

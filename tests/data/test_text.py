@@ -79,13 +79,33 @@ def test_wrong_input_is_named(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="labels: expected one for each of 2 texts, got 1"):
         TextSet(("a", "b"), torch.tensor([0]), "two")
     (tmp_path / "vectors").write_text("a 1.0 zero\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="vectors is damaged after 0 of the words .*'zero'"):
+    with pytest.raises(ValueError, match="vectors is damaged after 0 of the words .*zero"):
         glove(["a"], tmp_path / "vectors")
     (tmp_path / "vectors").write_bytes(b"\xeb\x00")
-    with pytest.raises(ValueError, match="vectors is damaged after 0 of the words .*utf-8"):
+    with pytest.raises(ValueError, match="vectors is not in utf-8"):
         glove(["a"], tmp_path / "vectors")
 
 
 def test_a_time_in_nanoseconds_is_a_seed():
     texts, seed = ["good film", "bad film", "good fun"], 1_764_431_234_123_456_789
     assert len(latent_vectors(texts, 2, seed)) == 4 and len(reviews(n=2, seed=seed)) == 2
+
+
+def test_word_vectors_of_every_publisher_are_read(tmp_path):
+    """Tokens with spaces (glove.840B), a header (word2vec, fastText), words of any alphabet, another encoding."""
+    path = tmp_path / "vectors.txt"
+    path.write_text("film 1 2 3\nat name@domain.com 4 5 6\n. . . 7 8 9\nat 9 9 9\n3 1 1 1\n", encoding="utf-8")
+    vectors = glove(["film", "at", "at name@domain.com", ". . .", "3"], path)
+    assert {word: vector.tolist() for word, vector in vectors.items()} == {
+        "film": [1, 2, 3], "at name@domain.com": [4, 5, 6], ". . .": [7, 8, 9], "at": [9, 9, 9], "3": [1, 1, 1],
+    }  # fmt: skip
+    path.write_text("2 3\nfilm 1 2 3 \nthe 4 5 6 \n", encoding="utf-8")
+    assert glove(["2", "film"], path).keys() == {"film"}
+    path.write_bytes("café 1 2 3\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="is not in utf-8 .* encoding='latin-1'"):
+        glove(["café"], path)
+    assert glove(["café"], path, encoding="latin-1")["café"].tolist() == [1, 2, 3]
+    path.write_text("film 1 2 3\nthe 4 5\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="is damaged after"):
+        glove(["the 4 5", "the"], path)
+    assert words("Naïve café größe ничего don't 3D") == ["naïve", "café", "größe", "ничего", "don't", "d"]

@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -188,3 +190,68 @@ def test_wrong_input_is_named(monkeypatch):
     fails(r"expected outputs \[n, k\]", nn.Sequential(net, nn.Unflatten(1, (3, 1))), x)
     monkeypatch.setattr("simplebits.information.memory.available", lambda device: 1000.0)
     fails(r"a kernel of 6 by 6 examples with 3 output\(s\) needs .* dtype=torch.float32", net, x)
+
+
+class Tied(nn.Module):
+    """An autoencoder whose decoder is its encoder's weight, transposed."""
+
+    def __init__(self, inner=4, outer=4):
+        super().__init__()
+        self.layer = nn.Linear(outer, inner)
+
+    def forward(self, x):
+        return nn.functional.linear(torch.tanh(self.layer(x)), self.layer.weight.T)
+
+
+class ByItsNorm(nn.Module):
+    """A layer that is divided by the norm of its own weight."""
+
+    def __init__(self, inner=3, outer=4):
+        super().__init__()
+        self.layer = nn.Linear(outer, inner)
+
+    def forward(self, x):
+        return self.layer(x) / self.layer.weight.norm()
+
+
+class TiedConvolution(nn.Module):
+    """A convolution and its transpose."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 3, padding=1)
+
+    def forward(self, x):
+        x = nn.functional.conv_transpose2d(torch.tanh(self.layer(x)), self.layer.weight, padding=1)
+        return x.flatten(1)[:, :3]
+
+
+def by_autograd(network, x):
+    weights = {name: p.detach() for name, p in network.named_parameters()}
+    by_name = torch.func.jacrev(lambda w: torch.func.functional_call(network, w, (x,)))(weights)
+    rows = torch.cat([value.flatten(2) for value in by_name.values()], 2).flatten(0, 1)
+    return rows @ rows.T
+
+
+PIECES = {
+    "plain": lambda: nn.Linear(4, 4), "tied": Tied, "by its norm": lambda: ByItsNorm(4), "tanh": nn.Tanh,
+    "shared": lambda: Twice().again,
+}  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(sorted(PIECES)), min_size=1, max_size=4), st.integers(0, 99))
+def test_any_architecture_has_autograds_kernel(names, seed):
+    """Also where a layer's weight is used outside its layer: transposed, or for its norm."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = nn.Sequential(*(PIECES[name]() for name in names), nn.Linear(4, 2)).double()
+        x = torch.randn(3, 4, dtype=torch.float64)
+    torch.testing.assert_close(kernel(network, x), by_autograd(network, x))
+
+
+def test_a_convolution_and_its_transpose_share_a_weight():
+    network, x = TiedConvolution().double(), torch.randn(3, 1, 5, 5, dtype=torch.float64)
+    before = dict(network.named_parameters())
+    torch.testing.assert_close(kernel(network, x), by_autograd(network, x))
+    assert all(p is before[name] for name, p in network.named_parameters()), "the weights are put back"
