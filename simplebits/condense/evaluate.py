@@ -72,6 +72,7 @@ def evaluate(
     weight_decay: NonNegative = 5e-4,
     augment: Augmentation = None,
     noise: NonNegative = 0.0,
+    outputs: Count | None = None,
     together: bool | None = None,
     bf16: bool | None = None,
     device: Device = None,
@@ -97,6 +98,8 @@ def evaluate(
         augment: draws new parameters for each image at each step; a string or a sequence of them: `SiameseAugment`'s
             strategy, as `condense` takes it.
         noise: width of uniform noise that is drawn once and added to the images; SimpleBits' code has 1/255.
+        outputs: of the networks; None: one for each class. More, where further classes are to come: none of those is
+            ever right.
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         device: where to compute; None: a GPU where there is one.
@@ -119,13 +122,13 @@ def evaluate(
     >>> evaluate(few, sb.data.load("digits", "test"), "MLP", seeds=[0], epochs=40).mean > 0.5
     True
     """
-    _check_test(condensed, test)
+    _check_test(condensed, test, outputs)
     if isinstance(augment, SiameseAugment):
         warn_of_mirrored_signs(augment, test.name, stacklevel=4)  # past the door
     seeds = [seeds] if isinstance(seeds, int) else list(seeds)
     device = cast(torch.device, device)  # the door has made it one
     bf16 = choose_bf16(bf16, device)
-    classes, (channels, size) = len(condensed.classes), condensed.images.shape[1:3]
+    classes, (channels, size) = outputs or len(condensed.classes), condensed.images.shape[1:3]
     make = maker(network, classes, channels, size, network_options or {})
     nets = {seed: _fresh(make, seed, device) for seed in seeds}
     first = nets[seeds[0]]
@@ -171,7 +174,9 @@ def _fresh(make: Callable[[], nn.Module], seed: int, device: torch.device) -> nn
         return make().to(device)
 
 
-def _check_test(condensed: CondensedSet, test: ImageSet) -> None:
+def _check_test(condensed: CondensedSet, test: ImageSet, outputs: int | None) -> None:
+    if outputs is not None and outputs < len(condensed.classes):
+        raise ValueError(f"outputs={outputs}: the set has {len(condensed.classes)} classes; give at least as many")
     if len(test.classes) != len(condensed.classes):
         raise ValueError(f"test: has {len(test.classes)} classes, the condensed set {len(condensed.classes)}")
     if not len(test):
