@@ -136,7 +136,7 @@ def class_incremental(
     rows: list[tuple[float, ...]] = []
     for number, arrived in enumerate(stream.split(each)):
         few = of_classes(train, arrived)
-        options = {"size": size, "channels": channels, "seed": order} | dict(memory_options or {})
+        options: dict[str, Any] = {"size": size, "channels": channels, "seed": order} | dict(memory_options or {})
         if memory in ("herding", "k-centre"):
             options["features"] = _features(few, network, network_options or {}, size, channels, feature_epochs, shared)
         elif memory not in CHOSEN:

@@ -75,7 +75,7 @@ class TaskLearner:
         self.with_memory = len(self.tasks) - (0 if self.fine_tuning else 1)  # the first so many tasks
         self.given = isinstance(self.memory, Sequence) and not isinstance(self.memory, str)
         if self.given:
-            memories_fit(self.memory, classes, self.channels, self.size, self.with_memory)
+            memories_fit(cast(Any, self.memory), classes, self.channels, self.size, self.with_memory)
         elif self.memory is not None:
             self._try_memory()
         self.make = maker(self.network_maker, classes, self.channels, self.size, self.network_options)
@@ -276,7 +276,9 @@ class TaskLearner:
                 continue
             few = self.memory[task] if self.given else None
             if few is None:
-                parts = {part: resumed[f"memory/{task}/{part}"] for part in ("images", "labels", "mean", "std")}
+                parts: dict[str, Any] = {
+                    part: resumed[f"memory/{task}/{part}"] for part in ("images", "labels", "mean", "std")
+                }
                 train = self.tasks[task][0]
                 few = CondensedSet(classes=train.classes, made={"name": f"{train.name}, {self.memory}"}, **parts)
             self._see(task, few)
