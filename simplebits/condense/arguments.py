@@ -239,3 +239,64 @@ def members_fit(train: ImageSet, members: Sequence[Tensor], least: int) -> None:
                 f"images_per_class={least}: class {name!r} of {train.name} has {len(of_class)} images; give at most "
                 f"that many"
             )
+
+
+def tasks_fit(tasks: Sequence[tuple[ImageSet, ImageSet]]) -> None:
+    """Raise ValueError unless all tasks have equally many classes, and images to learn from and to be tested on."""
+    classes = len(tasks[0][0].classes)
+    for i, (train, test) in enumerate(tasks):
+        for images in (train, test):
+            if len(images.classes) != classes:
+                raise ValueError(
+                    f"tasks[{i}]: {images.name} has {len(images.classes)} classes, {tasks[0][0].name} has {classes}; a "
+                    f"head for each task is of one size here, so give tasks with equally many classes"
+                )
+            if not len(images):
+                raise ValueError(f"tasks[{i}]: {images.name} is empty; give at least one image")
+
+
+def memories_fit(memory: Sequence[Any], classes: int, channels: int, size: int, least: int) -> None:
+    """Raise ValueError unless there is a memory for each of so many tasks, of their classes and images' shape."""
+    if len(memory) < least:
+        raise ValueError(f"memory: holds {len(memory)} sets; {least} tasks need one each, in their order")
+    for i, few in enumerate(memory):
+        if len(few.classes) != classes:
+            raise ValueError(f"memory[{i}]: has {len(few.classes)} classes, the tasks have {classes}")
+        if list(few.images.shape[1:]) != [channels, size, size]:
+            raise ValueError(
+                f"memory[{i}]: expected images {channels}x{size}x{size}, got {list(few.images.shape[1:])}; give size= "
+                f"and channels= of the memory, or make it again with those of the tasks"
+            )
+
+
+def with_head(argument: str, network: nn.Module) -> None:
+    """Raise TypeError unless the network has features and a last layer, `linear`, that a new task can have anew."""
+    with_features(argument, network)
+    if not isinstance(getattr(network, "linear", None), nn.Linear):
+        raise TypeError(
+            f"{argument}: {type(network).__name__} has no last layer `linear`, which each task has anew; take one of "
+            f"simplebits.networks, or name its last layer so"
+        )
+
+
+def options_of_memory_fit(method: Any, chooses: bool, options: Mapping[str, Any]) -> None:
+    """Raise TypeError where options of condense come with a method that chooses real images."""
+    if chooses and options:
+        raise TypeError(f"{next(iter(options))}=: {method!r} chooses real images; leave out the options of condense")
+
+
+def increments_fit(train: ImageSet, test: ImageSet, increments: int) -> None:
+    """Raise ValueError unless both sets have the same classes, which can be split into so many equal parts."""
+    if train.classes != test.classes:
+        raise ValueError(
+            f"test: {test.name} has the classes {list(test.classes)[:9]}, {train.name} has {list(train.classes)[:9]}; "
+            f"give a test set of the same classes, in the same order"
+        )
+    if len(train.classes) % increments:
+        parts = [part for part in range(1, len(train.classes) + 1) if len(train.classes) % part == 0]
+        raise ValueError(
+            f"increments={increments}: {len(train.classes)} classes cannot be split into so many equal parts; give one "
+            f"of {parts}"
+        )
+    if absent := set(range(len(test.classes))) - set(test.labels.tolist()):
+        raise ValueError(f"test: {test.name} has no image of class {test.classes[min(absent)]!r}; add some")

@@ -22,7 +22,7 @@ from simplebits._door import door
 from simplebits.domains import Finite, one_of
 
 #: Sets of digits and letters: mirrored, they are other signs.
-SIGNS = ("digits", "mnist", "usps", "svhn", "emnist-letters")
+SIGNS = ("digits", "mnist", "usps", "svhn", "svhn-crops", "emnist-letters")
 #: The published strategy for objects and clothes (CIFAR, Fashion-MNIST).
 DSA_STRATEGY = "color_crop_cutout_flip_scale_rotate"
 #: The same without mirroring, for digits (MNIST, SVHN).

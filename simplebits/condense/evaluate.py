@@ -73,6 +73,7 @@ def evaluate(
     weight_decay: NonNegative = 5e-4,
     augment: Augmentation = None,
     noise: NonNegative = 0.0,
+    outputs: Count | None = None,
     together: bool | None = None,
     bf16: bool | None = None,
     device: Device = None,
@@ -98,6 +99,8 @@ def evaluate(
         augment: draws new parameters for each image at each step; a string or a sequence of them: `SiameseAugment`'s
             strategy, as `condense` takes it.
         noise: width of uniform noise that is drawn once and added to the images; SimpleBits' code has 1/255.
+        outputs: of the networks; None: one for each class. More, where further classes are to come: none of those is
+            ever right.
         together: train all networks in one vectorised pass; None: on a GPU, where that is faster.
         bf16: bfloat16 autocast; None: where the device is faster in it.
         device: where to compute; None: a GPU where there is one.
@@ -120,13 +123,15 @@ def evaluate(
     >>> evaluate(few, sb.data.load("digits", "test"), "MLP", seeds=[0], epochs=40).mean > 0.5
     True
     """
+    if outputs is not None and outputs < len(condensed.classes):
+        raise ValueError(f"outputs={outputs}: the set has {len(condensed.classes)} classes; give at least as many")
     test = _numbered_as("test", test, condensed.classes)
     if isinstance(augment, SiameseAugment):
         warn_of_mirrored_signs(augment, test.name, stacklevel=4)  # past the door
     seeds = [seeds] if isinstance(seeds, int) else list(seeds)
     device = cast(torch.device, device)  # the door has made it one
     bf16 = choose_bf16(bf16, device)
-    classes, (channels, size) = len(condensed.classes), condensed.images.shape[1:3]
+    classes, (channels, size) = outputs or len(condensed.classes), condensed.images.shape[1:3]
     make = maker(network, classes, channels, size, network_options or {})
     nets = {seed: _fresh(make, seed, device) for seed in seeds}
     first = nets[seeds[0]]

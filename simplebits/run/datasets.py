@@ -10,7 +10,8 @@ from simplebits import _check
 PLACED = {
     "cifar10-c": "CIFAR-10-C/labels.npy",
     "cifar10.1": "CIFAR-10.1/cifar10.1_v6_data.npy",
-}  # by hand: one file of each
+    "svhn-crops": "svhn-crops/train",
+}  # by hand: one file or folder of each
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def states(names: Sequence[str] = ()) -> list[State]:
     standing = []
     for name in [_check.one_of("name", name, (*data.NAMES, *PLACED)) for name in names] or data.NAMES:
         if name in PLACED:
-            placed = (data.root() / PLACED[name]).is_file()
+            placed = (data.root() / PLACED[name]).exists()
             standing.append(State(name, "on disk") if placed else State(name, "missing", (PLACED[name],)))
             continue
         if name not in SOURCES:
