@@ -19,7 +19,6 @@ from simplebits._training_state import TrainingState, digest, step_generator
 from simplebits.condense.arguments import Augmentation, Seeds
 from simplebits.condense.augment import SiameseAugment
 from simplebits.condense.condensed_set import CondensedSet, constants
-from simplebits.condense.gradient import in_cache
 from simplebits.data import ImageSet
 from simplebits.data.image_set import _to_float
 from simplebits.domains import Count, Momentum, NonNegative, Positive
@@ -180,7 +179,6 @@ def share_right(network: nn.Module, proxy: Proxy, images: ImageSet, bf16: bool) 
     channels, size = proxy.shape
     right = 0
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-        for x, labels in images.batches(500, size, channels, device):
-            logits = torch.cat([network(part) for part in in_cache(proxy.standardised(x))])
-            right += int((logits.argmax(1) == labels).sum())
+        for x, labels in images.batches(100, size, channels, device):
+            right += int((network(proxy.standardised(x)).argmax(1) == labels).sum())
     return right / len(images)
