@@ -68,8 +68,7 @@ seeds = [0, 1, 2]  # trainings of each network on each set; 5 in the paper
 # ## The networks to choose from
 #
 # All candidates are ConvNets: blocks of convolution, normalisation, activation and pooling, then one linear layer. The *search space* is a grid of five
-# choices. The paper's has $4 \cdot 4 \cdot 5 \cdot 3 \cdot 3 = 720$ networks ([Zhao et al., 2021](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:p zhao2021gradient-->,
-# appendix A).
+# choices. The paper's has $4 \cdot 4 \cdot 5 \cdot 3 \cdot 3 = 720$ networks ([Zhao et al., 2021](https://openreview.net/forum?id=mSAKhLYLSsl))<!--cite:p zhao2021gradient-->; the grid is in its appendix A.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -298,7 +297,7 @@ sb.report.show(
 #
 # The paper looks at the ten networks that are best on the proxy, "because the best model that we want will come from the top 10". Ten pairs are few. How far could the correlation be off, had other networks been
 # drawn? Fisher's transform answers: $\operatorname{artanh} \rho$ is about normal, with variance $(1 + \rho^2/2)/(n - 3)$ for $n$ pairs
-# ([Bonett and Wright, 2000](https://doi.org/10.1007/BF02294183)<!--cite:p bonett2000correlations-->).
+# ([Bonett and Wright, 2000](https://doi.org/10.1007/BF02294183))<!--cite:p bonett2000correlations-->.
 
 # %%
 # NBVAL_CHECK_OUTPUT
