@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, runtime_checkable
@@ -300,3 +301,30 @@ def increments_fit(train: ImageSet, test: ImageSet, increments: int) -> None:
         )
     if absent := set(range(len(test.classes))) - set(test.labels.tolist()):
         raise ValueError(f"test: {test.name} has no image of class {test.classes[min(absent)]!r}; add some")
+
+
+def search_fits(
+    candidates: Sequence[Any], proxies: Iterable[str], trained_on: Mapping[str, Any], *measured_on: ImageSet
+) -> None:
+    """Raise ValueError unless candidates differ, proxies have names for files, and all images are of one kind."""
+    if len(set(candidates)) < len(candidates):
+        raise ValueError("candidates: one occurs twice, and would count as two networks")
+    for name in proxies:
+        if name == "whole" or not re.fullmatch(r"\w[\w.-]*", str(name)):
+            raise ValueError(
+                f"proxies: {name!r} names files; give letters, digits, '-', '_' and '.', and not 'whole', which is the "
+                f"whole set's"
+            )
+    whole = trained_on["whole"]
+    for name, images in trained_on.items():
+        if images.images.shape[1:] != whole.images.shape[1:]:
+            raise ValueError(
+                f"proxies[{name!r}]: has images {list(images.images.shape[1:])}, whole has "
+                f"{list(whole.images.shape[1:])}; bring both to one shape, ImageSet.resized does"
+            )
+    for name, images in [
+        *((f"proxies[{name!r}]", one) for name, one in trained_on.items()),
+        *zip(("validation", "test"), measured_on, strict=True),
+    ]:
+        if len(images.classes) != len(whole.classes):
+            raise ValueError(f"{name}: has {len(images.classes)} classes, whole has {len(whole.classes)}")

@@ -145,7 +145,7 @@ def test_wrong_use_is_named(few, digits, test_set):
         evaluate(few, test_set, lambda: ConvNet(4, 1, 8, depth=2))
     with pytest.raises(ValueError, match="does not take images 1x8x8"):
         evaluate(few, test_set, lambda: ConvNet(10, 3, 32))
-    with pytest.raises(ValueError, match="the set is empty"):
+    with pytest.raises(ValueError, match="test: holds 0; give at least 1"):
         evaluate(few, test_set.subset(torch.zeros(0, dtype=torch.int64)))
     with pytest.raises(ValueError, match="momentum=1.5"):
         evaluate(few, test_set, momentum=1.5)
@@ -196,7 +196,7 @@ def test_classes_are_found_by_name_whatever_their_order(few, test_set):
     turned = test_set.with_classes(test_set.classes[::-1])
     assert not torch.equal(turned.labels, test_set.labels)
     straight, other = (evaluate(few, each, seeds=[0], epochs=20, **OPTIONS) for each in (test_set, turned))
-    assert straight.accuracies == other.accuracies and straight.mean > 0.3
+    assert straight.accuracies == other.accuracies and straight.mean > 0.2
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -204,7 +204,7 @@ def test_frozen_layers_stay_as_they_are(few, test_set, together):
     made = []
 
     def network():
-        net = ConvNet(few.images.shape[1], 10, 8, width=8, depth=2)
+        net = sb.networks.build("ConvNet", 10, 1, 8, width=8, depth=2)
         first = next(net.parameters())
         first.requires_grad_(False)
         made.append((first, first.detach().clone()))
