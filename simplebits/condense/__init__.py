@@ -14,14 +14,15 @@ from simplebits.condense.generative import generative_set
 from simplebits.condense.gradient import class_gradients, curriculum, gradient_matching_loss
 from simplebits.condense.matching import DistributionMatching, GradientMatching, PixelMatching
 from simplebits.condense.other_losses import gradient_product_loss, unrolled_step_loss
+from simplebits.condense.region_share import RegionShare, region_share
 from simplebits.condense.shipped import file_name, keep, load, shipped
 
 __all__ = [
     "DSA_STRATEGY", "DSA_STRATEGY_DIGITS", "ClassBatches", "Condensation", "CondenseHistory",
     "CondensedSet", "CropNoise", "CropScaleRotate", "DistributionMatching", "Evaluation", "GradientMatching",
-    "PixelMatching", "SiameseAugment",
+    "PixelMatching", "RegionShare", "SiameseAugment",
     "class_gradients", "condense", "coreset", "count_forgetting", "curriculum",
     "distribution_distance", "distribution_matching_loss", "evaluate", "file_name", "generative_set",
     "gradient_matching_loss", "gradient_product_loss", "keep", "load", "matching_distance", "penultimate_features",
-    "shipped", "unrolled_step_loss",
+    "region_share", "shipped", "unrolled_step_loss",
 ]  # fmt: skip

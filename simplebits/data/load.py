@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from simplebits._door import door
+from simplebits.data.chest_xray import chest_xray
 from simplebits.data.embedded import digits, photos
 from simplebits.data.image_set import ImageSet
+from simplebits.data.phantoms import phantom_set
 from simplebits.data.torchvision_sets import SOURCES, load_torchvision
 from simplebits.domains import Known
 
-EMBEDDED = {"digits": digits, "photos": photos}
+EMBEDDED = {"digits": digits, "photos": photos, "phantoms": phantom_set}
 NAMES = (*EMBEDDED, *SOURCES)
 SetName = Annotated[str, Known(lambda: NAMES)]
 Split = Literal["train", "test"]
@@ -21,13 +23,15 @@ def load(name: SetName, split: Split = "train") -> ImageSet:
     """Load an image set by name.
 
     Args:
-        name: `digits` and `photos` are embedded and need no network. `mnist`, `fashion-mnist`, `cifar10`, `cifar100`,
-            `svhn`, `usps` and `emnist-letters` come through torchvision: from `root()`, or downloaded there the first
-            time.
+        name: `digits`, `photos` and `phantoms` are embedded and need no network. `mnist`, `fashion-mnist`, `cifar10`,
+            `cifar100`, `svhn`, `usps` and `emnist-letters` come through torchvision, MedMNIST's `chestmnist` (no
+            finding or an effusion) and `pneumoniamnist` from their own host: from `root()`, or downloaded there the
+            first time. `chest-xray`, real radiographs labelled by sex and split by patient, has to be placed there.
         split: `train` or `test`.
 
     Returns:
-        Images uint8 `[n, c, h, w]` in their own size and channels, and labels int64 `[n]`.
+        Images uint8 `[n, c, h, w]` in their own size and channels, and labels int64 `[n]`; of `phantoms` a
+        `PhantomSet`, of `chest-xray` a `PatientSet`.
 
     Raises:
         ValueError: unknown name or split; names the nearest known one.
@@ -36,4 +40,6 @@ def load(name: SetName, split: Split = "train") -> ImageSet:
     >>> load("digits", "test")
     ImageSet('digits/test': 510 images 1x32x32, 10 classes)
     """
-    return EMBEDDED[name](split) if name in EMBEDDED else load_torchvision(name, split)
+    if name in EMBEDDED:
+        return EMBEDDED[name](split)
+    return chest_xray(split) if name == "chest-xray" else load_torchvision(name, split)
