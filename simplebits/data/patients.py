@@ -12,7 +12,7 @@ from torch import Tensor
 
 from simplebits._door import door
 from simplebits.data.image_set import ImageSet
-from simplebits.domains import Count, Number, Seed
+from simplebits.domains import Number, Seed
 
 _PATTERN = 6  # patients: five train, the sixth tests
 
@@ -47,23 +47,6 @@ class PatientSet(ImageSet):
     def __repr__(self) -> str:
         of_images = super().__repr__().replace("ImageSet", "PatientSet", 1)
         return f"{of_images[:-1]}, {len(self.patients.unique())} patients)"
-
-    @door
-    def balanced(self, most: Count | None = None) -> PatientSet:
-        """Cut all classes to the size of the smallest: the first images of each stay, in their order.
-
-        Args:
-            most: images of each class at most; None: as many as the smallest class has.
-
-        Raises:
-            ValueError: a class without an image.
-        """
-        sizes = self.labels.bincount(minlength=len(self.classes))
-        if int(sizes.min()) == 0:
-            empty = [name for name, size in zip(self.classes, sizes.tolist(), strict=True) if not size]
-            raise ValueError(f"{self.name} has no image of {', '.join(empty)}; take classes that it has images of")
-        each = int(sizes.min()) if most is None else min(most, int(sizes.min()))
-        return self.subset(_first_of_each(self.labels, each))
 
     @door
     def folds(
@@ -102,12 +85,6 @@ class PatientSet(ImageSet):
         for k, members in enumerate(of_fold):
             test = torch.isin(self.patients, torch.tensor(members))
             yield self.subset(~test, f"{self.name}, fold {k} train"), self.subset(test, f"{self.name}, fold {k} test")
-
-
-def _first_of_each(labels: Int64[Tensor, " n"], each: int) -> Int64[Tensor, " m"]:
-    """List the positions of the first `each` images of every class, ascending."""
-    kept = [(labels == c).nonzero()[:each, 0] for c in labels.unique()]
-    return torch.cat(kept).sort().values
 
 
 def patient_split(patients: Sequence[str]) -> dict[str, str]:

@@ -54,7 +54,7 @@ def from_table(
         size: height and width that all images are brought to; None: as they are, all of one size.
         channels: 1, 3 or None, as in `read_image`.
         white: value that is shown as white in files of more than 8 bits, 4095 for 12 bits, as in `read_image`.
-        balanced: cut all classes to the size of the smallest, as `PatientSet.balanced`.
+        balanced: cut all classes to the size of the smallest, as `ImageSet.balanced`.
         negatives: what to do with images that look like negatives of the others (radiographs whose air is bright):
             `refuse`, `turn` them, `keep` them as they are, or turn `all`, if the whole table is such. They are looked
             for where the images are alike, as radiographs are.
