@@ -18,6 +18,7 @@ from simplebits.condense.matching import DistributionMatching, GradientMatching,
 from simplebits.condense.memory import memory_bits, remember
 from simplebits.condense.other_losses import gradient_product_loss, unrolled_step_loss
 from simplebits.condense.proxies import Proxy
+from simplebits.condense.region_share import RegionShare, region_share
 from simplebits.condense.search import search
 from simplebits.condense.search_result import SearchResult, Trial
 from simplebits.condense.search_space import Architecture, SearchSpace
@@ -27,10 +28,10 @@ from simplebits.condense.task_training import DC_TRAINING, TaskTraining
 __all__ = [
     "DC_TRAINING", "DSA_STRATEGY", "DSA_STRATEGY_DIGITS", "Architecture", "ClassBatches", "ClassIncremental",
     "Condensation", "CondenseHistory", "CondensedSet", "Continual", "CropNoise", "CropScaleRotate",
-    "DistributionMatching", "Evaluation", "GradientMatching", "PixelMatching", "Proxy", "SearchResult", "SearchSpace",
-    "SiameseAugment", "TaskTraining", "Trial",
+    "DistributionMatching", "Evaluation", "GradientMatching", "PixelMatching", "Proxy", "RegionShare", "SearchResult",
+    "SearchSpace", "SiameseAugment", "TaskTraining", "Trial",
     "class_gradients", "class_incremental", "condense", "continual", "coreset", "count_forgetting", "curriculum",
     "distribution_distance", "distribution_matching_loss", "evaluate", "file_name", "generative_set",
     "gradient_matching_loss", "gradient_product_loss", "keep", "load", "matching_distance", "memory_bits",
-    "penultimate_features", "remember", "search", "shipped", "unrolled_step_loss",
+    "penultimate_features", "region_share", "remember", "search", "shipped", "unrolled_step_loss",
 ]  # fmt: skip

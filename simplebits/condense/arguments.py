@@ -328,3 +328,14 @@ def search_fits(
     ]:
         if len(images.classes) != len(whole.classes):
             raise ValueError(f"{name}: has {len(images.classes)} classes, whole has {len(whole.classes)}")
+
+
+def region_fits(region: Tensor, first: Tensor, second: Tensor) -> None:
+    """Raise ValueError unless the region is a part of both classes' images."""
+    if first.shape[1:] != second.shape[1:] or first.shape[2:] != region.shape:
+        raise ValueError(
+            f"region: expected the images' height and width, got {list(region.shape)} for images "
+            f"{list(first.shape)} and {list(second.shape)}"
+        )
+    if not 0 < int(region.sum()) < region.numel():
+        raise ValueError(f"region: holds {int(region.sum())} of {region.numel()} pixels; give some, and not all")

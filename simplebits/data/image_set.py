@@ -238,6 +238,28 @@ class ImageSet:
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.subset(order[:n])
 
+    @door
+    def balanced(self: Set, most: Count | None = None) -> Set:
+        """Cut all classes to the size of the smallest: the first images of each stay, in their order.
+
+        Args:
+            most: images of each class at most; None: as many as the smallest class has.
+
+        Raises:
+            ValueError: a class without an image.
+
+        >>> four = ImageSet(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 0, 1, 0]), ("a", "b"), "four")
+        >>> four.balanced().labels.tolist()
+        [0, 1]
+        """
+        sizes = self.labels.bincount(minlength=len(self.classes))
+        if int(sizes.min()) == 0:
+            empty = [name for name, size in zip(self.classes, sizes.tolist(), strict=True) if not size]
+            raise ValueError(f"{self.name} has no image of {', '.join(empty)}; take classes that it has images of")
+        each = int(sizes.min()) if most is None else min(most, int(sizes.min()))
+        kept = [(self.labels == c).nonzero()[:each, 0] for c in range(len(self.classes))]
+        return self.subset(torch.cat(kept).sort().values)
+
 
 def _numbered_as(argument: str, images: Set, classes: Sequence[str]) -> Set:
     """Renumber labels as `classes` are numbered; the message of an error names the argument that `images` came as."""

@@ -1,11 +1,11 @@
-"""Sets by name through torchvision: found in `root()`, or downloaded there from their own hosts."""
+"""Sets by name, read by torchvision's classes and some of the same shape: found in `root()`, or downloaded there."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simplebits.data import medmnist
 from simplebits.data.image_set import ImageSet
 
 
@@ -27,16 +28,17 @@ def root() -> Path:
 
 @dataclass(frozen=True)
 class Source:
-    """Where torchvision has a set.
+    """Where a set comes from.
 
     Attributes:
-        reader: the class in `torchvision.datasets`.
+        reader: the class in `torchvision.datasets`, by name, or one of the same shape: made of a folder, `train` and
+            `download`, with `data` and `targets`.
         files: per split, the files under `root()` and the MD5 of their content (None: not checked).
         classes: class names; None takes torchvision's.
         options: further arguments of the class.
     """
 
-    reader: str
+    reader: str | Callable[..., Any]
     files: dict[str, dict[str, str | None]]
     classes: tuple[str, ...] | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -119,6 +121,14 @@ SOURCES = {
         {"split": "letters"},
     ),
 }
+SOURCES |= {
+    reader.name: Source(reader, {split: {reader.file: reader.md5} for split in ("train", "test")}, reader.classes)
+    for reader in (medmnist.ChestMNIST, medmnist.PneumoniaMNIST)
+}
+# Placed by hand, and read by chest_xray.py.
+SOURCES["chest-xray"] = Source(
+    "", {split: {"chest-xray/metadata.csv": None} for split in ("train", "test")}, ("F", "M")
+)
 
 
 def load_torchvision(name: str, split: str) -> ImageSet:
@@ -133,7 +143,7 @@ def load_torchvision(name: str, split: str) -> ImageSet:
     source, folder = SOURCES[name], root()
     options = dict(source.options)
     options |= {"split": split} if name == "svhn" else {"train": split == "train"}
-    reader = getattr(datasets, source.reader)
+    reader = getattr(datasets, source.reader) if isinstance(source.reader, str) else source.reader
     missing, damaged = inspect(name, split)
     if not missing and not damaged:
         try:

@@ -11,6 +11,8 @@ PLACED = {
     "cifar10-c": "CIFAR-10-C/labels.npy",
     "cifar10.1": "CIFAR-10.1/cifar10.1_v6_data.npy",
     "svhn-crops": "svhn-crops/train",
+    "mimic-cxr": "mimic-cxr-jpg/mimic-cxr-2.0.0-metadata.csv.gz",
+    "chexpert": "CheXpert-v1.0-small/train.csv",
 }  # by hand: one file or folder of each
 
 
