@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -114,7 +114,8 @@ def gradients_of_classes(
     forward = forward or network
 
     def of_class(x: Tensor, label: Tensor) -> list[Tensor]:
-        how = {"create_graph": create_graph, "materialize_grads": True}  # zeros for what the logits do not use
+        # Zeros for what the logits do not use.
+        how: dict[str, Any] = {"create_graph": create_graph, "materialize_grads": True}
         parts = [
             torch.autograd.grad(loss(forward(part), label) * (len(part) / len(x)), list(parameters.values()), **how)
             for part in in_cache(x)

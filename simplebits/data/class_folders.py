@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
+from simplebits.data.image_file import read_image
 from simplebits.data.image_set import ImageSet
 from simplebits.data.torchvision_sets import root
 
@@ -33,16 +29,6 @@ def load_class_folders(name: str, split: str) -> ImageSet:
                 f"{name}/{split} is not whole on this machine: no picture of class {of_class!r}. Place its pictures as "
                 f"{root() / name / split / of_class}/*.png, or set SIMPLEBITS_DATA to the folder that holds {name}"
             )
-        images += [_picture(file) for file in files]
+        images += [read_image(file, size=SIZE, channels=3) for file in files]
         labels += [label] * len(files)
     return ImageSet(torch.stack(images), torch.tensor(labels), CLASS_FOLDERS[name], f"{name}/{split}")
-
-
-def _picture(file: Path) -> Tensor:
-    """Read a picture in colour, [3, 32, 32] bytes."""
-    try:
-        with Image.open(file) as picture:
-            small = picture.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"{file} is no picture that can be read ({error}); place it again") from error
-    return torch.from_numpy(np.asarray(small).transpose(2, 0, 1).copy())

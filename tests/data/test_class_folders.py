@@ -45,5 +45,5 @@ def test_what_is_missing_or_broken_is_named(tmp_path, monkeypatch):
     write(tmp_path, classes=[9])
     broken = tmp_path / "svhn-crops" / "train" / "4" / "0001.png"
     broken.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"4/0001.png is no picture that can be read"):
+    with pytest.raises(ValueError, match=r"4/0001.png is damaged, or no image that Pillow reads"):
         sb.data.load("svhn-crops", "train")
