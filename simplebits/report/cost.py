@@ -49,7 +49,7 @@ class Cost:
                 lines.append(f"| {name} | not measured yet | | |")
                 continue
             time, memory = _time(run.info), _memory(run.info["peak_memory_mb"])
-            lines.append(f"| {name} | {time} | {memory} | {escape(run.info['device'])}, {run.started[:10]} |")
+            lines.append(f"| {name} | {time} | {memory} | {escape(run.info['device'])}, {escape(run.started[:10])} |")
         return "\n".join(lines)
 
 

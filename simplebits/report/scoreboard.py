@@ -150,7 +150,7 @@ def _beyond(runs: Iterable[ledger.Run], sources: Mapping[str, str]) -> str:
     for run in newest.values():
         stale = run.info.get("source") != sources.get(run.notebook, run.info.get("source"))
         old = ", made by an earlier version of the lesson" if stale else ""
-        lines.append(f"* {escape(run.notebook)} ({run.profile}{old}):")
+        lines.append(f"* {escape(run.notebook)} ({escape(run.profile)}{old}):")
         for record in run.records:
             said = f", *{record.verdict}*: {escape(record.reason)}" if record.reason else ""
             lines.append(f"  * {escape(record.name)}: **{escape(str(record))}**{said}")

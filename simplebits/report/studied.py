@@ -11,7 +11,7 @@ from simplebits.report.published import published
 from simplebits.report.ranks import rank_interval
 from simplebits.report.scoreboard import Row, scoreboard
 from simplebits.report.verdict import Record
-from simplebits.report.words import amount, escape, pretty
+from simplebits.report.words import amount, code, escape, pretty
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Studied:
                 measured = "; ".join(map(str, record.tests))
             lines.append(f"| {escape(where)} | *{row.verdict}* | {escape(number)} | {escape(measured)} |")
         made_by = sorted({row.run.info["study"]["study"] for row in self.rows if row.run is not None})
-        commands = ", ".join(f"`simplebits reproduce {name}`" for name in made_by)
+        commands = ", ".join(code(f"simplebits reproduce {name}") for name in made_by)
         return "\n".join(lines) + (f"\n\nIn brackets: independent units. Made by {commands}." if commands else "")
 
 
@@ -80,7 +80,7 @@ class MeasuredIn:
         return "\n".join(f"{one.record.metric}: {measured(one.record)}" for one in self.found) or "not run"
 
     def _repr_markdown_(self) -> str:
-        command = f"`simplebits reproduce {self.study}`"
+        command = code(f"simplebits reproduce {self.study}")
         if not self.found:
             return f"Not run yet: {command}."
         lines = ["| what | measured, 95 % interval | pairs or units |", "|---|---:|---:|"]

@@ -263,4 +263,5 @@ class Record:
             where = ", ".join(filter(None, (short, said.table, said.row)))
             source = f"; published: {escape(str(said))} ({escape(where)})"
         reason = f": {self.reason}" if self.reason else ""
-        return f"{self.experiment}, {self.metric}: **{self}**{count}{source}. *{self.verdict}*{escape(reason)}"
+        name = escape(f"{self.experiment}, {self.metric}")
+        return f"{name}: **{escape(str(self))}**{count}{source}. *{self.verdict}*{escape(reason)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 
 def pretty(mean: float | int, sd: float | int | None = None) -> str:
@@ -27,7 +28,22 @@ def amount(number: str, unit: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Write text so that Markdown, and a cell of a Markdown table, shows it as it is."""
+    r"""Write text so that Markdown, and a cell of a Markdown table, shows it as it is: no markup, HTML or template.
+
+    >>> escape("<b>{{ 7 * 7 }}</b> a_b")
+    '&lt;b>&#123;&#123; 7 \\* 7 &#125;&#125;&lt;/b> a\\_b'
+    """
     for sign in "\\*_|$[]":
         text = text.replace(sign, f"\\{sign}")
-    return text.replace("<", "&lt;").replace("\n", " ")
+    for sign, entity in {"<": "&lt;", "{": "&#123;", "}": "&#125;"}.items():
+        text = text.replace(sign, entity)
+    return " ".join(text.splitlines())
+
+
+def code(text: str) -> str:
+    """Write a name, which a file holds, as code: what would end the code, or a cell of a table, is left out.
+
+    >>> code("mlp"), code("a`b|c")
+    ('`mlp`', '`abc`')
+    """
+    return f"`{re.sub('[`|{}<>]', '', ' '.join(text.splitlines()))}`"

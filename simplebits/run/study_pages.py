@@ -12,7 +12,7 @@ from simplebits.report.evidence import Evidence, Present, best, gather
 from simplebits.report.published import Published, everything, papers, without_case
 from simplebits.report.scoreboard import Row, counts
 from simplebits.report.studied import measured
-from simplebits.report.words import escape
+from simplebits.report.words import code, escape
 from simplebits.run import studies
 from simplebits.run.standing import Standing
 from simplebits.run.studies import Case, Study
@@ -167,13 +167,13 @@ def _verdict(row: Row) -> str:
     marks = []
     about = row.run.info.get("study", {}) if row.run else {}
     if row.record is not None and (row.record.near or about.get("reduced")):
-        marks.append(f"{'near' if row.record.near else 'reduced'}, case `{about.get('case', '')}`")
+        marks.append(f"{'near' if row.record.near else 'reduced'}, case {code(str(about.get('case', '')))}")
     if row.evidence and row.evidence.outdated:
         marks.append("made by an earlier version of the method")
     if row.run is not None and row.run.status != "complete":
         marks.append("the run goes on")
     if row.run is not None and "study" not in row.run.info:
-        marks.append(f"from the lesson, profile {row.run.profile}")
+        marks.append(f"from the lesson, profile {escape(row.run.profile)}")
     more = row.record and row.record.more
     if more:
         marks.append(f"about {more} units would decide it")
@@ -199,11 +199,10 @@ def _commands(study: Study, cases: list[Case], found: list[Evidence]) -> str:
         state = duration(3600 * standing.hours) if standing.done else f"about {roughly(standing.hours)} left"
         newest = own[-1].info if own else {}
         resumed = f"; resumed: {newest['resumed']}" if newest.get("resumed") else ""
-        machine = f"{escape(newest['device'])}; commit {(newest.get('commit') or '')[:9]}{resumed}" if own else ""
+        machine = escape(f"{newest['device']}; commit {(newest.get('commit') or '')[:9]}{resumed}") if own else ""
         lines.append(f"| `{case.name}` | {len(case.numbers)} | {state} | {machine} |")
     command = f"```bash\nsimplebits reproduce {study.name}          # all cases, or name some of the table\n```"
-    code = f"notebooks/{study.notebook.stem}.py"
-    where = f"The code is `{code}`, the cases are `notebooks/studies/{study.name}.yml`."
+    where = f"The code is `notebooks/{study.notebook.stem}.py`, the cases are `notebooks/studies/{study.name}.yml`."
     return "\n".join(["## Run it", "", command, "", *lines, "", where])
 
 

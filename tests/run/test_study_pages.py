@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simplebits.report import judge, ledger
+from simplebits.report import beside, judge, ledger, record, scoreboard_markdown
 from simplebits.report.published import everything
 from simplebits.run import book as books
 from simplebits.run import studies, study_pages
@@ -80,3 +80,44 @@ def test_the_index_says_what_has_no_study_and_why(empty):
     page = study_pages.index(ROOT)
     assert all(f"</book/studies/{name}>" in page for name in KNOWN)
     assert "ImageNet" in page
+
+
+EVIL = "{{ 7 * 7 }} <script>alert(1)</script> `a|b`\n# title"
+
+
+def test_nothing_of_a_ledger_file_becomes_markup_or_a_template(tmp_path, monkeypatch):
+    """A unit with a template ran Python while the site was built, and HTML in it reached the page."""
+    monkeypatch.setenv("SIMPLEBITS_RESULTS", str(tmp_path))
+    monkeypatch.delenv(ledger.RUN, raising=False)
+    study = KNOWN["dc_table_2"]
+    about = {
+        "study": study.name, "case": "mlp", "near": EVIL, "reduced": "", "numbers": [KEY], "version": study.version,
+        "units": ["sets"], "fingerprint": {},
+    }  # fmt: skip
+    path = ledger.start_run(study.notebook.stem, "study", {"sets": [0, 1]}, command=EVIL, study=about)
+    monkeypatch.setenv(ledger.RUN, str(path))
+    judge(KEY, {"set 0": 70.0, "set 1": 71.0})
+    beside("what nobody published", {"set 0": 1.0}, "%")
+    record("experiment", "metric", {"a": 1.0}, "%")
+    ledger.finish_run(path, "complete", seconds=1.0, peak_memory_mb=1.0)
+
+    def poison(content):
+        content["device"] = content["commit"] = content["started"] = content["notebook"] = EVIL
+        for one in content["records"]:
+            one["metric"] = EVIL.split("`")[0]  # a name with a backtick is refused before
+            if not one.get("published"):  # and so is another unit than the published one's
+                one["unit"] = EVIL
+
+    ledger.change(path, poison)
+    written = [*study_pages.pages(ROOT).values(), scoreboard_markdown(), *(r._repr_markdown_() for r in read(path))]
+    assert any("alert" in text for text in written), "what the file holds is shown, as text"
+    for text in written:
+        assert "{{" not in text and "<script" not in text and "\n# title" not in text
+
+
+def read(path):
+    return ledger.read(path).records
+
+
+def test_pages_have_no_template_language():
+    assert "substitution" not in (ROOT / "_config.yml").read_text(encoding="utf-8")
