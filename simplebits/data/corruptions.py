@@ -15,6 +15,7 @@ from simplebits.domains import Filled, Known, Number, Seed
 
 Pixels = np.ndarray  # [n, h, w, c] in [0, 1]
 Change = Callable[[Pixels, int, np.random.Generator], Pixels]  # of images by a severity, counted from 0
+PART = 250  # images at a time: a corruption takes up to 125 times the memory of their bytes
 Severity = Annotated[int, Number(1, 5, integer=True)]
 
 
@@ -49,9 +50,11 @@ def corrupt(
     """
     if name == "saturate" and images.images.shape[1] == 1:
         raise ValueError(f"name='saturate': {images.name} is grey and has no saturation; corrupt colour images")
-    x = images.images.permute(0, 2, 3, 1).cpu().numpy() / 255
-    changed = _CHANGES[name](x, severity - 1, np.random.default_rng(seed))
-    pixels = torch.from_numpy((np.clip(changed, 0, 1) * 255).round().astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
+    rng, parts = np.random.default_rng(seed), []
+    for part in images.images.split(PART):
+        changed = _CHANGES[name](part.permute(0, 2, 3, 1).cpu().numpy() / 255, severity - 1, rng)
+        parts.append(torch.from_numpy((np.clip(changed, 0, 1) * 255).round().astype(np.uint8)).permute(0, 3, 1, 2))
+    pixels = torch.cat(parts).contiguous()
     return ImageSet(pixels, images.labels, images.classes, f"{images.name}, {name} {severity} (regenerated)")
 
 

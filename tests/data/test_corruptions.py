@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from simplebits.data import CIFAR10_C, CORRUPTIONS, ImageSet, composite, corrupt, load
+from simplebits.data import CIFAR10_C, CORRUPTIONS, ImageSet, composite, corrupt, corruptions, load
 
 RANDOM = {
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur", "elastic_transform"
@@ -262,3 +262,21 @@ def test_a_single_pixel_can_be_corrupted(name):
 def test_a_corrupted_sum_of_parts_is_a_plain_set():
     images = composite("interpolated", "test", task="digits", distractor="photos").draw(2)
     assert type(corrupt(images, "gaussian_noise", 3)) is ImageSet
+
+
+@pytest.mark.parametrize("name", ["gaussian_noise", "contrast"])
+def test_a_large_set_is_corrupted_in_parts(name, monkeypatch):
+    """So that memory does not grow with the set; the draws go on from part to part, as if there were one."""
+    images = torch.randint(0, 256, (2 * corruptions.PART + 1, 3, 2, 2), dtype=torch.uint8)
+    many = ImageSet(images, torch.zeros(len(images), dtype=torch.int64), ("all",), "many")
+    change, seen = corruptions._CHANGES[name], []
+
+    def noted(x, level, rng):
+        seen.append(len(x))
+        return change(x, level, rng)
+
+    monkeypatch.setitem(corruptions._CHANGES, name, noted)
+    in_parts = corrupt(many, name, 3)
+    assert seen == [corruptions.PART, corruptions.PART, 1]
+    monkeypatch.setattr(corruptions, "PART", len(images))
+    assert torch.equal(in_parts.images, corrupt(many, name, 3).images)
