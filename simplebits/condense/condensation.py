@@ -21,7 +21,7 @@ from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.class_batches import ClassBatches
 from simplebits.condense.condensed_set import RENAMED, CondensedSet, CondenseHistory
 from simplebits.condense.matching import GradientMatching, Method, Passes, chosen
-from simplebits.condense.network import maker
+from simplebits.condense.network import batches_for, maker
 from simplebits.condense.pixels import FreePixels, start_pixels
 from simplebits.data import ImageSet, to_bytes
 from simplebits.density import DensityModel
@@ -224,7 +224,7 @@ class Condensation:
         self.network.train()
         for _ in range(epochs):
             x = self.pixels(generator).detach()
-            for index in torch.randperm(len(x), generator=generator).split(LEARNED_TOGETHER):
+            for index in batches_for(self.network, torch.randperm(len(x), generator=generator), LEARNED_TOGETHER):
                 batch = x[index]
                 if self.augment is not None:
                     (batch,) = self.augment._apply(generator, batch, shared=False)

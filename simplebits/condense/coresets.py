@@ -15,7 +15,7 @@ from simplebits._precision import choose_bf16
 from simplebits._training import Training
 from simplebits._training_state import TrainingState, globally_seeded, step_generator
 from simplebits.condense.class_batches import ClassBatches
-from simplebits.condense.network import embedding
+from simplebits.condense.network import batches_for, embedding
 from simplebits.data import ImageSet
 from simplebits.domains import Count, Finite, Positive, Seed
 from simplebits.networks.classify import check_labels
@@ -217,7 +217,7 @@ def count_forgetting(
     was_right = torch.zeros_like(events, dtype=torch.bool)
     learned = torch.zeros_like(events, dtype=torch.bool)
     orders = [torch.randperm(len(images), generator=step_generator(seed, epoch)) for epoch in range(epochs)]
-    parts = [index for order in orders for index in order.split(batch_size)]
+    parts = [index for order in orders for index in batches_for(classifier, order, batch_size)]
     classifier.train()
     training = Training(
         len(parts), "forgetting", state=TrainingState({}, {}, {}), history=SimpleNamespace(seconds=0.0),

@@ -26,7 +26,7 @@ from simplebits.condense.augment import SiameseAugment, warn_of_mirrored_signs
 from simplebits.condense.condensed_set import CondensedSet
 from simplebits.condense.digit_augment import CropNoise, CropScaleRotate
 from simplebits.condense.gradient import in_cache, learned_parameters
-from simplebits.condense.network import maker
+from simplebits.condense.network import batches_for, maker
 from simplebits.data import ImageSet
 from simplebits.data.image_set import _numbered_as
 from simplebits.domains import Count, Device, Filled, Momentum, NonNegative, Positive, Probability
@@ -143,7 +143,7 @@ def evaluate(
     if noise:
         images = images + noise * torch.rand(images.shape, generator=step_generator(0, 0)).to(images.device)
     x, labels = condensed._standardised(images).to(device), condensed.labels.to(device)
-    lessons = Lessons(x, labels, batch_size, cast(SiameseAugment | CropScaleRotate | CropNoise | None, augment))
+    lessons = Lessons(x, labels, batch_size, cast(SiameseAugment | CropScaleRotate | CropNoise | None, augment), first)
     sgd = Schedule(learning_rate, momentum, weight_decay, epochs)
     settings = asdict(sgd) | {
         "batch_size": batch_size, "augment": repr(augment), "noise": noise, "bf16": bf16,
@@ -186,18 +186,20 @@ class Lessons:
         labels: their classes.
         batch_size: images a step.
         augment: draws new parameters for each image at each step; None: images stay.
+        network: one of those that learn.
     """
 
     x: Tensor
     labels: Tensor
     batch_size: int
     augment: SiameseAugment | CropScaleRotate | CropNoise | None
+    network: nn.Module
 
     def of(self, seed: int, epoch: int) -> list[tuple[Tensor, Tensor]]:
         """List the batches that the network of this seed sees in this epoch; the draws depend on both alone."""
         generator = step_generator(seed, epoch)
         batches = []
-        for index in torch.randperm(len(self.x), generator=generator).split(self.batch_size):
+        for index in batches_for(self.network, torch.randperm(len(self.x), generator=generator), self.batch_size):
             index = index.to(self.x.device)
             batch = self.x[index]
             if self.augment is not None:
