@@ -60,9 +60,7 @@ def trained(seed):
         net = sb.networks.build(network, len(test.classes), *train.images.shape[1:3], **network_options).to(device)
     path, moves = sb.report.artefact("networks", **how), sb.data.RandomShift(side // 8, flip=True)
     path = path or sb.report.checkpoint(f"network-{seed}")
-    sb.subsets.train_classifier(
-        net, train, epochs=epochs, augment=moves, seed=seed, checkpoint=path, bf16=False, progress=False
-    )
+    sb.subsets.train_classifier(net, train, epochs=epochs, augment=moves, seed=seed, checkpoint=path, progress=False)
     sb.report.fingerprint(f"logits {seed}", sb.subsets.check_trained(net, test, least_accuracy, threshold))
     return net.eval()
 
@@ -83,9 +81,7 @@ def look(name, x, labels, net, rule, tie):
     """Select from a few images, and say what there is to say of each."""
     score, path = sb.subsets.class_score(net, x), sb.report.checkpoint(name)
     if rule:
-        chosen = sb.subsets.batched_gradient_back_select(
-            score, x, rule, fill=blank, checkpoint=path, bf16=False, progress=False
-        )
+        chosen = sb.subsets.batched_gradient_back_select(score, x, rule, fill=blank, checkpoint=path, progress=False)
         chosen, orders = [chosen.image(i) for i in range(len(x))], chosen.order
     else:
         ties = {} if tie is None else {"generator": torch.Generator().manual_seed(tie), "noise": 1e-12}

@@ -71,9 +71,7 @@ def trained(seed):
         sb.report.artefact("networks", **how) or sb.report.checkpoint(f"{seed}"),
         sb.data.RandomShift(train.images.shape[-1] // 8, flip=True),
     )
-    sb.subsets.train_classifier(
-        net, train, epochs=epochs, augment=moves, seed=seed, checkpoint=path, bf16=False, progress=False
-    )
+    sb.subsets.train_classifier(net, train, epochs=epochs, augment=moves, seed=seed, checkpoint=path, progress=False)
     return net.eval()
 
 
@@ -111,7 +109,7 @@ def search(seed, image):
     x, begun = every[image], time.perf_counter()
     score = sb.subsets.class_score(networks[seed], x)
     path = sb.report.checkpoint(f"subset-{seed}-{image}")
-    selection = sb.subsets.back_select(score, x, fill=fill, checkpoint=path, bf16=False, progress=False)
+    selection = sb.subsets.back_select(score, x, fill=fill, checkpoint=path, progress=False)
     found, blank = selection.sufficient(threshold), bool(selection.values[-1] >= threshold)
     if found is None:
         return None

@@ -70,9 +70,7 @@ def trained(kind, seed, choosing=False):
     path = sb.report.artefact("networks", **how) or sb.report.checkpoint(f"{name}-{kind}-{seed}")
     few = train.draw(limits[0]) if limits[0] and kind not in WHOLE else train
     images, augment = dressed(few, kind, True), moves if kind in WHOLE else None
-    sb.subsets.train_classifier(
-        net, images, epochs=epochs, augment=augment, seed=seed, checkpoint=path, bf16=False, progress=False
-    )
+    sb.subsets.train_classifier(net, images, epochs=epochs, augment=augment, seed=seed, checkpoint=path, progress=False)
     if kind == "full":
         sb.subsets.check_trained(net, test, least_accuracy)
     sb.report.fingerprint(f"{name} {kind} {seed}", torch.cat([p.flatten() for p in net.parameters()]))
@@ -88,9 +86,7 @@ def selected(images, by):
     for i, x in enumerate(images.to_float(device=device).split(1000)):
         score = sb.subsets.class_score(trained(*by), x)
         path = sb.report.artefact("selections", n=i, **how) or sb.report.checkpoint(f"{name} {i}".replace("/", " "))
-        found = sb.subsets.batched_gradient_back_select(
-            score, x, group, fill=blank, checkpoint=path, bf16=False, progress=False
-        )
+        found = sb.subsets.batched_gradient_back_select(score, x, group, fill=blank, checkpoint=path, progress=False)
         masks.append(sb.subsets.keep_last(found.order.cpu(), share))
     sb.report.fingerprint(f"masks of {name}", masks_of.setdefault(name, torch.cat(masks)))
     return masks_of[name]
