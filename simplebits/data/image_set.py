@@ -64,7 +64,7 @@ def to_float(
 def _to_float(
     images: UInt8[Tensor, "n c h w"], size: int | None, channels: int | None, device: torch.device | str | None
 ) -> Float[Tensor, "n C H W"]:
-    x = images.to(device if device is not None else images.device).float() / 255
+    x = images.to(device if device is not None else images.device).to(torch.get_default_dtype()) / 255
     if channels == 1 and x.shape[1] == 3:
         x = (x * x.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     if size is not None and (size, size) != tuple(x.shape[2:]):
