@@ -6,6 +6,12 @@ import functools
 import time
 
 import torch
+from torch import Tensor
+
+
+def widened(x: Tensor) -> Tensor:
+    """Bring half precision to single: what inverts a matrix or adds up logarithms needs it. Others stay as they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def choose_bf16(bf16: bool | None, device: torch.device) -> bool:

@@ -47,3 +47,19 @@ CALLS = {
 def test_everything_fits_in_double_precision(name, digits):
     assert digits.to_float(8).dtype == torch.float64
     CALLS[name](digits)
+
+
+@pytest.mark.unchecked
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["glow-16px", "pixelcnn-16px", "diffusion-16px"])
+def test_densities_in_half_precision_measure_nearly_the_same(name, dtype):
+    torch.set_default_dtype(torch.float32)
+    density, x = sb.density.load(name), sb.data.load("digits", "test").draw(2).to_float(16, 3)
+    bits = density.bits_per_dim(x, torch.Generator().manual_seed(0))
+    half = density.to(dtype)
+    torch.testing.assert_close(
+        half.bits_per_dim(x.to(dtype), torch.Generator().manual_seed(0)).float(), bits, rtol=0.15, atol=0.1
+    )
+    if isinstance(half, sb.density.Glow):
+        back = half.decode(half.encode(x.to(dtype)))
+        assert back.dtype == dtype and float((back.float() - x).abs().mean()) < 0.1

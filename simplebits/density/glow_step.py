@@ -15,9 +15,15 @@ from torch import Tensor, nn
 
 from simplebits import _check
 from simplebits._door import door
+from simplebits._precision import widened
 from simplebits.domains import Count, Finite, Share
 
 Mixing = Literal["orthogonal", "pca", "swap"]
+
+
+def _inverse(weight: Float[Tensor, "c c"]) -> Float[Tensor, "c c"]:
+    """Invert a matrix, in single precision where it is in half, which torch does not invert."""
+    return torch.linalg.inv(widened(weight)).to(weight.dtype)
 
 
 @door
@@ -121,7 +127,7 @@ class Conv1x1(nn.Module):
     def inverse(self, y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Invert `forward`."""
         self._fits("y", y)
-        return F.conv2d(y, torch.linalg.inv(self.weight)[:, :, None, None])
+        return F.conv2d(y, _inverse(self.weight)[:, :, None, None])
 
     def _fits(self, argument: str, x: Tensor) -> None:
         _check.shape(argument, x, "n", len(self.lower), "h", "w")
@@ -274,7 +280,7 @@ class GlowStep(nn.Module):
         h = self.coupling.inverse(y)
         with torch.autocast(y.device.type, enabled=False):
             # e^-s W^-1 h - b: again one convolution with a bias.
-            weight = torch.linalg.inv(self.conv1x1.weight) * torch.exp(-self.actnorm.log_scale)[:, None]
+            weight = _inverse(self.conv1x1.weight) * torch.exp(-self.actnorm.log_scale)[:, None]
             return F.conv2d(h, weight[:, :, None, None], -self.actnorm.bias)
 
     @door

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simplebits._door import door
+from simplebits._precision import widened
 from simplebits.density.base import BitDepth, DiscreteModel, drawn
 from simplebits.domains import Count
 
@@ -149,20 +150,21 @@ class PixelCNN(DiscreteModel):
 
     def mixture_of(self, y: Float[Tensor, "n c h w"]) -> Mixture:
         """Predict every pixel of images in [-1, 1] from the pixels before it, row by row, left to right."""
+        y = y.to(self.head.weight.dtype)
         rows = self.rows_above(y)
         pixels = down(rows) + right(self.pixels_left(y))
         for block in self.stack:
             rows, pixels = block(rows, pixels)
         n, (m, c), grid = y.shape[0], (self.mixture, self.channels), y.shape[2:]
-        logits, rest = self.head(F.elu(pixels)).split((m, m * c * (2 + c)), dim=1)
+        logits, rest = widened(self.head(F.elu(pixels))).split((m, m * c * (2 + c)), dim=1)
         means, log_scales, slopes = rest.view(n, m, c * (2 + c), *grid).split((c, c, c * c), dim=2)
-        below = torch.ones(c, c, device=y.device).tril(-1)[:, :, None, None]
+        below = torch.ones(c, c).tril(-1).to(rest)[:, :, None, None]
         slopes = torch.tanh(slopes.view(n, m, c, c, *grid)) * below
         return Mixture(logits, means, log_scales.clamp(min=SMALLEST_LOG_SCALE), slopes)
 
     def _log_p(self, x: Tensor, generator: torch.Generator | None) -> Float[Tensor, " n"]:
         """log P(x): the sum over pixels of the log of a mixture of bins' probabilities."""
-        y = (2 * x - 1).float() if x.dtype == torch.bfloat16 else 2 * x - 1
+        y = 2 * widened(x) - 1
         predicted = self.mixture_of(y)
         centred = y[:, None] - predicted.means_given(y)
         narrow = torch.exp(-predicted.log_scales)
@@ -187,7 +189,7 @@ class PixelCNN(DiscreteModel):
             ValueError: n < 1.
         """
         weight, top = self.head.weight, 2**self.bit_depth - 1
-        y = torch.zeros(n, self.channels, self.image_size, self.image_size).to(weight)
+        y = widened(torch.zeros(n, self.channels, self.image_size, self.image_size).to(weight))
 
         def uniform(*shape: int) -> Tensor:
             """In (0, 1), without its ends."""
