@@ -102,15 +102,10 @@ def gradient(image, label):
 
 
 def condensed():
-    how = {
-        "network": "MLP",
-        "network_options": {"width": width},
-        "size": size,
-        "channels": 3,
-        "bf16": False,
-        "progress": False,
-    }
-    few = sb.condense.condense(train, "distribution", 1, seed=seed, iterations=iterations, real_batch=32, **how)
+    how = {"network_options": {"width": width}, "size": size, "channels": 3, "bf16": False, "progress": False}
+    few = sb.condense.condense(
+        train, "distribution", 1, network="MLP", seed=seed, iterations=iterations, real_batch=32, **how
+    )
     of_few = [gradient(image, label) for image, label in zip(few.images, few.labels, strict=True)]
     far = [sb.condense.matching_distance(gradient(image, c), of_few[c]) for image, c in zip(x, y, strict=True)]
     return {"gradients": torch.stack(far), "pixels": (x - few.images[y]).square().mean((1, 2, 3)).sqrt()}
