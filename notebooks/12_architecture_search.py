@@ -290,7 +290,7 @@ sb.report.show(
 # 4.1<!--=search.regret-random:.1f-->, of herding 4.1<!--=search.regret-herding:.1f-->, of the condensed sets 2.2<!--=search.regret-gradient:.1f--> (gradient) and
 # 2.9<!--=search.regret-distribution:.1f--> (distribution), of early stopping 2.0<!--=search.regret-early-stopping:.1f-->.
 # In this run all proxies are far better than a blind pick. Which of them is best, one search among few networks cannot settle: networks that are trained again, with other seeds, differ by
-# 2.7<!--=search.noise:.1f--> points (standard deviation, validation images). The trainings on one proxy took 39<!--=search.share-of-time:.0f--> percent of the time of those on the
+# 2.7<!--=search.noise:.1f--> points (standard deviation, validation images). The trainings on one proxy took 16<!--=search.share-of-time:.0f--> percent of the time of those on the
 # whole set. That set is small here; in the paper's table the share is 0.2<!--=search.paper-share:.1f--> percent.
 #
 # ## How much do ten ranks say?
