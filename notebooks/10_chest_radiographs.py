@@ -418,7 +418,7 @@ sb.report.studied("simplebits.radiographs.effusion", "simplebits.radiographs.gen
 # interval of an accuracy on 60 images is about 13 points.
 
 # %% tags=["hide-input"]
-sb.report.measured_in("simplebits_radiographs")
+sb.report.measured_in("simplebits_radiographs", "accuracy", "bits")
 
 # %% [markdown]
 # ## Exercises

@@ -83,7 +83,7 @@ class MeasuredIn:
         command = code(f"simplebits reproduce {self.study}")
         if not self.found:
             return f"Not run yet: {command}."
-        lines = ["| what | measured, 95 % interval | pairs or units |", "|---|---:|---:|"]
+        lines = ["| what | measured: ± standard deviation, or [95 % interval] | pairs or units |", "|---|---:|---:|"]
         for one in self.found:
             count = one.record.pairs or len(one.record.values)
             lines.append(f"| {escape(one.record.metric)} | {escape(measured(one.record))} | {count} |")
@@ -91,17 +91,19 @@ class MeasuredIn:
 
 
 @door
-def measured_in(study: str) -> MeasuredIn:
+def measured_in(study: str, *beginnings: str) -> MeasuredIn:
     """Show what a study measured that no published number can be compared with.
 
     Args:
         study: its name, as in `simplebits reproduce`.
+        beginnings: show only what has a name that begins with one of these; none: all.
 
     >>> print(measured_in("no_study_of_this_name"))
     not run
     """
     found = gather(run for run in ledger.runs() if run.info.get("study", {}).get("study") == study)
-    return MeasuredIn(study, tuple(one for one in found if one.record.published is None))
+    beside = (one for one in found if one.record.published is None)
+    return MeasuredIn(study, tuple(one for one in beside if one.record.metric.startswith(beginnings or ("",))))
 
 
 def measured(record: Record) -> str:

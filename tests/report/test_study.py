@@ -128,6 +128,7 @@ def test_a_rank_correlation_beside_shows_its_interval_in_a_lesson(case):
     case(profile="smoke")
     beside("bits and pixels", {"all": 0.9}, "ρ", pairs=10)
     assert measured_in("dc_table_2")._repr_markdown_() == shown, "a smoke case shows nothing"
+    assert "Not run yet" in measured_in("dc_table_2", "no such beginning")._repr_markdown_()
     assert str(measured_in("dc_figure_3")) == "not run"
 
 
