@@ -158,7 +158,7 @@ print("rows and columns:", list(table.shape))
 # **What you should see.** In the default run the network reads 83.0<!--=continual-learning.first-at-once:.1f--> % of the digits on photographs right after
 # it has learned them, and 67.2<!--=continual-learning.first-at-end:.1f--> % after two more tasks. Nobody told it to unlearn anything: the features
 # moved where the new task wanted them, and the frozen head looks at places where nothing is any more. This is *catastrophic forgetting*
-# ([McCloskey and Cohen, 1989](https://doi.org/10.1016/S0079-7421(08)60536-8))<!--cite:p mccloskey1989catastrophic-->.
+# ([McCloskey and Cohen, 1989](https://doi.org/10.1016/S0079-7421%2808%2960536-8))<!--cite:p mccloskey1989catastrophic-->.
 #
 # ## Rehearse
 #
@@ -168,7 +168,7 @@ print("rows and columns:", list(table.shape))
 # $$ L(\theta, h_t) = \frac{1}{t} \Big[ \operatorname*{mean}_{(x, y) \in B} \ell\big(h_t(\psi_\theta(x)), y\big)
 #    + \sum_{s < t} \operatorname*{mean}_{(x, y) \in M_s} \ell\big(h_s(\psi_\theta(x)), y\big) \Big]. $$
 #
-# This is the pipeline of [SimpleBits](https://openreview.net/forum?id=RJzTuhS8fmr)<!--cite:p schirrmeister2022simplebits--> (its section S12), which follows
+# This is the pipeline of [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits--> (section S12), which follows
 # [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->. By hand, with one learning rate throughout:
 
 # %%
@@ -387,7 +387,7 @@ sb.report.studied(
 
 # %% [markdown]
 # Another game is *class-incremental* learning: the classes of one set come a few at a time, and one head must tell all of them apart.
-# [GDumb](https://doi.org/10.1007/978-3-030-58536-5_31)<!--cite:p prabhu2020gdumb--> answers it with a balanced memory alone, from which a fresh network
+# *GDumb* of [Prabhu et al. (2020)](https://doi.org/10.1007/978-3-030-58536-5_31)<!--cite:t prabhu2020gdumb--> answers it with a balanced memory alone, from which a fresh network
 # learns whenever it is asked: `sb.condense.class_incremental`.
 #
 # ## Exercises

@@ -23,11 +23,12 @@ from simplebits.condense.search import search
 from simplebits.condense.search_result import SearchResult, Trial
 from simplebits.condense.search_space import Architecture, SearchSpace
 from simplebits.condense.shipped import file_name, keep, load, shipped
+from simplebits.condense.task_learner import ContinualHistory
 from simplebits.condense.task_training import DC_TRAINING, TaskTraining
 
 __all__ = [
     "DC_TRAINING", "DSA_STRATEGY", "DSA_STRATEGY_DIGITS", "Architecture", "ClassBatches", "ClassIncremental",
-    "Condensation", "CondenseHistory", "CondensedSet", "Continual", "CropNoise", "CropScaleRotate",
+    "Condensation", "CondenseHistory", "CondensedSet", "Continual", "ContinualHistory", "CropNoise", "CropScaleRotate",
     "DistributionMatching", "Evaluation", "GradientMatching", "PixelMatching", "Proxy", "RegionShare", "SearchResult",
     "SearchSpace", "SiameseAugment", "TaskTraining", "Trial",
     "class_gradients", "class_incremental", "condense", "continual", "coreset", "count_forgetting", "curriculum",

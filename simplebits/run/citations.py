@@ -90,7 +90,9 @@ def _work(key: str, entry: Any) -> Work:
     names = f"{surnames[0]} et al." if len(surnames) > 2 else " and ".join(surnames)
     for field, address in (("eprint", "https://arxiv.org/abs/"), ("doi", "https://doi.org/"), ("url", "")):
         if field in entry.fields:
-            return Work(names, entry.fields["year"], address + entry.fields[field])
+            # Brackets would end a link in Markdown.
+            link = (address + entry.fields[field]).replace("(", "%28").replace(")", "%29")
+            return Work(names, entry.fields["year"], link)
     raise ValueError(f"{key} has no link: give it an eprint (of arXiv), a doi or a url")
 
 

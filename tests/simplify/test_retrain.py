@@ -137,4 +137,4 @@ def test_labels_without_an_output_are_refused():
     images = halves(6)
     three = ImageSet(images.images, torch.tensor([0, 1, 2, 0, 1, 2]), tuple("abc"), "three")
     with pytest.raises(ValueError, match=r"^labels: must lie in 0 \.\. 1 .*got 0 \.\. 2"):
-        retrain(fresh(), three, {"o": images}, steps=1, **QUIET)
+        retrain(fresh(), three, {"o": three}, steps=1, **QUIET)
