@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import os
 import warnings
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simplebits import _files
 from simplebits.data import medmnist
 from simplebits.data.image_set import ImageSet
 
@@ -134,40 +137,62 @@ SOURCES["chest-xray"] = Source(
 def load_torchvision(name: str, split: str) -> ImageSet:
     """Read one of `SOURCES` as an ImageSet; what is missing or damaged under `root()` is fetched.
 
+    Of several processes that ask at once one fetches, and the others wait for it.
+
     Raises:
         FileNotFoundError: not on disk and not to be had: says what to place where.
     """
+    images, _ = _read(name, split)
+    if images is not None:
+        return images
+    with contextlib.suppress(OSError):  # a folder that cannot be made is told of below, by what fails in it
+        root().mkdir(parents=True, exist_ok=True)
+    with _files.alone(root()) if root().is_dir() else contextlib.nullcontext():
+        images, damaged = _read(name, split)  # another process may have fetched it meanwhile
+        return _fetch(name, split, damaged) if images is None else images
+
+
+def _reader(name: str, split: str) -> Callable[..., Any]:
     # Importing torchvision takes a second; only those who ask for its sets pay for it.
     from torchvision import datasets
 
-    source, folder = SOURCES[name], root()
+    source = SOURCES[name]
     options = dict(source.options)
     options |= {"split": split} if name == "svhn" else {"train": split == "train"}
     reader = getattr(datasets, source.reader) if isinstance(source.reader, str) else source.reader
+    return functools.partial(reader, str(root()), **options)
+
+
+def _read(name: str, split: str) -> tuple[ImageSet | None, list[str]]:
+    """Read what lies on the disk; None with the damaged files where it is not whole."""
     missing, damaged = inspect(name, split)
-    if not missing and not damaged:
-        try:
-            return _convert(name, split, reader(str(folder), download=False, **options))
-        except ImportError:
-            raise  # a package is missing; the files are as good as they were
-        except Exception:  # noqa: BLE001 - each of torchvision's readers raises something else on what it cannot read
-            damaged = [str(folder / file) for file in source.files[split]]
+    if missing or damaged:
+        return None, damaged
+    try:
+        return _convert(name, split, _reader(name, split)(download=False)), []
+    except ImportError:
+        raise  # a package is missing; the files are as good as they were
+    except Exception:  # noqa: BLE001 - each of torchvision's readers raises something else on what it cannot read
+        return None, [str(root() / file) for file in SOURCES[name].files[split]]
+
+
+def _fetch(name: str, split: str, damaged: list[str]) -> ImageSet:
     if damaged:
-        warnings.warn(f"damaged, fetching again: {', '.join(damaged)}", stacklevel=3)
+        warnings.warn(f"damaged, fetching again: {', '.join(damaged)}", stacklevel=4)
     # Out of torchvision's sight, but not gone before there is something better.
     aside = {Path(file): Path(f"{file}.damaged") for file in damaged}
     for file, kept in aside.items():
         file.rename(kept)
     try:
-        images = _convert(name, split, reader(str(folder), download=True, **options))
+        images = _convert(name, split, _reader(name, split)(download=True))
     except Exception as error:
         for file, kept in aside.items():
             kept.replace(file)
-        files = list(source.files[split])
+        files = list(SOURCES[name].files[split])
         raise FileNotFoundError(
             f"{name}/{split} is not on this machine and could not be fetched ({error}). "
             + (f"Damaged: {', '.join(damaged)}. " if damaged else "")
-            + f"Place {', '.join(str(folder / file) for file in files)} there yourself, or set SIMPLEBITS_DATA to the "
+            + f"Place {', '.join(str(root() / file) for file in files)} there yourself, or set SIMPLEBITS_DATA to the "
             f"folder that holds {files[0]}. Without a network, 'digits' and 'photos' are always there"
         ) from error
     for kept in aside.values():

@@ -1,7 +1,9 @@
 """Sets by name: embedded, drawn, torchvision's; and what happens without a network or with damaged files."""
 
+import concurrent.futures
 import shutil
 import struct
+import time
 
 import numpy as np
 import pooch
@@ -130,6 +132,29 @@ def test_a_truncated_file_is_named_and_fetched_again(own_root, monkeypatch):
         images = data.load("mnist")
     assert np.array_equal(images.images[:, 0].numpy(), pixels)
     assert not list(file.parent.glob("*.damaged"))
+
+
+def test_of_several_that_ask_at_once_one_fetches(own_root, monkeypatch):
+    """Two processes that unpacked MNIST into one folder got in each other's way, and one failed."""
+    import torchvision.datasets.mnist as reader
+
+    write_mnist(own_root)
+    shelf = own_root / "shelf"
+    shutil.move(own_root / "MNIST", shelf)
+    served = []
+
+    def serve(url, download_root, filename=None, **kwargs):
+        served.append(filename)
+        raw = own_root / "MNIST/raw"
+        raw.mkdir(parents=True, exist_ok=True)
+        time.sleep(0.05)
+        shutil.copy(shelf / "raw" / filename.removesuffix(".gz"), raw)
+
+    monkeypatch.setattr(reader, "download_and_extract_archive", serve)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        sets = list(pool.map(data.load, ["mnist"] * 4))
+    assert len(served) == len(set(served)) == 4, "each file once"
+    assert all(torch.equal(one.images, sets[0].images) for one in sets)
 
 
 def test_a_file_of_the_wrong_content_is_told_by_its_md5(own_root, monkeypatch):
