@@ -42,6 +42,10 @@ class SufficientInputSubset:
     def __len__(self) -> int:
         return len(self.sis)
 
+    def __repr__(self) -> str:
+        size = f"{len(self)} of {self.mask.numel()} features"
+        return f"SufficientInputSubset({size}, score {self.score:.4g}, threshold {self.threshold:g})"
+
     @property
     def share(self) -> float:
         """Share of the input's features that the subset holds, 0 to 1."""
@@ -63,6 +67,10 @@ class BackSelection:
     order: Int64[Tensor, "m dims"]
     values: Float[Tensor, " m"]
     score: float
+
+    def __repr__(self) -> str:
+        last = f" to {float(self.values[-1]):.4g}" if len(self.values) else ""
+        return f"BackSelection({len(self.order)} of {self.mask.numel()} features masked, score {self.score:.4g}{last})"
 
     @property
     def steps(self) -> Int64[Tensor, "..."]:
@@ -122,6 +130,11 @@ class GradientSelection:
     order: Int64[Tensor, "... h w"]
     values: Float[Tensor, "... iterations"]
     blank: Float[Tensor, "..."]
+
+    def __repr__(self) -> str:
+        images = f"{len(self.blank)} images" if self.blank.dim() else "one image"
+        height, width = self.mask.shape[-2:]
+        return f"GradientSelection({images} {height}x{width}, {self.values.shape[-1]} iterations)"
 
     @classmethod
     def batch(cls, selections: Sequence[GradientSelection]) -> GradientSelection:
