@@ -20,14 +20,14 @@
 # 37<!--=chest-radiographs.share-half:.0f--> %; networks that see only these two images tell 93<!--=chest-radiographs.accuracy-half:.0f--> % of new chests
 # right, and 90<!--=chest-radiographs.accuracy-free:.0f--> % without the price.**
 #
-# Fluid between lung and chest wall, a *pleural effusion*, shows on a radiograph as a white area at the bottom of a lung. SimpleBits' paper condenses
-# thousands of radiographs with and without fluid to one image each, and points at the place where the two images differ. Does such a pair really show what
+# Fluid between lung and chest wall, a *pleural effusion*, shows on a radiograph as a white area at the bottom of a lung. The paper *SimpleBits* condenses
+# thousands of radiographs with and without fluid to one image a class, and points at the place where the two images differ. Does such a pair really show what
 # tells the classes apart? Or does it show whatever pleases a network? How would you test it?
 #
 # You will
 #
-# - condense two classes of chests whose sign is known, with a price on bits and without, and write the loop;
-# - measure how much of the difference of the two images lies where the sign is, beside images that nobody learned;
+# - condense two classes of chests, one with a known *sign*, the fluid, with a price on bits and without, and write the loop;
+# - measure how much of the difference of the two images lies where the sign is, and compare with images that are not learned;
 # - read images and labels from a table, and split them by patient.
 #
 # **To know before:** [gradient matching](07_gradient_matching.ipynb), [condense and simplify](09_condense_and_simplify.ipynb).
@@ -79,9 +79,9 @@ test_networks = 4  # networks that learn from each two images; 5 in the paper's 
 # ## Chests of which everything is known
 #
 # MIMIC-CXR, the radiographs of the paper, are given to trained and registered people only, and on a real radiograph nobody has marked each pixel of the
-# fluid. So begin with *phantoms*: drawings with lungs, ribs, heart, spine and a letter in a corner, as lead markers leave it. Sizes, places and brightness
-# vary from person to person. In every second phantom one lung has fluid at its bottom, left or right, more or less of it. Phantoms are no radiographs. They
-# have what we need for a test: for each of them we know which pixels the fluid has changed.
+# fluid. So begin with *phantoms*: drawings with lungs, ribs, heart, spine and a letter in a corner, as it marks the side on a radiograph. Sizes, places and brightness
+# vary from person to person. Every second phantom has fluid at the bottom of one lung, more or less of it. Phantoms are no radiographs,
+# but for each of them we know which pixels the fluid has changed.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -110,7 +110,7 @@ sb.report.show(
 )
 
 # %% [markdown]
-# Bring the phantoms to the size of the density, as lesson 09 did. The *region* of the sign is where it may be: all pixels that fluid covers in at least a
+# Bring the phantoms to the image size of the density model that measures bits, as in lesson 09. The *region* of the sign is where it may be: all pixels that fluid covers in at least a
 # tenth of the phantoms that have some.
 
 # %%
@@ -124,12 +124,12 @@ print(f"{region.sum()} of {region.numel()} pixels: {region.float().mean():.0%}")
 # %% [markdown]
 # ## How much of a difference lies there?
 #
-# Take the mean image of each class, or the two learned images, or any other pair. Call $d_p$ the difference of the pair at pixel $p$, averaged over
+# Take a pair of images, one of each class: two means, or two learned ones. Call $d_p$ the difference of the pair at pixel $p$, averaged over
 # the colour channels. The share of the difference that lies in the region $R$ is
 #
 # $$ \text{share} = \frac{\sum_{p \in R} |d_p|}{\sum_{p} |d_p|}. $$
 #
-# A difference that is everywhere alike puts as much there as the region has of the area. This is the first thing to compare with.
+# If a difference is alike everywhere, its share is that of the region in the area. Compare with this first.
 
 # %%
 d = real[1].mean((0, 1)) - real[0].mean((0, 1))  # of the mean images of the two classes
@@ -160,14 +160,16 @@ print(f"one clear and one with fluid, mean of 100 pairs: {statistics.fmean(by_ch
 # **What you should see.** In the default run the region has 13<!--=chest-radiographs.area:.0f--> % of the area. The mean images hold
 # 61<!--=chest-radiographs.share-means:.0f--> % of their difference there: averaging 300 people of each class leaves little but the sign. Two single people
 # differ everywhere, one is wider than the other, and only 22<!--=chest-radiographs.share-random:.0f--> % of their difference lies in the region. A learned
-# pair has one image of each class too. To which of the two does it come closer?
+# pair has one image of each class too. To which of these two shares is its own closer?
 #
 # ## The loop
 #
-# The two images are learned as in lesson 09. Each image is made from numbers $\alpha$ by $x = \mathrm{round}(\sigma(\alpha))$, and the loss is the paper's
-# equation 7 with the weights of the authors' code, for $C = 2$ classes
+# The two images are learned as in lesson 09. Each image is made from numbers $\alpha$ by $x = \mathrm{round}(\sigma(\alpha))$, one for each value of a pixel. The loss is the paper's
+# equation 7 with the weights of the authors' code, for $C = 2$ classes:
 #
 # $$ \frac{10\,C}{1 + \lambda} \sum_{c} L_\text{match}^{(c)} \;+\; \frac{2 \lambda}{1 + \lambda}\, \overline{\mathrm{bits}}. $$
+#
+# $L_\text{match}^{(c)}$ is lesson 07's distance of gradients in class $c$, $\lambda$ the price, $\overline{\mathrm{bits}}$ the mean bits per dimension of both images.
 
 # %%
 options = {"width": width, "depth": 3}  # of the ConvNets
@@ -207,7 +209,7 @@ def learn(alpha, price, steps):
 
 
 # %% [markdown]
-# The library, `sb.condense.condense`, takes the same steps and lets the rate fall at the end. A few steps from the same start must give the same images.
+# The library, `sb.condense.condense`, takes the same steps and lets the learning rate fall at the end. A few steps from the same start must give the same images.
 
 # %%
 how = {
@@ -272,9 +274,9 @@ for name, x in candidates.items():
     )
 
 # %% [markdown]
-# The intervals are over networks that learned from the same pair of images. How much another pair would differ they do not say; the study asks that.
+# The intervals are over networks that learned from the same pair of images. They do not say how much another pair would differ.
 #
-# Move the slider and raise the price. Orange is whiter with fluid, purple is darker, each picture on a scale of its own; the line is the border of the region.
+# Move the slider and raise the price. In the difference, orange is whiter with fluid, purple darker, on a scale of its own at each price; the line borders the region.
 
 # %% tags=["hide-input"]
 frames, labels = [], []
@@ -351,20 +353,20 @@ sb.report.show(
 # area's 13<!--=chest-radiographs.area:.0f--> %, and little more than the 22<!--=chest-radiographs.share-random:.0f--> % of two random people; the rest
 # is grain all over. At $\lambda$ = 300<!--=chest-radiographs.half-lambda:.0f--> more than half of the bits are gone,
 # 3.71<!--=chest-radiographs.bits-free:.2f--> become 1.66<!--=chest-radiographs.bits-half:.2f-->, and the share is
-# 37<!--=chest-radiographs.share-half:.0f--> %, while networks tell 93<!--=chest-radiographs.accuracy-half:.0f--> % right and
-# 90<!--=chest-radiographs.accuracy-free:.0f--> % before. The grain goes first, and the sign stays. Up to a point: at the highest price the share is
+# 37<!--=chest-radiographs.share-half:.0f--> %, while networks tell 93<!--=chest-radiographs.accuracy-half:.0f--> % right, and
+# 90<!--=chest-radiographs.accuracy-free:.0f--> % without the price. The grain goes first, and the sign stays. Up to a point: at the highest price the share is
 # 17<!--=chest-radiographs.share-dearest:.0f--> %, and accuracy is 58<!--=chest-radiographs.accuracy-dearest:.0f--> %. There the two images fade into one.
-# Each price has one pair here, so a few points say nothing.
+# Each price has only one pair here, so a difference of a few points says nothing.
 #
-# Random pairs teach least, 54<!--=chest-radiographs.accuracy-random:.0f--> % on average over three. And the mean images? They teach
+# Random pairs of people teach least, 54<!--=chest-radiographs.accuracy-random:.0f--> % on average over three. And the mean images? They teach
 # 84<!--=chest-radiographs.accuracy-means:.0f--> %, and 61<!--=chest-radiographs.share-means:.0f--> % of their difference lies in the region, more than in any
-# learned pair. Whoever wants to *see* where two aligned classes differ need not condense. Condensing asks something else: what does a network
-# take along?
+# learned pair. Whoever wants to *see* where two classes of aligned images differ need not condense. Condensing asks something else: what can a network
+# learn from?
 #
 # ## From drawings to radiographs
 #
 # Real radiographs come as a folder of files with a table. `sb.data.from_table` reads both; `sb.data.mimic_cxr` and `sb.data.chexpert` know the tables of
-# two archives and the paper's rule for their labels: *effusion* against *effusion 0 and no finding 1*, all else left out. Here a small folder of this kind,
+# two archives and the paper's rule for their labels: images with *effusion* 1 against images with *effusion* 0 and *no finding* 1, all others left out. Here is a small folder of this kind,
 # made of phantoms. Patient 3 has come twice.
 
 # %%
@@ -395,7 +397,7 @@ except ValueError as refused:
 
 # %% [markdown]
 # A network can know a person again, by ribs or by a pacemaker. If the same person is in both parts, a test measures memory too. So every split here is a
-# split of *patients*: `folds` deals them out, so that each is tested once.
+# split of *patients*: `folds` deals them out, so that each patient is tested once.
 
 # %%
 for fold_train, fold_test in whole.folds(3, seed=0):
@@ -413,9 +415,9 @@ sb.report.studied("simplebits.radiographs.effusion", "simplebits.radiographs.gen
 
 # %% [markdown]
 # The study runs the same method on 406 public radiographs of 267 patients, labelled by sex, in five folds by patient. Only fifteen of these images have a
-# known effusion, too few to learn from. What can 406 images show? Whether learned pairs teach more than random ones, if the difference is large. They
-# cannot show a difference of a few points: each fold tests some 60 images, and half the width of the
-# interval of an accuracy on 60 images is about 13 points.
+# known effusion, too few to learn from. 406 images can show whether learned pairs teach more than random ones, if the difference is large. They
+# cannot show one of a few points: each fold tests some 60 images, for which
+# the interval of an accuracy reaches about 13 points to either side.
 
 # %% tags=["hide-input"]
 sb.report.measured_in("simplebits_radiographs", "accuracy", "bits")
@@ -423,7 +425,7 @@ sb.report.measured_in("simplebits_radiographs", "accuracy", "bits")
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1.** Is it the *sign* that the share follows, or does any condensed pair differ there? Shuffle the labels of the training phantoms, and condense
+# **Exercise 1.** Does the share follow the *sign*, or does any condensed pair differ in the region? Shuffle the labels of the training phantoms, and condense
 # again. Say first what the share and the accuracy should be.
 #
 # <details><summary>Solution</summary>
@@ -441,7 +443,7 @@ sb.report.measured_in("simplebits_radiographs", "accuracy", "bits")
 #
 # </details>
 #
-# **Exercise 2.** Do the networks decide by the sign? Replace the region of all *test* phantoms by the mean of the clear ones, and test again.
+# **Exercise 2.** Do the networks decide by the sign? Replace the region of all *test* phantoms by that of the mean clear training phantom, and test the networks again.
 #
 # <details><summary>Solution</summary>
 #
@@ -459,7 +461,7 @@ sb.report.measured_in("simplebits_radiographs", "accuracy", "bits")
 #
 # </details>
 #
-# **Exercise 3.** Read radiographs of your own: a folder, a table with the columns file, patient and label. What does `from_table` say if half of them are
+# **Exercise 3.** Read radiographs of your own: a folder, a table with the columns file, patient and label. What does `from_table` say if nearly half of them are
 # negatives, with bright air and dark bones?
 #
 # <details><summary>Solution</summary>
@@ -470,7 +472,7 @@ sb.report.measured_in("simplebits_radiographs", "accuracy", "bits")
 # sb.data.from_table(table, "finding", patient="patient")
 # ```
 #
-# It names the first that looks like a negative of the others, and how to turn them: `negatives="turn"`. It compares each image with the mean of the others,
+# Here five of the twelve phantoms are turned. `from_table` names the first that looks like a negative of the others, and how to turn them: `negatives="turn"`. It compares each image with the mean of the others,
 # so it needs some eight images that look alike, and it follows the majority.
 #
 # </details>

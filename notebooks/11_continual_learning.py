@@ -16,7 +16,7 @@
 # # Continual learning
 #
 # **Teach a network three tasks one after the other, and at the end it reads 74.9<!--=continual-learning.final-none:.1f--> % of all test images; let it
-# rehearse ten herded images of each task that is over, and it reads 82.5<!--=continual-learning.final-herding:.1f--> %. With ten condensed images in
+# rehearse ten images of each task that is over, chosen by *herding*, and it reads 82.5<!--=continual-learning.final-herding:.1f--> %. With ten condensed images in
 # their place it reads 82.4<!--=continual-learning.final-free:.1f--> %, and with ten that have
 # 2.9<!--=continual-learning.fewer-bits:.1f--> times fewer bits 81.7<!--=continual-learning.final-dearest:.1f--> %.**
 #
@@ -72,8 +72,8 @@ seeds = [0, 1, 2, 3, 4]  # one network each, with its own weights, batches and r
 # %% [markdown]
 # ## Three tasks
 #
-# All three ask the same question: which digit is this? What changes is the picture. First the digits lie on photographs, half and half. Then they are as
-# they are. Last they are drawn thin, in dark ink on light paper, and turned by a quarter.
+# All three ask the same question: which digit is this? What changes is the picture. First each image is half digit, half photograph. Then the digits are plain.
+# Last they are drawn thin, in dark ink on light paper, and turned by a quarter turn.
 
 # %%
 quarters = 1  # of a turn
@@ -116,7 +116,7 @@ sb.report.show(
 # ## Forgetting
 #
 # The network has one body of *features* $\psi_\theta$ for all tasks, and for each task $t$ a last layer of its own, its *head* $h_t$. When a task is over,
-# its head is frozen and a new one begins. But the features go on learning, for the new task alone. `memory=None` keeps nothing. Each row below
+# its head is frozen and a new one begins. But the features go on learning, for the new task alone. In `sb.condense.continual`, `memory=None` keeps no image. Each row below
 # is a moment in time, each column a task.
 
 # %%
@@ -156,20 +156,20 @@ print("rows and columns:", list(table.shape))
 
 # %% [markdown]
 # **What you should see.** In the default run the network reads 83.0<!--=continual-learning.first-at-once:.1f--> % of the digits on photographs right after
-# it has learned them, and 67.2<!--=continual-learning.first-at-end:.1f--> % after two more tasks. Nobody told it to unlearn anything: the features
-# moved where the new task wanted them, and the frozen head looks at places where nothing is any more. This is *catastrophic forgetting*
+# it has learned them, and 67.2<!--=continual-learning.first-at-end:.1f--> % after two more tasks. The features
+# moved to where the new task wanted them, and the frozen head still expects them where they were. This is *catastrophic forgetting*
 # ([McCloskey and Cohen, 1989](https://doi.org/10.1016/S0079-7421%2808%2960536-8))<!--cite:p mccloskey1989catastrophic-->.
 #
 # ## Rehearse
 #
-# Keep a few images $M_s$ of each task $s$ that is over, and ask the network about them at every step. With the cross-entropy $\ell$, a batch $B$ of
-# the new task $t$, and the average over images written as a mean,
+# Keep a few images $M_s$ of each task $s$ that is over, and ask the network about them at every step. With the cross-entropy $\ell$ and a batch $B$ of
+# the new task, number $t$, the loss is
 #
 # $$ L(\theta, h_t) = \frac{1}{t} \Big[ \operatorname*{mean}_{(x, y) \in B} \ell\big(h_t(\psi_\theta(x)), y\big)
 #    + \sum_{s < t} \operatorname*{mean}_{(x, y) \in M_s} \ell\big(h_s(\psi_\theta(x)), y\big) \Big]. $$
 #
-# This is the pipeline of [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits--> (section S12), which follows
-# [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->. By hand, with one learning rate throughout:
+# This loss is that of [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits--> (section S12), which follows
+# [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->. Write the loop by hand, with one learning rate throughout:
 
 # %%
 constant_rate = 0.05
@@ -205,7 +205,7 @@ def by_hand(tasks, memory, passes):
 
 
 # %% [markdown]
-# The library keeps the memory with `remember`, which takes every way of choosing or condensing from the lessons before. Both loops on a small part of
+# The library keeps the memory with `remember`, which takes every way of choosing or condensing from the lessons before. Run both loops on a small part of
 # the tasks:
 
 # %%
@@ -224,8 +224,8 @@ print("steps:", len(losses))
 print("by hand as in the library:", close)
 
 # %% [markdown]
-# Now with memories of real images, chosen at random or by *herding*: those whose mean features come closest to the mean of their class, in the features
-# of the network as it is when the task ends.
+# Now keep real images, chosen at random or by *herding*: those whose mean features come closest to the mean of their class. The features are
+# those of the network when the task ends.
 
 # %%
 for way in ("random", "herding"):
@@ -237,14 +237,14 @@ for name, of_memory in runs.items():
 # %% [markdown]
 # **What you should see.** In the default run ten random images of each old task lift the mean accuracy from
 # 74.9<!--=continual-learning.final-none:.1f--> to 81.4<!--=continual-learning.final-random:.1f--> %, forty to
-# 83.9<!--=continual-learning.final-random-most:.1f--> %. Herding makes it 82.5<!--=continual-learning.final-herding:.1f--> % with ten. If no task were
+# 83.9<!--=continual-learning.final-random-most:.1f--> %. Ten herded images reach 82.5<!--=continual-learning.final-herding:.1f--> %. If no task were
 # forgotten, and none learned less well because of the others, the mean would be 85.4<!--=continual-learning.ceiling:.1f--> %: the accuracies right
 # after each task, without memory. The first ten images do most of the work.
 #
 # ## Distil
 #
-# There is another way to hold on to the past. Keep the *network* of the old task, $\psi_s$ with $h_s$, and ask the new features to give the old head the
-# old answers, on whatever images are at hand. Soften both answers by a temperature $T = 2$ and add, for each old task, their cross-entropy
+# Or keep the *network* as it was after the old task $s$, $\psi_s$ with $h_s$, and ask the new features to give the old head the
+# old answers, on the images at hand. Soften both answers, $p$ and $q$, by a temperature $T = 2$. For each old task add to the loss their cross-entropy, a sum over classes $c$,
 # on the new batch and on the memory:
 #
 # $$ -\sum_c p_c \log q_c, \qquad p = \mathrm{softmax}\big(h_s(\psi_s(x)) / T\big), \quad q = \mathrm{softmax}\big(h_s(\psi_\theta(x)) / T\big). $$
@@ -259,13 +259,13 @@ print(f"distilled, no image kept: {statistics.fmean(final(runs['nothing, distill
 print(f"an old network: {weights} weights of 32 bits, {32 * weights} bits")
 
 # %% [markdown]
-# **What you should see.** In the default run distillation alone reaches 82.1<!--=continual-learning.final-distilled:.1f--> %, without one old image. The old
-# network takes 187<!--=continual-learning.network-kbits:.0f--> thousand bits if its weights are kept as they are.
+# **What you should see.** In the default run distillation alone reaches 82.1<!--=continual-learning.final-distilled:.1f--> %, without one old image. Each old
+# network takes 187<!--=continual-learning.network-kbits:.0f--> thousand bits if its weights are kept in single precision.
 #
 # ## What does a memory cost?
 #
-# The papers count *images*: ten a class. But an image of noise and a plain one are not the same load. So count bits: bits per dimension under a density
-# (lesson 01), times dimensions, times images, for all images that are kept. `memory_bits` does it. By hand, for one memory:
+# The papers count *images*: ten a class. But an image of noise is a heavier load than a plain one. So count bits: bits per dimension under a density
+# (lesson 01), times dimensions, times images, for all images that are kept. `memory_bits` does it. Check it by hand for one memory:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -308,7 +308,7 @@ for name, thousands in cost.items():
     print(f"{name:22} {thousands:6.1f} thousand bits, {statistics.fmean(final(runs[name])):.1f} %")
 
 # %% [markdown]
-# Move the slider from memory to memory. The filled point is the one whose images you see below, those of the first two tasks, for the first seed.
+# Move the slider from memory to memory. The filled point is the one whose images you see below it, those of the first two tasks, for the first seed.
 
 # %% tags=["hide-input"]
 blue, grey = sb.report.COLOURS["blue"], sb.report.COLOURS["grey"]
@@ -363,15 +363,15 @@ sb.report.slider(
 # %% [markdown]
 # **What you should see.** In the default run the ten condensed images a task begin at 62.0<!--=continual-learning.kbits-free:.1f--> thousand bits and
 # 82.4<!--=continual-learning.final-free:.1f--> %, and at the highest price they end at 21.1<!--=continual-learning.kbits-dearest:.1f--> thousand bits and
-# 81.7<!--=continual-learning.final-dearest:.1f--> %. So most of their bits were not needed: the paper's claim, in small. But look at the other
-# marks. Ten herded real images have 22.6<!--=continual-learning.kbits-herding:.1f--> thousand bits and reach
-# 82.5<!--=continual-learning.final-herding:.1f--> %. On the axis of bits the price brings condensed images back to where small real digits are; it does not
+# 81.7<!--=continual-learning.final-dearest:.1f--> %. So most of their bits were not needed: the paper's claim, in small. But look at the squares of
+# herding. Ten herded real images have 22.6<!--=continual-learning.kbits-herding:.1f--> thousand bits and reach
+# 82.5<!--=continual-learning.final-herding:.1f--> %. On the axis of bits the price brings condensed images back to where herded real digits are; it does not
 # carry them past. Error bars are standard deviations of five networks: differences of a point or two say nothing.
 #
 # ## What the papers report, and what the studies found
 #
 # The paper says that memories with about nine times fewer bits serve as well as those without a price, with distillation and without. The studies run
-# the papers' tasks, SVHN, MNIST and USPS, on ten images a class. Here it is one image a class and small digits, so that there is less to save.
+# the papers' tasks, SVHN, MNIST and USPS, on ten images a class. This lesson keeps one image a class, of small digits, so that there is less to save.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -386,19 +386,19 @@ sb.report.studied(
 )
 
 # %% [markdown]
-# Another game is *class-incremental* learning: the classes of one set come a few at a time, and one head must tell all of them apart.
-# *GDumb* of [Prabhu et al. (2020)](https://doi.org/10.1007/978-3-030-58536-5_31)<!--cite:t prabhu2020gdumb--> answers it with a balanced memory alone, from which a fresh network
+# Another setting is *class-incremental* learning: the classes of one set come a few at a time, and one head must tell all of them apart.
+# *GDumb* of [Prabhu et al. (2020)](https://doi.org/10.1007/978-3-030-58536-5_31)<!--cite:t prabhu2020gdumb--> keeps only a memory with equally many images of each class, from which a fresh network
 # learns whenever it is asked: `sb.condense.class_incremental`.
 #
 # ## Exercises
 #
 # **Exercise 1.** The paper lets the learning rate fall along a cosine. Its code makes a new scheduler at the start of every epoch, which then begins its
-# warm-up anew. Draw both rates over a task. Which network should forget more?
+# warm-up anew: a *saw-tooth*. `TaskTraining` knows both as `schedule`. Draw both rates over the steps of a task. With which should a network forget more?
 #
 # <details><summary>Solution</summary>
 #
-# The saw-tooth climbs from zero to its full height within each epoch and never anneals, so that the last steps of a task are its largest. A large rate
-# moves the features farther from the old heads. Whether the final accuracy is lower is a matter of measurement:
+# The saw-tooth climbs from zero to its full height within each epoch and never fades out, so that the last steps of a task are its largest. A large rate
+# moves the features farther from the old heads. Is the final accuracy lower? Measure. (`rate` takes task, step, steps in all and steps an epoch.)
 #
 # ```python
 # import dataclasses
@@ -413,7 +413,7 @@ sb.report.studied(
 # </details>
 #
 # **Exercise 2.** Let the classes of plain digits come two at a time, with two images of each kept. How does the accuracy on all classes so far fall, for
-# random and for herded images? Why does it fall even for a perfect memory?
+# random and for herded images? Why would it fall even if all images were kept?
 #
 # <details><summary>Solution</summary>
 #
@@ -431,9 +431,11 @@ sb.report.studied(
 #
 # </details>
 #
-# **Exercise 3.** Keep images *and* distil, as the papers do in their best rows. Does distillation still add anything to ten herded images?
+# **Exercise 3.** Keep images *and* distil. Does distillation still add anything to ten herded images?
 #
 # <details><summary>Solution</summary>
+#
+# Compare the two means; a difference of a point or two says nothing.
 #
 # ```python
 # for distill in (False, True):
@@ -447,7 +449,7 @@ sb.report.studied(
 # - [Schirrmeister et al. (2022)](https://arxiv.org/abs/2201.05610)<!--cite:t schirrmeister2022simplebits-->: section S12, figures S8 and S9.
 # - [Zhao et al. (2021)](https://openreview.net/forum?id=mSAKhLYLSsl)<!--cite:t zhao2021gradient-->: section 3.2 and figure 4.
 # - [Zhao and Bilen (2023)](https://arxiv.org/abs/2110.04181)<!--cite:t zhao2023distribution-->: class-incremental learning with condensed memories.
-# - [Castro et al. (2018)](https://arxiv.org/abs/1807.09536)<!--cite:t castro2018endtoend-->: rehearsal, distillation and a balanced end, on which gradient matching builds.
+# - [Castro et al. (2018)](https://arxiv.org/abs/1807.09536)<!--cite:t castro2018endtoend-->: rehearsal, distillation and a last training on balanced images, which Zhao et al. follow.
 # - [Rebuffi et al. (2017)](https://arxiv.org/abs/1611.07725)<!--cite:t rebuffi2017icarl-->: herding.
 # - [Prabhu et al. (2020)](https://doi.org/10.1007/978-3-030-58536-5_31)<!--cite:t prabhu2020gdumb-->: GDumb.
 

@@ -14,7 +14,7 @@
 # **Ten condensed digits point to a good network: of 24<!--=search.networks:.0f--> networks, the one that comes first on them loses
 # 2.9<!--=search.regret-distribution:.1f--> points of accuracy against the choice of the whole set in our short run, where a blind pick loses
 # 16.2<!--=search.blind:.1f-->. But an order of ten networks says little: its correlation with the true order has an interval about
-# 1.2<!--=search.width-of-ten:.1f--> wide.**
+# 1.2<!--=search.width-of-ten:.1f--> wide, on a scale from −1 to 1.**
 #
 # Which network should read these digits? Wide or narrow, one layer or three, which normalisation? To be sure, train each of them on all images and compare. With 720 networks
 # that takes days. So try each on something small and quick, and train only the winner on all images. What should the small thing be?
@@ -23,7 +23,7 @@
 # You will
 #
 # - train one network on ten images by hand, and 24 of them with `sb.condense.search`;
-# - compare the order of the networks on five small stand-ins with their order on the whole set;
+# - compare the order of the networks on five cheap stand-ins with their order on the whole set;
 # - count what a wrong choice costs, and how much ten ranks can say at all.
 #
 # **To know before:** [gradient matching](07_gradient_matching.ipynb) and [distribution matching](08_distribution_matching.ipynb), which make condensed images.
@@ -78,7 +78,7 @@ for choice in ("widths", "depths", "norms", "activations", "poolings"):
     print(f"{choice:12}", *getattr(paper, choice))
 
 # %% [markdown]
-# Our images are small, so ours are narrower. Draw some of them; each is equally likely.
+# Our images are small, so our networks are narrower. Draw some of them; each is equally likely.
 
 # %%
 space = sb.condense.SearchSpace(widths=tuple(widths), depths=tuple(depths))
@@ -87,7 +87,7 @@ print(f"{networks} of {len(space.architectures)}:", *map(str, candidates[:4]), "
 
 # %% [markdown]
 # Three sets of images are needed. Networks learn from the first. Networks are *chosen* by their accuracy on the second, the validation images. Only the chosen ones
-# are reported, by their accuracy on the third, the test images. Who chooses by the test images reports a lucky draw.
+# are reported, by their accuracy on the third, the test images. Whoever chooses by the test images reports a lucky draw.
 
 # %%
 images, test = (sb.data.load(image_set, split).resized(size) for split in ("train", "test"))
@@ -106,7 +106,7 @@ print(len(train), "to learn from,", len(validation), "to choose by,", len(test),
 # - **gradient**: condensed by gradient matching (lesson 07);
 # - **distribution**: condensed by distribution matching (lesson 08).
 #
-# The condensed sets are made once, with one plain ConvNet. All candidates must learn from the same images, though none of them helped to make these.
+# The condensed sets are made once, with one plain ConvNet. All candidates then learn from the same images, though none of them helped to make these.
 
 # %%
 how = {"network_options": {"width": 16, "depth": 2}, "bf16": False, "progress": False}
@@ -135,7 +135,7 @@ sb.report.show(
 )
 
 # %% [markdown]
-# The fifth proxy is the whole set itself, left early: *early stopping* takes as many steps as the others, but each on other images. So it must store and see
+# The fifth proxy is the whole set itself, left early: *early stopping* takes as many steps as the others, but each on a new batch. So this proxy must store and see
 # more images.
 
 # %%
@@ -149,11 +149,11 @@ whole = sb.condense.Proxy(train, steps=whole_steps, batch_size=64, **how_long)
 # %% [markdown]
 # ## One network by hand
 #
-# A candidate learns as networks learned in lesson 07: descend the cross-entropy $\ell$ with momentum and weight decay, at a rate $\eta$ that falls to a tenth after half of the steps,
+# A candidate learns as networks learned in lesson 07: descend the cross-entropy $\ell$ with momentum $v$ and weight decay, at a rate $\eta$ that falls to a tenth after half of the steps,
 #
 # $$ v \leftarrow 0.9\, v + \nabla_\theta\, \ell(\theta) + 0.0005\, \theta, \qquad \theta \leftarrow \theta - \eta\, v. $$
 #
-# Here it is for the first candidate on the ten images condensed by distribution matching.
+# Train the first candidate so on the ten images condensed by distribution matching.
 
 # %%
 proxy = proxies["distribution"]
@@ -174,9 +174,9 @@ print(f"{candidates[0]} after ten images: {by_hand:.1%} of the validation images
 # %% [markdown]
 # ## All of them
 #
-# `sb.condense.search` does the same for every candidate, every proxy and every seed, and trains every candidate on the whole set too. That last part is what a search wants to
-# avoid; here we do it once, to know the truth. Each training is a piece of work of its own. With `folder=` its result is kept in a file, so that a
-# killed search goes on. With `spread=` the pieces are spread over processes, or over a cluster.
+# `sb.condense.search` does the same for every candidate, every proxy and every seed, and trains every candidate on the whole set too. That training on the whole set is what a search wants to
+# avoid; here we do it once, to know the truth. With `folder=` the result of each training is kept in a file, so that a
+# killed search goes on. With `spread=` the trainings are spread over processes, or over a cluster.
 
 # %%
 result = sb.condense.search(
@@ -194,7 +194,7 @@ print("by hand as in the library:", abs(by_hand - of_library) < 0.011)
 # %% [markdown]
 # ## Does the order hold?
 #
-# Nobody needs the proxy's accuracies themselves, only the order that they give. Replace both accuracies of each network by *ranks*: $r_i$ on the proxy, $s_i$ on the whole set.
+# A search does not need the proxy's accuracies themselves, only their order. Replace both accuracies of each network by *ranks*: $r_i$ on the proxy, $s_i$ on the whole set.
 # Spearman's *rank correlation* is the ordinary correlation of the ranks,
 #
 # $$ \rho = \frac{\sum_i (r_i - \bar r)(s_i - \bar s)}{\sqrt{\sum_i (r_i - \bar r)^2 \sum_i (s_i - \bar s)^2}}, $$
@@ -250,13 +250,13 @@ sb.report.slider(frames, labels, alts, "proxy")
 # %% [markdown]
 # **What you should see.** In the default run the rank correlation over all networks is 0.59<!--=search.all-random:.2f--> for random images,
 # 0.67<!--=search.all-herding:.2f--> for herding, 0.61<!--=search.all-gradient:.2f--> and 0.61<!--=search.all-distribution:.2f--> for the sets condensed by gradient and distribution matching, and
-# 0.69<!--=search.all-early-stopping:.2f--> for early stopping. In this run all five tell hopeless networks from good ones, and none is clearly
+# 0.69<!--=search.all-early-stopping:.2f--> for early stopping. All five tell hopeless networks from good ones, and none is clearly
 # ahead of another: the intervals below the pictures overlap.
 #
 # ## What does a wrong choice cost?
 #
-# Nobody needs the whole order either, only its top. Take the network that is first on the proxy, train it on the whole set, and compare it with the network that the whole set itself would choose. The
-# difference of their test accuracies is the *regret*. Two controls: the regret of a network picked blindly, on average, and what it takes to be a difference at all. With a few hundred test
+# A search does not need the whole order either, only its top. Take the network that is first on the proxy, train it on the whole set, and compare it with the network that the whole set itself would choose. The
+# difference of their test accuracies is the *regret*. Compare it with two numbers: the mean regret of a blind pick, and the smallest difference that can show. With a few hundred test
 # images one image is 0.2<!--=search.one-image:.1f--> points.
 
 # %%
@@ -289,13 +289,13 @@ sb.report.show(
 # **What you should see.** In the default run a blind pick loses 16.2<!--=search.blind:.1f--> points on average. The pick of random images loses
 # 4.1<!--=search.regret-random:.1f-->, of herding 4.1<!--=search.regret-herding:.1f-->, of the condensed sets 2.2<!--=search.regret-gradient:.1f--> (gradient) and
 # 2.9<!--=search.regret-distribution:.1f--> (distribution), of early stopping 2.0<!--=search.regret-early-stopping:.1f-->.
-# In this run all proxies are far better than a blind pick. Which of them is best, one search among few networks cannot settle: networks that are trained again, with other seeds, differ by
+# All proxies are far better here than a blind pick. Which of them is best, one search among few networks cannot settle: trainings of one network with other seeds scatter by
 # 2.7<!--=search.noise:.1f--> points (standard deviation, validation images). The trainings on one proxy took 16<!--=search.share-of-time:.0f--> percent of the time of those on the
 # whole set. That set is small here; in the paper's table the share is 0.2<!--=search.paper-share:.1f--> percent.
 #
 # ## How much do ten ranks say?
 #
-# The paper looks at the ten networks that are best on the proxy, "because the best model that we want will come from the top 10". Ten pairs are few. How far could the correlation be off, had other networks been
+# The paper correlates ranks of only the ten networks that are best on the proxy, "because the best model that we want will come from the top 10". Ten pairs are few. How far could the correlation be off, had other networks been
 # drawn? Fisher's transform answers: $\operatorname{artanh} \rho$ is about normal, with variance $(1 + \rho^2/2)/(n - 3)$ for $n$ pairs
 # ([Bonett and Wright, 2000](https://doi.org/10.1007/BF02294183))<!--cite:p bonett2000correlations-->.
 
@@ -336,14 +336,14 @@ sb.report.show(
 )
 
 # %% [markdown]
-# **What you should see.** The four intervals of the paper are the same in every profile. That of early stopping, 0.42<!--=search.paper-early-stopping:.2f-->, reaches from
+# **What you should see.** The four black intervals follow from the paper's numbers alone (`dc` is gradient matching). That of early stopping, 0.42<!--=search.paper-early-stopping:.2f-->, reaches from
 # -0.31<!--=search.paper-early-stopping-low:.2f--> to 0.84<!--=search.paper-early-stopping-high:.2f-->: it holds both 0 and the 0.79<!--=search.paper-dc:.2f--> of the condensed images, whose own interval begins at
 # 0.22<!--=search.paper-dc-low:.2f-->. So the table shows that condensed images rank the ten best better than chance. Whether they rank them better than early stopping does, ten pairs cannot tell. In the default run our own intervals, in blue, are as wide:
 # 1.2<!--=search.width-of-ten:.1f--> on average.
 #
 # The ten best have a second trouble. Where all of ten networks are nearly equally good on the whole set, the true order is itself a matter of luck. In the default run the ten best on the whole set differ by
-# 3.4<!--=search.spread-of-top:.1f--> points of validation accuracy, and two trainings of one network, with other seeds, by 2.7<!--=search.noise:.1f--> (standard deviation). A choice among equals costs nothing, so regret can be small
-# where $\rho$ is small. That is why a search should report both.
+# 3.4<!--=search.spread-of-top:.1f--> points of validation accuracy, and trainings of one network with other seeds scatter by 2.7<!--=search.noise:.1f--> (standard deviation). A choice among equals costs nothing, so regret can be small
+# where $\rho$ is small. That is why a search should report both regret and $\rho$.
 
 # %%
 noise = statistics.fmean(
@@ -372,12 +372,12 @@ sb.report.studied(
 #
 # ## Exercises
 #
-# **Exercise 1.** Our proxies rank all networks better than they rank the ten best. Take the *worst* networks away one by one and watch the rank correlation of a proxy fall. Why does it?
+# **Exercise 1.** Our proxies rank all networks better than they rank the ten best. Take away the networks that are *worst on the proxy*, two at a time, and watch the rank correlation. Why should it fall?
 #
 # <details><summary>Solution</summary>
 #
-# The networks that learn nothing are told from the others by any proxy: a long lever. Among the rest the differences are smaller, the noise is the same. A correlation depends on how
-# different the things are that one compares, and not on the proxy alone.
+# Any proxy tells the networks that learn nothing from the others, and these lift the correlation. Among the rest the differences are smaller, and the noise stays. A correlation depends on how
+# different the compared networks are, and not on the proxy alone.
 #
 # ```python
 # for top in range(networks, 4, -2):
@@ -386,11 +386,11 @@ sb.report.studied(
 #
 # </details>
 #
-# **Exercise 2.** How many networks must be compared to tell a rank correlation of .79 from one of .42? Guess, then compute when the two intervals separate.
+# **Exercise 2.** How many networks must be compared to tell a rank correlation of 0.79 from one of 0.42? Guess, then compute when the two intervals separate.
 #
 # <details><summary>Solution</summary>
 #
-# About fifty. That intervals do not overlap is a strict test: for the difference itself some fewer would do. And the two numbers come from two sets of ten networks, each the best of its proxy.
+# About fifty. That intervals do not overlap is a strict test: an interval of the difference itself would need fewer. And the two numbers come from two sets of ten networks, each the best of its proxy.
 #
 # ```python
 # for pairs in (10, 20, 30, 40, 50, 60):
@@ -403,7 +403,7 @@ sb.report.studied(
 #
 # <details><summary>Solution</summary>
 #
-# It sees more images and each of its gradients is less noisy, so that its order comes nearer to that of the whole set; it needs more time, and all images must be at hand.
+# It sees more images and each of its gradients is less noisy, so its order should come nearer to that of the whole set; it needs more time, and all images must be at hand.
 #
 # ```python
 # richer = sb.condense.Proxy(train, steps=steps, batch_size=64, learning_rate=learning_rate, seeds=0)

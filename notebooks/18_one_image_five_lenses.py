@@ -12,18 +12,17 @@
 # # One image, five lenses
 #
 # **Put the same images under five methods of this book, and "little information" does not mean the same thing five times: of 20<!--=five-lenses.pairs:.0f--> comparisons 15<!--=five-lenses.clear-raw:.0f--> are clear in our short
-# run, 8<!--=five-lenses.against-raw:.0f--> of them clear *opposites*; with brightness and class held fixed 8<!--=five-lenses.clear-held:.0f--> are left. Bits go with the bits that are left after simplification, and the distance from the image of
-# the class goes with unique information.**
+# run, 8<!--=five-lenses.against-raw:.0f--> of them clear *opposites*; with brightness and class held fixed 8<!--=five-lenses.clear-held:.0f--> are left. Bits go with the bits that simplification leaves, and the distance from the
+# class's image with unique information.**
 #
-# Below you see ten images: five digits and five photographs. Which of the digits holds the least information, and which of the photographs? This book has five ways to answer:
-# count bits; simplify; look for the few pixels that decide; compare with an image that stands for the whole class; ask what the network would lose without the image. Write your guess down. Do you expect
-# five times the same answer?
+# Below you see ten images: five digits and five photographs. Which digit holds the least information, and which photograph? This book has five ways to answer:
+# count bits; simplify; look for the few pixels that decide; compare with an image that stands for the whole class; ask what the network would lose without the image. Write your guess down.
 #
 # You will
 #
 # - look at a digit and at a photograph through all five methods, with one small network;
 # - rank all images by each of the five numbers, and ask with an interval whether two ranks agree;
-# - take out brightness and class, and see which agreement is left; and compare each method with itself.
+# - take out brightness and class, and see which agreement is left; and compare two numbers of each method.
 #
 # **To know before:** the five methods, each from its own lesson: [bits per dimension](01_bits_per_dimension.ipynb), simplification [while training](04_per_instance_simplification.ipynb) and
 # [after training](13_simplify_after_training.ipynb), [sufficient input subsets](14_sufficient_input_subsets.ipynb), [distribution matching](08_distribution_matching.ipynb),
@@ -122,7 +121,7 @@ sb.report.show(
 #
 # $$ \mathrm{bits}(x) = b - \frac{\log p(x + u)}{d \ln 2}. $$
 #
-# The second number is the size of a PNG file.
+# The second number is the size of the image as a PNG file, in bits per dimension too.
 
 # %%
 lens, second = {}, {}  # the numbers of all images, and the second numbers
@@ -156,8 +155,8 @@ on_the_way = sb.simplify.simplify_after_training(
 )  # fmt: skip
 
 # %% [markdown]
-# To compare the two fairly, compare them at *equal accuracy*. Count how many of the images that were simplified while training the copy reads. From the images on the way take those of which the
-# network reads as many, or most nearly so; if there are several such steps, the last of them.
+# Compare the two at *equal accuracy*. Of the images that were simplified while training, count how many the copy reads. Then look at the second half of the way of the
+# other simplification, and stop where the network reads as many, or most nearly so; if at several steps, at the last.
 
 # %%
 read = sb.networks.accuracy(run.classifier, while_training, y)
@@ -177,8 +176,8 @@ for name, share, bits in (
 # %% [markdown]
 # ## Lens 3: how many pixels are enough?
 #
-# Mask pixels until the network is no longer sure of its answer. A masked pixel becomes the mean pixel of all images. Backward selection by gradients masks two pixels at a time; the
-# subset is what is left when the confidence would fall below $\tau$. (As it goes by gradients and in pairs, a smaller subset may exist.) The second number: how many *random* pixels does it take for the same confidence? We let pixels return in ten random orders and average.
+# Mask pixels as long as the network stays sure of its answer. A masked pixel becomes the mean pixel of all images. Backward selection by gradients masks two pixels at a time; the
+# subset is what is left just before the confidence falls below $\tau$. (As it goes by gradients and in pairs, a smaller subset may exist.) The second number: how many *random* pixels does it take for the same confidence? We let pixels return in ten random orders and average.
 
 # %%
 fill = sb.subsets.mean_pixel(train)[:, None, None]
@@ -209,7 +208,7 @@ print("each chosen subset is enough:", bool((alone[sure] >= threshold).all()))
 # ## Lens 4: how far is it from the condensed image of its class?
 #
 # Condense the training set to one image a class. An image that teaches what its condensed image teaches holds little beyond it. What an image teaches is its gradient: compare the gradient of its loss at the start weights with that of the condensed image, by
-# lesson 07's distance. The second number is the distance in pixels.
+# lesson 07's distance. The second number is the root mean squared distance of their pixels.
 
 # %%
 condensed = sb.condense.condense(
@@ -237,11 +236,11 @@ second["condensed"] = (x - condensed.images[y]).square().mean((1, 2, 3)).sqrt()
 # %% [markdown]
 # ## Lens 5: what would the network lose without it?
 #
-# Leave each image out of the training of the tangent network, and measure how far predictions for other images move: the unique information F-SI, in nats,
+# Leave image $i$ out of the training of the tangent network (the network, linear in its weights; lesson 16), and measure how far its predictions for other images move: the unique information F-SI, in nats,
 #
 # $$ \text{F-SI}(i) = \tfrac12\, \frac1m \sum_{j=1}^m \big\lVert f_{-i}(x_j) - f(x_j) \big\rVert^2. $$
 #
-# The tangent is taken at the start weights. So the second number takes it at other start weights.
+# Here $f$ has learned from all images, $f_{-i}$ from all but $i$, and the $x_j$ are $m$ test images. The tangent is taken at the start weights; for the second number, at other ones.
 
 # %%
 classes_of = F.one_hot(y).double()
@@ -263,8 +262,8 @@ lens["unique"], second["unique"] = unique(start), unique(other_start)
 # %% [markdown]
 # ## One image under all lenses
 #
-# The slider picks an image: for digits and for photographs, the one of which each lens says that it holds the *most*. Above you see what the lenses see; unique information has no picture of its own. Below, each dot says where among the images of
-# its kind the image stands: at the left is the least information, at the right the most.
+# The slider picks an image: for digits and for photographs, the one of which each lens says that it holds the *most*. Above you see what the lenses see; unique information has no picture of its own. Below, each dot says where the image stands among those of
+# its kind: at the left is the least information, at the right the most.
 
 # %% tags=["hide-input"]
 units = {
@@ -341,7 +340,7 @@ sb.report.slider(
 
 # %% [markdown]
 # **What you should see.** The dots of one image stand far apart. In the default run take the fourth stop: the digit that is farthest from the condensed image of its class, a 1 with a broad foot. By bits it is a plain image,
-# above only 18<!--=five-lenses.far-bits-place:.0f-->% of the digits; by unique information it is above 94<!--=five-lenses.far-unique-place:.0f-->% of them. And see how much a choice is worth: on average
+# above only 18<!--=five-lenses.far-bits-place:.0f-->% of the digits; by unique information it is above 94<!--=five-lenses.far-unique-place:.0f-->% of them. And see what choosing pixels is worth: on average
 # 59<!--=five-lenses.subset-digits:.0f--> chosen pixels of a digit are enough, or 157<!--=five-lenses.second-subset-digits:.0f--> random ones, of 256; of a photograph 42<!--=five-lenses.subset-photographs:.0f--> chosen or 134<!--=five-lenses.second-subset-photographs:.0f--> random ones.
 #
 # Lens 2, at nearly equal accuracy: the network reads 98.5<!--=five-lenses.read-after:.1f-->% of the images that were simplified after training, at 0.99<!--=five-lenses.simplified-digits:.2f--> bits for digits and 1.24<!--=five-lenses.simplified-photographs:.2f--> for photographs; the copy reads
@@ -378,13 +377,13 @@ print(f"condensed and unique, digits: {library}")
 print("the library has the same:", abs(by_hand - library.rho) < 1e-6)
 
 # %% [markdown]
-# In brackets stands the 95% interval: it says how far $\rho$ could be off because we looked at these images and not at others of the same kind. If it leaves out 0, we call the agreement clear.
+# In brackets stands the 95% interval: it says how far $\rho$ could be off because we looked at these images and not at others of the same kind. If it leaves out 0, we call the correlation *clear*: an agreement above 0, an opposition below.
 #
 # Never put digits and photographs into one comparison here: photographs have more bits than digits, and any other number in which the two kinds differ would "agree" with bits for this reason alone (exercise 2). So we compare within each kind.
 #
 # ## Is it only brightness, or the class?
 #
-# Two lenses may agree because both follow something plain. A bright image has more to paint, and a class may be easier than another. Hold both fixed: predict the ranks from the rank of the brightness and
+# Two lenses may agree because both follow something plain. A bright image has more ink, and one class may be easier than another. Hold both fixed: predict the ranks from the rank of the brightness and
 # from the class by least squares, and correlate what is left,
 #
 # $$ \rho_{\text{fixed}} = \mathrm{corr}\big(r - \hat r,\; s - \hat s\big), \qquad \hat r, \hat s: \text{predicted from brightness and class}. $$
@@ -455,11 +454,11 @@ sb.report.show(
 
 # %% [markdown]
 # **What you should see.** Read the lower half first. In the default run 15<!--=five-lenses.clear-raw:.0f--> of 20<!--=five-lenses.pairs:.0f--> correlations are clear, but 8<!--=five-lenses.against-raw:.0f--> of these are *negative*: where one lens says much, the other says little. Among digits, images with
-# more bits are nearer to their condensed image (-0.52<!--=five-lenses.raw-bits-condensed-digits:+.2f-->) and less missed (-0.37<!--=five-lenses.raw-bits-unique-digits:+.2f-->). Among photographs, images with more bits are missed more (+0.49<!--=five-lenses.raw-bits-unique-photographs:+.2f-->).
+# more bits are nearer to their condensed image (-0.52<!--=five-lenses.raw-bits-condensed-digits:+.2f-->) and have less unique information (-0.37<!--=five-lenses.raw-bits-unique-digits:+.2f-->). Among photographs, images with more bits have more of it (+0.49<!--=five-lenses.raw-bits-unique-photographs:+.2f-->).
 #
 # Now the upper half, with brightness and class fixed: 8<!--=five-lenses.clear-held:.0f--> are left. Bits and condensed lose their opposition among digits (-0.07<!--=five-lenses.held-bits-condensed-digits:+.2f-->), and the two opposite answers about bits and unique
-# information both fade (-0.15<!--=five-lenses.held-bits-unique-digits:+.2f--> and +0.12<!--=five-lenses.held-bits-unique-photographs:+.2f-->; neither is clear). Which of the two did it? With brightness alone held fixed, bits and condensed stay opposed among digits (-0.54<!--=five-lenses.ink-only-digits:+.2f-->); with class alone they do not
-# (-0.13<!--=five-lenses.class-only-digits:+.2f-->). So these numbers were about *classes*: a whole class is written with many bits and is learned easily, or the other way round.
+# information both fade (-0.15<!--=five-lenses.held-bits-unique-digits:+.2f--> and +0.12<!--=five-lenses.held-bits-unique-photographs:+.2f-->; neither is clear). Was it brightness or class? With brightness alone held fixed, bits and condensed stay opposed among digits (-0.54<!--=five-lenses.ink-only-digits:+.2f-->); with class alone they do not
+# (-0.13<!--=five-lenses.class-only-digits:+.2f-->). So the opposition of bits and condensed was mostly one of *classes*: images of a class with many bits lie near their condensed image, and the other way round.
 #
 # Two agreements outlast this, in both kinds:
 #
@@ -472,11 +471,11 @@ sb.report.show(
 # brightness, the brighter an image, the fewer pixels are enough (-0.32<!--=five-lenses.ink-subset-digits:+.2f--> and -0.55<!--=five-lenses.ink-subset-photographs:+.2f-->). With brightness and class fixed it goes with bits a little (+0.22<!--=five-lenses.held-bits-subset-digits:+.2f--> and +0.30<!--=five-lenses.held-bits-subset-photographs:+.2f-->), and among photographs *against* the distance
 # from the condensed image (-0.37<!--=five-lenses.held-subset-condensed-photographs:+.2f-->): of an unusual crop fewer pixels are enough.
 #
-# "Held fixed" has a limit: what brightness and class predict is taken out as a straight line in the ranks. Whatever else the images differ in, stroke width for example, may still stand behind an agreement.
+# "Held fixed" has a limit: what brightness and class predict is taken out as a straight line in the ranks. Other differences of the images, stroke width for example, may still stand behind an agreement.
 #
 # ## Does a lens agree with itself?
 #
-# If the two numbers of one lens put the images in different orders, do not expect this lens to agree with another one. So compare each lens with itself, too.
+# Compare the orders by the two numbers of each lens.
 
 # %%
 within = {
@@ -514,28 +513,28 @@ sb.report.show(
 
 # %% [markdown]
 # **What you should see.** Bits agree best with themselves (+0.87<!--=five-lenses.within-bits-digits:+.2f--> and +0.96<!--=five-lenses.within-bits-photographs:+.2f-->), though Glow and PNG are very different codes. Unique information keeps most of its order at other start weights
-# (+0.73<!--=five-lenses.within-unique-digits:+.2f--> and +0.89<!--=five-lenses.within-unique-photographs:+.2f-->). Simplified bits are the weak lens: among digits, simplification while training and after it put the images in almost unrelated orders
-# (+0.22<!--=five-lenses.within-simplified-digits:+.2f-->), at nearly equal accuracy. So the bits that are left say as much about the way of simplifying as about the image. The while-training version has seen the labels and must teach; the after-training version must only keep
-# the answer of this network. And both stop after few steps in this lesson.
+# (+0.73<!--=five-lenses.within-unique-digits:+.2f--> and +0.89<!--=five-lenses.within-unique-photographs:+.2f-->). Among digits simplified bits are the weak lens: the orders while training and after it have little in common
+# (+0.22<!--=five-lenses.within-simplified-digits:+.2f-->), at nearly equal accuracy. (Among photographs it is the subset.) So the bits that are left say much about the way of simplifying, and not only about the image. The while-training version has seen the labels and must teach; the after-training version must only keep
+# the answer of this network. And both simplifications stop after few steps in this lesson.
 #
-# The intervals are about other *images*. That another network, or another condensed set, would give other numbers is not in them; only the two starts of the last lens show a little of it.
+# The intervals are about other *images*. They do not cover another network or another condensed set; only the two starts of the last lens show a little of that.
 #
 # ## What each lens cannot see
 #
-# - **Bits** know no task and no network. Grain that no network reads is paid for in full, and a stroke that turns a 3 into an 8 is priced like any other stroke. And they are the opinion of one Glow, which learned from other images.
+# - **Bits** know no task and no network. Grain that no network reads is paid for in full, and a stroke that turns a 3 into an 8 is priced like any other stroke. And bits are the opinion of one Glow, which learned from other images.
 # - **Simplified bits** do not know what is *enough*: they say what one loop left over in so many steps, not what it could have left. They cannot tell a needed detail from one that the loop found hard to remove.
-# - **A sufficient subset** counts pixels and not what is in them; the places of the pixels may tell the class ([lesson 15](15_overinterpretation.ipynb)). It does not see that the other pixels would have been enough as well, and it depends on what a
+# - **A sufficient subset** counts pixels and not what is in them; the places of the pixels may tell the class ([lesson 15](15_overinterpretation.ipynb)). It does not see whether the other pixels would have been enough as well, and it depends on what a
 #   masked pixel becomes (exercise 1).
 # - **The condensed image** is one image for a whole class. If a class has two ways to be drawn, each of them is far from the one image. And a wrong label looks the same as a rare but right image: both are far away.
-# - **Unique information** sees no pixels at all. Of two equal images each has next to none, however rich they are. And it is about this training set: add similar images, and it falls.
+# - **Unique information** sees no pixels at all. Of two equal images each has little, however rich they are. And the number is about this training set: add similar images, and it falls.
 #
 # What none of the five sees: whether a *person* would still recognise the image, and what another task would need of it. "Little information" is short for *little, for this reader, with this task, beside these other images*. Before you use one of the
-# numbers, say which of these you mean.
+# numbers, say which reader, task and images you mean.
 #
 # ## What the papers report, and what the studies found
 #
 # None of the five papers compares its number with those of the others. The first table has what each of them reports about its own lens; the second has our study of 500 images of MNIST, with intervals.
-# In the study, too, bits and simplified, condensed and unique are clear with brightness and class held fixed, and no other pair is: what the subset had in common with bits above does not come back there.
+# In the study, too, bits and simplified, condensed and unique are clear with brightness and class held fixed, and no other pair is. So the agreement of subset and bits above does not come back there.
 
 # %% tags=["hide-input"]
 sb.report.studied(
@@ -552,7 +551,7 @@ sb.report.measured_in("five_lenses")
 # %% [markdown]
 # ## Exercises
 #
-# **Exercise 1.** A masked pixel became the mean pixel here. Make it black. Do the two kinds of subsets put the images in one order?
+# **Exercise 1.** A masked pixel became the mean pixel here. Make it black. Do the sizes of the subsets put the images in the same order with both fills?
 #
 # <details><summary>Solution</summary>
 #
@@ -577,7 +576,7 @@ sb.report.measured_in("five_lenses")
 #     print(one, two, sb.report.rank_correlation(lens[one][sure], lens[two][sure]))
 # ```
 #
-# In the default run bits and subset: -0.41<!--=five-lenses.pooled-bits-subset:+.2f--> together, -0.07<!--=five-lenses.raw-bits-subset-digits:+.2f--> among digits and -0.21<!--=five-lenses.raw-bits-subset-photographs:+.2f--> among photographs, much weaker. Photographs have more bits than digits, and fewer of their pixels are enough;
+# Take bits and subset. In the default run they have -0.41<!--=five-lenses.pooled-bits-subset:+.2f--> together, -0.07<!--=five-lenses.raw-bits-subset-digits:+.2f--> among digits and -0.21<!--=five-lenses.raw-bits-subset-photographs:+.2f--> among photographs, much weaker. Photographs have more bits than digits, and fewer of their pixels are enough;
 # the joint number says mostly that. The reverse happens, too: bits and condensed have -0.09<!--=five-lenses.pooled-bits-condensed:+.2f--> together, which hides -0.52<!--=five-lenses.raw-bits-condensed-digits:+.2f--> among digits. This is *Simpson's paradox*: groups and their union may tell different stories.
 #
 # </details>
