@@ -567,11 +567,11 @@ sb.report.studied(
 #
 # ```python
 # for ruler, found in measured(sets[busy_set].flip(2)).items():
-#     print(ruler, float((found - bits[busy_set][ruler]).mean()))
+#     print(ruler, float((found - bits[busy_set][ruler]).abs().mean()))
 # ```
 #
 # None, to speak of. On average a single photograph changes by 0.02<!--=other-models.flip-glow:.2f--> bits a value under Glow, 0.02<!--=other-models.flip-pixelcnn:.2f--> under the PixelCNN and
-# 0.02<!--=other-models.flip-diffusion:.2f--> under the diffusion model, up or down (put `.abs()` before `.mean()`). The order of reading is only a way to write a probability as a product: a perfect PixelCNN would give the same in
+# 0.02<!--=other-models.flip-diffusion:.2f--> under the diffusion model, up or down. The order of reading is only a way to write a probability as a product: a perfect PixelCNN would give the same in
 # any order. Textures and edges have no top at this size.
 #
 # </details>
