@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from simplebits._door import door
 from simplebits.data.patients import PatientSet, patient_split
@@ -75,9 +75,8 @@ def mimic_cxr(
             )
             rows.append(Row(file, of_row, patient))
     everyone = [line["subject_id"] for line in lines]
-    return assemble(
-        _of_split(rows, everyone, split), _CLASSES[label], f"mimic-cxr: {label}/{split or 'all'}",
-        everyone=everyone, size=size, channels=1, most=most, negatives=negatives,
+    return _assembled(
+        "mimic-cxr", rows, everyone, label, split, size=size, most=most, negatives=negatives,
         skip_missing=skip_missing, checkpoint=checkpoint, progress=progress,
     )  # fmt: skip
 
@@ -127,9 +126,8 @@ def chexpert(
             inside = Path(line["Path"]).parts[1:]  # the first part is the archive's own name
             rows.append(Row(place.joinpath(*inside), of_row, _patient_of(line["Path"])))
     everyone = [_patient_of(line["Path"]) for line in lines]
-    return assemble(
-        _of_split(rows, everyone, split), _CLASSES[label], f"chexpert: {label}/{split or 'all'}",
-        everyone=everyone, size=size, channels=1, most=most, negatives=negatives,
+    return _assembled(
+        "chexpert", rows, everyone, label, split, size=size, most=most, negatives=negatives,
         skip_missing=skip_missing, checkpoint=checkpoint, progress=progress,
     )  # fmt: skip
 
@@ -165,10 +163,14 @@ def _patient_of(path: str) -> str:
     return found
 
 
-def _of_split(rows: list[Row], patients: list[str], split: str | None) -> list[Row]:
-    """Keep the rows of this split; all patients of the table are dealt, whatever the question."""
+def _assembled(
+    archive: str, rows: list[Row], patients: list[str], label: str, split: str | None, **how: Any
+) -> PatientSet:
+    """Read the rows of this split; all patients of the table are dealt, whatever the question."""
     drawn = patient_split(patients)
-    return [row for row in rows if split is None or drawn[row.patient] == split]
+    of_split = [row for row in rows if split is None or drawn[row.patient] == split]
+    name = f"{archive}: {label}/{split or 'all'}"
+    return assemble(of_split, _CLASSES[label], name, everyone=patients, channels=1, **how)
 
 
 def _table(folder: Path, stem: str, address: str) -> tuple[list[str], list[dict[str, str]]]:
