@@ -287,12 +287,7 @@ def options_of_memory_fit(method: Any, chooses: bool, options: Mapping[str, Any]
 
 
 def increments_fit(train: ImageSet, test: ImageSet, increments: int) -> None:
-    """Raise ValueError unless both sets have the same classes, which can be split into so many equal parts."""
-    if train.classes != test.classes:
-        raise ValueError(
-            f"test: {test.name} has the classes {list(test.classes)[:9]}, {train.name} has {list(train.classes)[:9]}; "
-            f"give a test set of the same classes, in the same order"
-        )
+    """Raise ValueError unless the classes can be split into so many equal parts, with test images of each."""
     if len(train.classes) % increments:
         parts = [part for part in range(1, len(train.classes) + 1) if len(train.classes) % part == 0]
         raise ValueError(
@@ -303,9 +298,7 @@ def increments_fit(train: ImageSet, test: ImageSet, increments: int) -> None:
         raise ValueError(f"test: {test.name} has no image of class {test.classes[min(absent)]!r}; add some")
 
 
-def search_fits(
-    candidates: Sequence[Any], proxies: Iterable[str], trained_on: Mapping[str, Any], *measured_on: ImageSet
-) -> None:
+def search_fits(candidates: Sequence[Any], proxies: Iterable[str], trained_on: Mapping[str, Any]) -> None:
     """Raise ValueError unless candidates differ, proxies have names for files, and all images are of one kind."""
     if len(set(candidates)) < len(candidates):
         raise ValueError("candidates: one occurs twice, and would count as two networks")
@@ -322,12 +315,11 @@ def search_fits(
                 f"proxies[{name!r}]: has images {list(images.images.shape[1:])}, whole has "
                 f"{list(whole.images.shape[1:])}; bring both to one shape, ImageSet.resized does"
             )
-    for name, images in [
-        *((f"proxies[{name!r}]", one) for name, one in trained_on.items()),
-        *zip(("validation", "test"), measured_on, strict=True),
-    ]:
-        if len(images.classes) != len(whole.classes):
-            raise ValueError(f"{name}: has {len(images.classes)} classes, whole has {len(whole.classes)}")
+        if images.classes != whole.classes:
+            raise ValueError(
+                f"proxies[{name!r}]: has the classes {list(images.classes)[:9]}, whole has {list(whole.classes)[:9]}; "
+                f"give both the same, in one order: ImageSet.with_classes renumbers"
+            )
 
 
 def region_fits(region: Tensor, first: Tensor, second: Tensor) -> None:

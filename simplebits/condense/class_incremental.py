@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ from simplebits.condense.evaluate import evaluate
 from simplebits.condense.memory import CHOSEN, Way, remember
 from simplebits.condense.network import maker
 from simplebits.data import ImageSet
-from simplebits.data.image_set import Channels
+from simplebits.data.image_set import Channels, _numbered_as
 from simplebits.domains import Count, CountOrZero, Device, Seed
 from simplebits.networks.classify import fit_classifier
 
@@ -126,6 +126,7 @@ def class_incremental(
     >>> run.accuracies.shape, run.memory
     (torch.Size([5, 1]), CondensedSet('digits/train, random: 5 increments': 2 images per class, 20 x 1x8x8))
     """
+    test = _numbered_as("test", test, train.classes)
     increments_fit(train, test, increments)
     options_of_memory_fit(memory, memory in CHOSEN, memory_options or {})
     class_members(train, images_per_class)
@@ -157,9 +158,8 @@ def of_classes(images: ImageSet, classes: Tensor) -> ImageSet:
     """Take the images of these classes, which are counted anew in this order."""
     place = torch.full((len(images.classes),), -1)
     place[classes] = torch.arange(len(classes))
-    index = (place[images.labels] >= 0).nonzero()[:, 0]
-    names = tuple(images.classes[c] for c in classes.tolist())
-    return ImageSet(images.images[index], place[images.labels[index]], names, images.name)
+    kept = images.subset((place[images.labels] >= 0).nonzero()[:, 0])
+    return replace(kept, labels=place[kept.labels], classes=tuple(images.classes[c] for c in classes.tolist()))
 
 
 def joined(sets: list[CondensedSet]) -> CondensedSet:

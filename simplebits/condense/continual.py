@@ -19,7 +19,7 @@ from simplebits.condense.memory import Way
 from simplebits.condense.task_learner import ContinualHistory, TaskLearner
 from simplebits.condense.task_training import TaskTraining
 from simplebits.data import ImageSet
-from simplebits.data.image_set import Channels
+from simplebits.data.image_set import Channels, _numbered_as
 from simplebits.domains import Count, Device, Filled, Seed
 
 Tasks = Annotated[Sequence[tuple[ImageSet, ImageSet]], Filled()]  # of each its training and its test set
@@ -123,6 +123,7 @@ def continual(
     torch.Size([2, 2])
     """
     tasks_fit(tasks)
+    tasks = [(train, _numbered_as(f"tasks[{i}]", test, train.classes)) for i, (train, test) in enumerate(tasks)]
     device = cast(torch.device, device)  # the door has made it one
     learner = TaskLearner(
         tasks, memory, images_per_class, training or TaskTraining(), distill, shared_head, network,

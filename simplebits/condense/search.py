@@ -18,6 +18,7 @@ from simplebits.condense.proxies import Proxy, learn, share_right
 from simplebits.condense.search_result import WHOLE, SearchResult, Trial
 from simplebits.condense.search_space import Architecture
 from simplebits.data import ImageSet
+from simplebits.data.image_set import _numbered_as
 from simplebits.domains import Device, Filled
 
 
@@ -73,7 +74,9 @@ def search(
     """
     device = cast(torch.device, device)  # the door has made it one
     trainings = {**proxies, WHOLE: whole}
-    search_fits(candidates, proxies, {name: one.images for name, one in trainings.items()}, validation, test)
+    search_fits(candidates, proxies, {name: one.images for name, one in trainings.items()})
+    validation = _numbered_as("validation", validation, whole.images.classes)
+    test = _numbered_as("test", test, whole.images.classes)
     for candidate in candidates:
         with torch.device("meta"):  # raises where a network does not take the images; computes nothing
             candidate.build(len(validation.classes), *whole.shape)

@@ -1,5 +1,6 @@
 """Classes in increments: balanced memory, all outputs from the start, the stream's order, killed and gone on with."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 import simplebits as sb
 from simplebits.condense import class_incremental, evaluate
 from simplebits.condense.class_incremental import joined, of_classes
+from simplebits.condense.condensed_set import constants
 
 SMALL = {"network": "MLP", "size": 8, "augment": None, "bf16": False, "device": "cpu", "progress": False}
 
@@ -82,7 +84,7 @@ def test_what_does_not_fit_is_named(digits):
     with pytest.raises(ValueError, match=r"^increments=3: 10 classes cannot be split .* one of \[1, 2, 5, 10\]"):
         class_incremental(train, test, increments=3, **SMALL)
     other = sb.data.ImageSet(test.images, test.labels, tuple("abcdefghij"), "letters")
-    with pytest.raises(ValueError, match="^test: letters has the classes"):
+    with pytest.raises(ValueError, match="^test: letters has a class 'a', which is not among those learned"):
         class_incremental(train, other, **SMALL)
     with pytest.raises(ValueError, match="^test: .* has no image of class '4'"):
         class_incremental(train, test.subset(test.labels != 4), **SMALL)
@@ -90,3 +92,17 @@ def test_what_does_not_fit_is_named(digits):
         class_incremental(train, test, "random", 400, **SMALL)
     with pytest.raises(ValueError, match="^outputs=2: the set has 10 classes"):
         evaluate(sb.condense.remember(train, "random", 1), test, "MLP", outputs=2)
+
+
+def test_increments_of_a_published_set_keep_its_constants(digits):
+    """Without `source` the classes of CIFAR-10 that come first would be standardised by their own mean."""
+    published = dataclasses.replace(digits[0], source="mnist")
+    some = of_classes(published, torch.tensor([3, 1]))
+    assert some.source == "mnist" and constants(some, 1)[0].tolist() == pytest.approx([0.1307])
+
+
+def test_test_classes_are_found_by_name(digits):
+    train, test = digits
+    turned = test.with_classes(test.classes[::-1])
+    runs = [class_incremental(train, each, "random", 2, epochs=20, seeds=[0], **SMALL) for each in (test, turned)]
+    assert torch.equal(runs[0].accuracies, runs[1].accuracies) and runs[0].final > 0.2

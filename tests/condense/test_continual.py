@@ -169,3 +169,9 @@ def test_tasks_that_do_not_fit_are_named(tasks):
     large = remember(sb.data.load("digits", "train"), "random", 1)
     with pytest.raises(ValueError, match=r"^memory\[0\]: expected images 1x8x8, got \[1, 32, 32\]"):
         continual(tasks, [large], **SMALL)
+
+
+def test_classes_of_a_test_set_are_found_by_name(tasks):
+    turned = [(train, test.with_classes(test.classes[::-1])) for train, test in tasks]
+    runs = [continual(each, "random", 1, training=QUICK, **SMALL) for each in (tasks, turned)]
+    assert torch.equal(runs[0].accuracies.nan_to_num(), runs[1].accuracies.nan_to_num())

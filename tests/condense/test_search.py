@@ -235,7 +235,7 @@ def test_wrong_searches(sets, proxies, whole, digits):
     with pytest.raises(ValueError, match=r"proxies\['other'\]: has images \[1, 12, 12\], whole has \[1, 8, 8\]"):
         search(TWO, {"other": other}, whole, *sets[1:], **CPU)
     photos = sb.data.load("photos", "test")
-    with pytest.raises(ValueError, match="test: has .* classes, whole has 10"):
+    with pytest.raises(ValueError, match="test: .* has a class .* not among those learned"):
         search(TWO, proxies, whole, sets[1], photos, **CPU)
     with pytest.raises(ValueError, match="depth=4 halves the images 4 times"):
         search([Architecture(8, 4)], proxies, whole, *sets[1:], **CPU)
@@ -247,3 +247,11 @@ def test_what_is_stored():
     digits = sb.data.load("digits", "train")
     assert Proxy(digits, steps=3, batch_size=10).images_seen == 30
     assert Proxy(digits, steps=10**6).images_seen == len(digits)
+
+
+def test_classes_are_found_by_name(sets, proxies, whole):
+    turned = [images.with_classes(images.classes[::-1]) for images in sets]
+    straight, other = (search(TWO[:1], proxies, whole, *each[1:], **CPU) for each in (sets, turned))
+    assert values(straight) == values(other)
+    with pytest.raises(ValueError, match=r"proxies\['turned'\]: has the classes \['9', '8'"):
+        search(TWO, {"turned": Proxy(turned[0], steps=1)}, whole, *sets[1:], **CPU)
